@@ -1,0 +1,22 @@
+//! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
+
+pub mod command;
+pub mod fact;
+pub mod language;
+pub mod message;
+pub mod money;
+pub mod order;
+pub mod place;
+pub mod plan;
+pub mod product;
+pub mod reply;
+pub mod session;
+
+pub use command::{Command, CommandName, Slots, Tier, Understanding};
+pub use fact::{Fact, FactBody, FactId};
+pub use language::{Language, Localised};
+pub use message::{Message, Screened};
+pub use money::{Currency, Money};
+pub use plan::Move;
+pub use product::{Offer, Product, ProductId, Sku};
+pub use reply::{Draft, DraftSegment, Role, SegmentKind, Span};

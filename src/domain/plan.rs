@@ -1,0 +1,170 @@
+//! Moves: what a reply does, over facts. The model or a rule picks them; code renders them.
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::FactId;
+use super::order::OrderState;
+
+/// One move of a reply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "move", rename_all = "snake_case")]
+pub enum Move {
+    /// States products with their prices.
+    Offer {
+        /// Offers, best first.
+        facts: Vec<FactId>,
+    },
+    /// Says whether and where it is in stock.
+    Stock {
+        /// Offers of one product.
+        facts: Vec<FactId>,
+    },
+    /// Puts two or more side by side.
+    Compare {
+        /// Offers.
+        facts: Vec<FactId>,
+    },
+    /// What several pieces cost together.
+    Total {
+        /// A total.
+        fact: FactId,
+    },
+    /// When and for how much it arrives.
+    Deliver {
+        /// A delivery.
+        fact: FactId,
+    },
+    /// Quotes a policy with its citation.
+    Policy {
+        /// A passage.
+        fact: FactId,
+    },
+    /// Offers something close, because the asked-for is not to be had.
+    Alternatives {
+        /// Offers.
+        facts: Vec<FactId>,
+    },
+    /// Names what goes with it.
+    Upsell {
+        /// An offer.
+        fact: FactId,
+    },
+    /// Tells the state of an order.
+    Order {
+        /// An order.
+        fact: FactId,
+    },
+    /// One clarifying question.
+    Ask {
+        /// What is missing.
+        what: Ask,
+    },
+    /// Says what could not be found, and why.
+    NotFound {
+        /// Which kind of absence.
+        why: Absence,
+    },
+    /// Hands over to a person.
+    Human {
+        /// Why.
+        reason: HandoverReason,
+    },
+    /// A courtesy without facts.
+    Smalltalk {
+        /// Which.
+        kind: Courtesy,
+    },
+}
+
+/// What a clarifying question asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Which product.
+    Product,
+    /// Which size.
+    Size,
+    /// Which colour.
+    Colour,
+    /// Which town.
+    Town,
+    /// The order number.
+    OrderNumber,
+    /// The phone or e-mail of the order.
+    Identity,
+    /// A phone number to call back.
+    Phone,
+    /// What the question about the rules is.
+    Topic,
+}
+
+/// The typed kinds of "no".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absence {
+    /// Nothing like it is sold here.
+    NothingFound,
+    /// There are such products, but not within the asked size, colour or budget.
+    FilteredOut,
+    /// The merchant's source does not answer or is too old.
+    SourceDown,
+    /// Known, but sold out.
+    OutOfStock,
+    /// Known, but the feed gives no price.
+    NoPrice,
+    /// No passage of the policies answers it.
+    NoPolicy,
+    /// No delivery to that town.
+    NoDelivery,
+    /// No such order, or not this customer's: the two look alike on purpose.
+    NoOrder,
+}
+
+/// Why a person takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandoverReason {
+    /// The shopper asked.
+    Asked,
+    /// The shopper is unhappy.
+    Complaint,
+    /// The guard let no draft through.
+    GuardRejected,
+    /// The task needs a person's hands.
+    Task,
+    /// Something inside failed.
+    Failure,
+}
+
+/// Sentences without facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Courtesy {
+    /// Hello.
+    Greeting,
+    /// You are welcome.
+    Thanks,
+    /// Goodbye.
+    Goodbye,
+    /// What I am and can do.
+    WhoAreYou,
+    /// What I can do.
+    Menu,
+    /// All right (an answer to yes).
+    Confirmed,
+    /// All right (an answer to no).
+    Denied,
+    /// Not something this shop does.
+    OutOfScope,
+    /// No, thank you.
+    Spam,
+    /// Let us stay polite.
+    Unsafe,
+}
+
+impl OrderState {
+    /// True while the order can still be called off by rule.
+    pub fn cancellable(self) -> bool {
+        matches!(self, OrderState::AwaitingPayment | OrderState::Processing)
+    }
+}

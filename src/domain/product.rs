@@ -1,0 +1,194 @@
+//! What the shop sells: products, their variants, and the live offer (price, stock) of a variant.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::language::Localised;
+use super::money::{Currency, Money};
+use super::place::PlaceId;
+
+macro_rules! text_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The id as the merchant wrote it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                $name(text.to_string())
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A product: what is shown once in a list, whatever its sizes and colours.
+    ProductId
+);
+text_id!(
+    /// A stock-keeping unit: one size and colour of a product; what has a price.
+    Sku
+);
+
+/// A product as the merchant's feed describes it. Prices and stock are not here: they are read at answer time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Product {
+    /// The product's id.
+    pub id: ProductId,
+    /// Its name per language, in the nominative.
+    pub name: Localised,
+    /// What the merchant says about it, per language.
+    #[serde(default)]
+    pub description: Localised,
+    /// The brand, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    /// The category's id (`shoes`) or words from the feed.
+    #[serde(default)]
+    pub category: String,
+    /// Further codes a shopper may type: EAN, manufacturer's part number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
+    /// Attributes shown as they are, per language: `material -> {en: "merino wool"}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Localised>,
+    /// Products that go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accessories: Vec<ProductId>,
+    /// False when the law or hygiene rules out a return once opened.
+    #[serde(default = "yes")]
+    pub returnable: bool,
+    /// Warranty in months, when it differs from the policy's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warranty_months: Option<u16>,
+    /// The product's page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// At least one: what can be bought.
+    pub variants: Vec<Variant>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One buyable form of a product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its stock-keeping unit, unique in the catalog.
+    pub sku: Sku,
+    /// The size as printed on the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The colour's id in `data/rules/colours.toml`, or the feed's own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<String>,
+    /// One price per currency the variant is sold in. Empty: indexed, but not quotable.
+    #[serde(default)]
+    pub prices: Vec<Price>,
+}
+
+/// A price in one currency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// The currency.
+    pub currency: Currency,
+    /// What it costs now, as [`Money::parse`] reads it.
+    pub amount: String,
+    /// What it cost before the reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// Last day of the reduction, in the shop's time zone; afterwards `old` is the price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// How many of a variant lie in one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StockLine {
+    /// What.
+    pub sku: Sku,
+    /// Where: an id of `data/rules/places.toml`.
+    pub place: PlaceId,
+    /// How many pieces.
+    pub count: u32,
+}
+
+/// A variant with its live price and stock: read from the catalog store in this turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The product it belongs to.
+    pub product: ProductId,
+    /// The variant.
+    pub sku: Sku,
+    /// The size, when there is one.
+    pub size: Option<String>,
+    /// The colour, when there is one.
+    pub colour: Option<String>,
+    /// What is known of its price.
+    pub price: Quote,
+    /// Stock per place; empty when the merchant gives none.
+    pub stock: Vec<StockLine>,
+    /// When price and stock were last confirmed by the merchant's source.
+    pub as_of: Timestamp,
+}
+
+/// The answer to "what does it cost".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Quote {
+    /// The price now, and the price before the reduction while one runs.
+    Known {
+        /// What it costs now.
+        now: Money,
+        /// What it cost before, only during a reduction.
+        old: Option<Money>,
+        /// Last day of the reduction.
+        until: Option<jiff::civil::Date>,
+    },
+    /// The source is older than the configured age: no number may be told.
+    Stale,
+    /// The feed gives no price or no currency.
+    Missing,
+}
+
+impl Quote {
+    /// The price now, when it may be told.
+    pub fn now(&self) -> Option<Money> {
+        match self {
+            Quote::Known { now, .. } => Some(*now),
+            Quote::Stale | Quote::Missing => None,
+        }
+    }
+}
+
+impl Offer {
+    /// Pieces in all places together; `None` when the merchant gives no stock.
+    pub fn in_stock(&self) -> Option<u32> {
+        if self.stock.is_empty() {
+            return None;
+        }
+        Some(self.stock.iter().fold(0, |sum, line| sum.saturating_add(line.count)))
+    }
+}

@@ -1,0 +1,109 @@
+//! A conversation: its id and what is remembered between messages.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::command::Command;
+use super::language::Language;
+use super::plan::Ask;
+use super::product::ProductId;
+
+macro_rules! uuid_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A fresh id that sorts by time.
+            pub fn fresh() -> Self {
+                $name(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, uuid::Error> {
+                Uuid::parse_str(text).map($name)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// A conversation's id.
+    SessionId
+);
+uuid_id!(
+    /// A turn's id.
+    TurnId
+);
+
+/// What a conversation remembers. Messages themselves live in the audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The customer whose identity the shop has checked.
+    pub customer: Option<String>,
+    /// The language of the last message.
+    pub language: Language,
+    /// Messages answered so far.
+    pub turns: u32,
+    /// Products shown in the last reply that showed any, in that order.
+    pub focus: Vec<ProductId>,
+    /// The town named last.
+    pub town: Option<String>,
+    /// A command that waits for the answer to a clarifying question.
+    pub pending: Option<Pending>,
+    /// A person has the conversation.
+    pub handed_over: bool,
+    /// The last few messages, masked: the model's memory.
+    pub recent: Vec<Exchange>,
+}
+
+/// One message and its reply, masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// What the shopper wrote.
+    pub message: String,
+    /// What was answered.
+    pub reply: String,
+}
+
+/// A command waiting for a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The command so far.
+    pub command: Command,
+    /// What was asked.
+    pub asked: Ask,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Session {
+            id: SessionId::fresh(),
+            customer: None,
+            language: Language::En,
+            turns: 0,
+            focus: Vec::new(),
+            town: None,
+            pending: None,
+            handed_over: false,
+            recent: Vec::new(),
+        }
+    }
+}

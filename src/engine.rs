@@ -1,0 +1,250 @@
+//! The seams: one trait per outside thing, so that each stage can be shown a fake.
+//! The real ones live in `index`, `inference` and `store`.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fact::Passage;
+use crate::domain::order::Order;
+use crate::domain::{Currency, Language, Offer, Product, ProductId, Sku};
+
+/// Which model produced something; part of an index generation's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelId {
+    /// The name in `models/manifest.toml`.
+    pub name: String,
+    /// The sha256 of its weights, in hex.
+    pub sha256: String,
+}
+
+/// Finds products and passages.
+#[async_trait]
+pub trait Search: Send + Sync {
+    /// Products for a query, best first.
+    async fn products(&self, query: &ProductQuery) -> anyhow::Result<Vec<ProductHit>>;
+    /// Policy passages for a query, best first.
+    async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>>;
+    /// The generation that answers: its id and what it holds.
+    fn generation(&self) -> GenerationInfo;
+}
+
+/// How to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SearchMode {
+    /// tantivy alone.
+    Lexical,
+    /// Vectors alone.
+    Vector,
+    /// Both, fused by reciprocal rank.
+    Hybrid,
+}
+
+/// A search for products.
+#[derive(Clone, Debug)]
+pub struct ProductQuery {
+    /// The words.
+    pub text: String,
+    /// Their embedding as a query; without it the search is lexical.
+    pub vector: Option<Vec<f32>>,
+    /// The language they are written in.
+    pub language: Language,
+    /// Lexical, vector or both.
+    pub mode: SearchMode,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A product found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProductHit {
+    /// Which.
+    pub id: ProductId,
+    /// The variant, when its code stands in the query.
+    pub sku: Option<Sku>,
+    /// The fused score; comparable within one search only.
+    pub score: f32,
+    /// BM25, when the lexical side found it.
+    pub lexical: Option<f32>,
+    /// Cosine, when the vector side found it.
+    pub vector: Option<f32>,
+    /// Share of the words of its best-matching name that stand in the query, 0 to 1.
+    pub name_in_query: f32,
+    /// Share of the query's words that stand in its name, brand or codes, 0 to 1.
+    pub query_in_name: f32,
+}
+
+/// A search for policy passages.
+#[derive(Clone, Debug)]
+pub struct PassageQuery {
+    /// The words.
+    pub text: String,
+    /// Their embedding as a query.
+    pub vector: Option<Vec<f32>>,
+    /// Only passages in this language.
+    pub language: Language,
+    /// Only this document, when the topic is known.
+    pub document: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A passage found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassageHit {
+    /// `returns.sk#2`.
+    pub id: String,
+    /// The passage.
+    pub passage: Passage,
+    /// The fused score; comparable within one search only.
+    pub score: f32,
+    /// Cosine, when the vector side found it.
+    pub vector: Option<f32>,
+}
+
+/// What an index generation holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerationInfo {
+    /// Its id, the folder's name.
+    pub id: String,
+    /// Products in it.
+    pub products: usize,
+    /// Passages in it.
+    pub passages: usize,
+    /// When it was built.
+    pub built: Timestamp,
+    /// The embedder its vectors came from.
+    pub embedder: ModelId,
+}
+
+/// Turns text into vectors.
+#[async_trait]
+pub trait Embed: Send + Sync {
+    /// One unit-length vector per text.
+    async fn embed(&self, input: EmbedInput, texts: Vec<String>) -> anyhow::Result<Vec<Vec<f32>>>;
+    /// Which model.
+    fn model(&self) -> ModelId;
+    /// The length of its vectors.
+    fn dimensions(&self) -> usize;
+}
+
+/// What a text is to the embedder; E5 models want a prefix for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbedInput {
+    /// A question.
+    Query,
+    /// Something to be found.
+    Passage,
+}
+
+/// Writes text, under a grammar when one is given.
+#[async_trait]
+pub trait Generate: Send + Sync {
+    /// Runs one job. Dropping the future cancels it within a token.
+    async fn generate(&self, job: Job) -> Result<Generated, GenerateError>;
+    /// Which model.
+    fn model(&self) -> ModelId;
+}
+
+/// One request to the model.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What the model is told to be.
+    pub system: String,
+    /// The conversation, oldest first; the last is the shopper's.
+    pub turns: Vec<PromptTurn>,
+    /// A Lark grammar the answer must follow.
+    pub grammar: Option<String>,
+    /// At most so many tokens.
+    pub max_tokens: usize,
+    /// 0 takes the likeliest token each time.
+    pub temperature: f64,
+    /// The seed of sampling.
+    pub seed: u64,
+}
+
+/// One turn of a prompt. Its text can never become a control token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptTurn {
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// What is said.
+    pub text: String,
+}
+
+/// Who speaks in a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Speaker {
+    /// The shopper.
+    User,
+    /// The assistant.
+    Assistant,
+}
+
+/// What the model wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generated {
+    /// The text, without control tokens.
+    pub text: String,
+    /// Tokens read.
+    pub prompt_tokens: usize,
+    /// Tokens written.
+    pub generated_tokens: usize,
+    /// True when it stopped by itself, false at `max_tokens`.
+    pub finished: bool,
+    /// Milliseconds waiting in the queue.
+    pub queue_ms: f64,
+    /// Milliseconds until the first token was known.
+    pub first_token_ms: f64,
+    /// Milliseconds in all, the queue excepted.
+    pub total_ms: f64,
+}
+
+/// Why the model wrote nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The queue is full.
+    #[error("the model's queue is full ({waiting} waiting); try again in {retry_after_s} s")]
+    Busy {
+        /// Jobs waiting.
+        waiting: usize,
+        /// A fair guess.
+        retry_after_s: u64,
+    },
+    /// The prompt does not fit: nothing was cut.
+    #[error("the prompt has {tokens} tokens, the model takes {limit} with the answer")]
+    TooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// What fits.
+        limit: usize,
+    },
+    /// The grammar does not compile or cannot be followed.
+    #[error("grammar: {0}")]
+    Grammar(String),
+    /// The engine failed.
+    #[error("generation failed: {0}")]
+    Failed(String),
+}
+
+/// The merchant's products, prices and stock at the moment of asking.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// The products with these ids, in the order asked; unknown ids are left out.
+    async fn products(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Product>>;
+    /// All variants of these products with price in `currency` when there is one, else in the feed's own.
+    async fn offers(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>>;
+    /// The product and variant behind a product id, SKU or other code, compared without case and separators.
+    async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>>;
+}
+
+/// The merchant's orders.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// The order with this number, compared without case and separators.
+    async fn find(&self, number: &str) -> anyhow::Result<Option<Order>>;
+    /// A customer's orders, newest first.
+    async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>>;
+}
