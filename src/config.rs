@@ -1,0 +1,254 @@
+//! Settings: defaults compiled in from `config.toml`, over them the merchant's `truetill.toml`, over it the
+//! environment (`TRUETILL__AREA__KEY`). Unknown keys are refused by name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::domain::{Currency, Language};
+
+/// The defaults, which are also the reference.
+pub const DEFAULTS: &str = include_str!("config.toml");
+
+/// All settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where things lie.
+    pub paths: Paths,
+    /// The HTTP server.
+    pub server: Server,
+    /// The shop's currencies and price age.
+    pub shop: Shop,
+    /// Understanding.
+    pub understanding: Understanding,
+    /// Retrieval.
+    pub search: Search,
+    /// The language model.
+    pub generation: Generation,
+    /// What a conversation remembers.
+    pub session: Session,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// The merchant's data.
+    pub data: PathBuf,
+    /// Index generations.
+    pub index: PathBuf,
+    /// Weights; empty for `$TRUETILL_MODELS`, else `models`.
+    pub models: PathBuf,
+    /// Sessions and audit.
+    pub state: PathBuf,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address to bind.
+    pub host: String,
+    /// Port to bind; 0 takes a free one.
+    pub port: u16,
+    /// Largest body in bytes.
+    pub body_bytes: usize,
+    /// Longest message in characters.
+    pub message_chars: usize,
+    /// Turns running at once.
+    pub concurrent_turns: usize,
+    /// Longest turn in seconds.
+    pub turn_timeout_s: u64,
+    /// sha256 of each API key, hex.
+    pub keys: Vec<String>,
+    /// sha256 of each admin key, hex.
+    pub admin_keys: Vec<String>,
+}
+
+/// Currencies and price age.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shop {
+    /// The currency where no market says otherwise.
+    pub currency: Currency,
+    /// Oldest price of a live source that may be told, in seconds.
+    pub max_price_age_s: u64,
+    /// Whether a live source confirms prices.
+    pub live_prices: bool,
+    /// Currency per language.
+    pub market: BTreeMap<Language, Currency>,
+}
+
+impl Shop {
+    /// The currency a shopper of this language is quoted in.
+    pub fn currency_of(&self, language: Language) -> Currency {
+        self.market.get(&language).copied().unwrap_or(self.currency)
+    }
+}
+
+/// Understanding.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Understanding {
+    /// Least confidence of the examples tier; 0 for the calibrated value.
+    pub examples_threshold: f32,
+    /// Whether the model is asked at all.
+    pub use_model: bool,
+}
+
+/// Retrieval.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// Products fetched per question.
+    pub candidates: usize,
+    /// Share of a name that must stand in the message.
+    pub sure_name: f32,
+    /// Products shown when several fit.
+    pub offers: usize,
+}
+
+/// The language model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generation {
+    /// A role or name of the manifest, or a path.
+    pub model: String,
+    /// Worker threads; 0 for all cores of the container.
+    pub threads: usize,
+    /// Jobs waiting before new ones are refused.
+    pub queue: usize,
+    /// Tokens of prompt and answer together.
+    pub context: usize,
+    /// Longest answer of a decision, in tokens.
+    pub max_tokens: usize,
+    /// `auto`, `cpu` or `cuda`.
+    pub device: String,
+}
+
+/// What a conversation remembers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// Exchanges the model sees.
+    pub recent: usize,
+}
+
+impl Config {
+    /// The settings in force: defaults, then `file` (or `truetill.toml` when it exists), then the environment.
+    ///
+    /// # Errors
+    /// A file that is named but absent, a syntax error, an unknown key or a value of the wrong type, each by name.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+        let environment = std::env::vars().filter(|(key, _)| key.starts_with("TRUETILL__"));
+        let default_file = Path::new("truetill.toml");
+        let file = file.or_else(|| default_file.exists().then_some(default_file));
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("reading settings from {}", path.display()))?,
+            None => String::new(),
+        };
+        let name = file.map_or_else(|| "settings".to_string(), |path| path.display().to_string());
+        Config::assemble(&text, environment).with_context(|| format!("in {name}"))
+    }
+
+    /// The defaults alone.
+    pub fn defaults() -> Config {
+        Config::assemble("", std::iter::empty()).expect("invariant: src/config.toml is complete, a test reads it")
+    }
+
+    fn assemble(text: &str, environment: impl Iterator<Item = (String, String)>) -> anyhow::Result<Config> {
+        let mut settings: toml::Table = toml::from_str(DEFAULTS).context("in the built-in defaults")?;
+        let over: toml::Table = toml::from_str(text)?;
+        overlay(&mut settings, over, "")?;
+        for (key, value) in environment {
+            let path: Vec<String> = key["TRUETILL__".len()..].split("__").map(str::to_lowercase).collect();
+            set_from_environment(&mut settings, &path, &value).with_context(|| format!("environment {key}"))?;
+        }
+        let config: Config = toml::Value::Table(settings).try_into()?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if self.search.candidates == 0 || self.search.offers == 0 {
+            bail!("search.candidates and search.offers must be at least 1");
+        }
+        if self.server.concurrent_turns == 0 || self.generation.queue == 0 {
+            bail!("server.concurrent_turns and generation.queue must be at least 1");
+        }
+        Ok(())
+    }
+
+    /// The weights folder in force.
+    pub fn models_dir(&self) -> PathBuf {
+        if !self.paths.models.as_os_str().is_empty() {
+            return self.paths.models.clone();
+        }
+        std::env::var_os("TRUETILL_MODELS").map_or_else(|| PathBuf::from("models"), PathBuf::from)
+    }
+}
+
+fn overlay(base: &mut toml::Table, over: toml::Table, path: &str) -> anyhow::Result<()> {
+    for (key, value) in over {
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => overlay(inner, over, &full)?,
+            (Some(slot), value) => *slot = value,
+            // A market may be added; every other key must exist in the defaults.
+            (None, value) if path == "shop.market" => {
+                base.insert(key, value);
+            }
+            (None, _) => bail!("unknown setting `{full}`; src/config.toml lists them all"),
+        }
+    }
+    Ok(())
+}
+
+fn set_from_environment(table: &mut toml::Table, path: &[String], text: &str) -> anyhow::Result<()> {
+    let [head, rest @ ..] = path else { bail!("names no setting") };
+    let Some(slot) = table.get_mut(head) else { bail!("unknown setting `{head}`") };
+    if !rest.is_empty() {
+        let toml::Value::Table(inner) = slot else { bail!("`{head}` has no keys below it") };
+        return set_from_environment(inner, rest, text);
+    }
+    *slot = match slot {
+        toml::Value::String(_) => toml::Value::String(text.to_string()),
+        _ => {
+            let line = format!("value = {text}");
+            let mut parsed: toml::Table = toml::from_str(&line).context("not a value of this setting's type")?;
+            parsed.remove("value").context("empty")?
+        }
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, environment: &[(&str, &str)], expected: Result<u16, &str>) {
+        let environment = environment.iter().map(|(key, value)| (key.to_string(), value.to_string()));
+        match (Config::assemble(text, environment), expected) {
+            (Ok(config), Ok(port)) => assert_eq!(config.server.port, port),
+            (Err(error), Err(part)) => assert!(format!("{error:#}").contains(part), "{error:#}"),
+            (got, _) => panic!("{text}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn later_sources_win_and_unknown_keys_are_named() {
+        check("", &[], Ok(7070));
+        check("[server]\nport = 9000", &[], Ok(9000));
+        check("[server]\nport = 9000", &[("TRUETILL__SERVER__PORT", "9001")], Ok(9001));
+        check("[server]\nprot = 9000", &[], Err("server.prot"));
+        check("[sever]\nport = 9000", &[], Err("sever"));
+        check("[server]\nport = \"x\"", &[], Err("port"));
+        check("", &[("TRUETILL__SERVER__PROT", "1")], Err("prot"));
+        check("[shop]\ncurrency = \"EURO\"", &[], Err("EURO"));
+        check("[search]\noffers = 0", &[], Err("search.offers"));
+    }
+}

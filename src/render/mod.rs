@@ -1,0 +1,225 @@
+//! Moves over facts become sentences: the only place where a fact turns into words.
+//! In: moves, facts, a language. Out: a [`Draft`] whose spans say which stretch renders which value of which fact.
+//! It never decides what to say and never states a value that is not in a fact.
+
+mod offer;
+mod order;
+pub mod phrasebook;
+mod segment;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::civil::Date;
+
+use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
+use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
+use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind};
+use phrasebook::Phrasebook;
+use segment::Values;
+
+/// Renders replies in every language.
+pub struct Renderer {
+    books: HashMap<Language, Phrasebook>,
+    shop: String,
+}
+
+/// What the rendering of one reply needs besides its moves.
+pub struct Scene<'a> {
+    /// The language to write in.
+    pub language: Language,
+    /// All facts of the turn.
+    pub facts: &'a [Fact],
+    /// Today in the shop's time zone: dates of another year are not written.
+    pub today: Date,
+}
+
+impl Scene<'_> {
+    fn fact(&self, id: &FactId) -> Option<&Fact> {
+        self.facts.iter().find(|fact| fact.id == *id)
+    }
+}
+
+impl Renderer {
+    /// Reads `replies/{ru,sk,zh,en}.toml` below `data`.
+    ///
+    /// # Errors
+    /// A missing file, key or form, an unknown slot: by file and key.
+    pub fn load(data: &Path, shop: &str) -> anyhow::Result<Renderer> {
+        let mut books = HashMap::new();
+        for language in Language::ALL {
+            let path = data.join("replies").join(format!("{language}.toml"));
+            let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let book = Phrasebook::parse(language, &text).with_context(|| format!("in {}", path.display()))?;
+            books.insert(language, book);
+        }
+        Ok(Renderer { books, shop: shop.to_string() })
+    }
+
+    /// Every sentence with its key, for the guard's check at start-up.
+    pub fn templates(&self) -> impl Iterator<Item = (Language, &str, &str)> {
+        self.books.iter().flat_map(|(language, book)| book.sources().map(|(key, text)| (*language, key, text)))
+    }
+
+    /// Renders the moves in order. A move whose facts are not in the scene renders nothing.
+    pub fn render(&self, moves: &[Move], scene: &Scene<'_>) -> Draft {
+        let mut page = Page { book: self.book(scene.language), scene, segments: Vec::new(), shop: &self.shop };
+        for step in moves {
+            page.play(step);
+        }
+        Draft { language: scene.language, segments: page.segments }
+    }
+
+    /// The sentence that says a machine is talking, for the first turn of a conversation.
+    pub fn disclosure(&self, language: Language) -> DraftSegment {
+        self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
+    }
+
+    fn book(&self, language: Language) -> &Phrasebook {
+        self.books.get(&language).expect("invariant: load reads every language")
+    }
+}
+
+/// The reply being written.
+struct Page<'a> {
+    book: &'a Phrasebook,
+    scene: &'a Scene<'a>,
+    segments: Vec<DraftSegment>,
+    shop: &'a str,
+}
+
+impl Page<'_> {
+    fn play(&mut self, step: &Move) {
+        match step {
+            Move::Offer { facts } => self.offers(facts),
+            Move::Stock { facts } => self.stock(facts),
+            Move::Compare { facts } => self.compare(facts),
+            Move::Alternatives { facts } => self.alternatives(facts),
+            Move::Upsell { fact } => self.upsell(fact),
+            Move::Total { fact } => self.total(fact),
+            Move::Deliver { fact } => self.deliver(fact),
+            Move::Policy { fact } => self.policy(fact),
+            Move::Order { fact } => self.order(fact),
+            Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
+            Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
+            Move::Human { reason } => self.human(*reason),
+            Move::Smalltalk { kind } => self.courtesy(*kind),
+        }
+    }
+
+    fn plain(&mut self, kind: SegmentKind, key: &str) {
+        self.say(kind, key, &Values::default());
+    }
+
+    fn say(&mut self, kind: SegmentKind, key: &str, values: &Values) {
+        self.segments.push(self.book.sentence(kind, key, values));
+    }
+
+    fn courtesy(&mut self, kind: Courtesy) {
+        let values = Values::default().text("shop", self.shop);
+        self.say(SegmentKind::Smalltalk, courtesy_key(kind), &values);
+    }
+
+    fn deliver(&mut self, id: &FactId) {
+        let Some((fact, delivery)) = self.delivery(id) else { return };
+        let year = self.scene.today.year();
+        let value = |text: String, role| (text, fact, role);
+        let values = Values::default()
+            .fact("place", value(delivery.name.get(self.scene.language).to_string(), Role::Place))
+            .fact("delivery_cost", value(self.book.money(delivery.cost), Role::DeliveryCost))
+            .fact("earliest", value(self.book.date(delivery.earliest, year), Role::Earliest))
+            .fact("latest", value(self.book.date(delivery.latest, year), Role::Latest))
+            .fact("cutoff", value(self.book.time(delivery.cutoff), Role::Cutoff));
+        let key = if delivery.earliest == delivery.latest { "deliver_day" } else { "deliver" };
+        let mut segment = self.book.sentence(SegmentKind::Deliver, key, &values);
+        if let Some(threshold) = delivery.free_from {
+            let values = Values::default().fact("free_from", value(self.book.money(threshold), Role::FreeFrom));
+            segment.append(" ", self.book.sentence(SegmentKind::Deliver, "deliver_free_from", &values));
+        }
+        self.segments.push(segment);
+    }
+
+    fn delivery(&self, id: &FactId) -> Option<(&FactId, &DeliveryFact)> {
+        let fact = self.scene.fact(id)?;
+        match &fact.body {
+            FactBody::Delivery(delivery) => Some((&fact.id, delivery)),
+            _ => None,
+        }
+    }
+
+    fn policy(&mut self, id: &FactId) {
+        let Some(fact) = self.scene.fact(id) else { return };
+        let FactBody::Passage(Passage { section, text, version, .. }) = &fact.body else { return };
+        let quote = Values::default().fact("quote", (text.clone(), &fact.id, Role::Quote));
+        let mut segment = self.book.sentence(SegmentKind::Policy, "policy", &quote);
+        let citation = format!("{section}, {version}");
+        let citation = Values::default().fact("citation", (citation, &fact.id, Role::Citation));
+        segment.append(" ", self.book.sentence(SegmentKind::Policy, "policy_citation", &citation));
+        self.segments.push(segment);
+    }
+
+    fn human(&mut self, reason: HandoverReason) {
+        self.plain(SegmentKind::Human, handover_key(reason));
+        let contact = self.scene.facts.iter().find_map(|fact| match &fact.body {
+            FactBody::Contact(contact) => Some((&fact.id, contact)),
+            _ => None,
+        });
+        let Some((id, ContactFact { phone, email, hours })) = contact else { return };
+        let values = Values::default()
+            .fact("phone", (phone.clone(), id, Role::Phone))
+            .fact("email", (email.clone(), id, Role::Email))
+            .fact("hours", (hours.get(self.scene.language).to_string(), id, Role::Hours));
+        self.say(SegmentKind::Human, "human_contact", &values);
+    }
+}
+
+fn ask_key(what: Ask) -> &'static str {
+    match what {
+        Ask::Product => "ask_product",
+        Ask::Size => "ask_size",
+        Ask::Colour => "ask_colour",
+        Ask::Town => "ask_town",
+        Ask::OrderNumber => "ask_order_number",
+        Ask::Identity => "ask_identity",
+        Ask::Phone => "ask_phone",
+        Ask::Topic => "ask_topic",
+    }
+}
+
+fn absence_key(why: Absence) -> &'static str {
+    match why {
+        Absence::NothingFound => "not_found",
+        Absence::FilteredOut => "filtered_out",
+        Absence::SourceDown => "source_down",
+        Absence::OutOfStock => "out_of_stock",
+        Absence::NoPrice => "no_price",
+        Absence::NoPolicy => "no_policy",
+        Absence::NoDelivery => "no_delivery",
+        Absence::NoOrder => "no_order",
+    }
+}
+
+fn handover_key(reason: HandoverReason) -> &'static str {
+    match reason {
+        HandoverReason::Asked => "human",
+        HandoverReason::Complaint => "human_complaint",
+        HandoverReason::Task => "human_task",
+        HandoverReason::GuardRejected | HandoverReason::Failure => "human_failure",
+    }
+}
+
+fn courtesy_key(kind: Courtesy) -> &'static str {
+    match kind {
+        Courtesy::Greeting => "greeting",
+        Courtesy::Thanks => "thanks",
+        Courtesy::Goodbye => "goodbye",
+        Courtesy::WhoAreYou => "who_are_you",
+        Courtesy::Menu => "menu",
+        Courtesy::Confirmed => "confirmed",
+        Courtesy::Denied => "denied",
+        Courtesy::OutOfScope => "out_of_scope",
+        Courtesy::Spam => "spam",
+        Courtesy::Unsafe => "unsafe",
+    }
+}

@@ -1,0 +1,245 @@
+//! Products in sentences: offers, stock, comparisons, totals, what goes with it.
+
+use crate::domain::fact::{OfferFact, TotalFact};
+use crate::domain::product::Quote;
+use crate::domain::{Fact, FactBody, FactId, Role, SegmentKind};
+
+use super::Page;
+use super::segment::{Value, Values};
+
+/// The variants of one product among a move's facts.
+struct Group<'a> {
+    offers: Vec<(&'a FactId, &'a OfferFact)>,
+}
+
+impl<'a> Group<'a> {
+    fn first(&self) -> (&'a FactId, &'a OfferFact) {
+        self.offers[0]
+    }
+
+    /// The cheapest variant, with whether the others cost the same.
+    fn cheapest(&self) -> ((&'a FactId, &'a OfferFact), bool) {
+        let known = self.offers.iter().filter_map(|pair| Some((pair.1.offer.price.now()?, *pair)));
+        let cheapest = known.clone().min_by_key(|(money, _)| money.minor);
+        let uniform = known.clone().all(|(money, _)| Some(money) == cheapest.map(|(least, _)| least))
+            && known.count() == self.offers.len();
+        (cheapest.map_or_else(|| self.first(), |(_, pair)| pair), uniform)
+    }
+}
+
+fn offer_of(fact: &Fact) -> Option<(&FactId, &OfferFact)> {
+    match &fact.body {
+        FactBody::Offer(offer) => Some((&fact.id, offer)),
+        _ => None,
+    }
+}
+
+impl<'a> Page<'a> {
+    fn groups(&self, ids: &[FactId]) -> Vec<Group<'a>> {
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        let scene = self.scene;
+        for pair in ids.iter().filter_map(|id| scene.fact(id)).filter_map(offer_of) {
+            match groups.iter_mut().find(|group| group.first().1.product == pair.1.product) {
+                Some(group) => group.offers.push(pair),
+                None => groups.push(Group { offers: vec![pair] }),
+            }
+        }
+        groups
+    }
+
+    pub(super) fn offers(&mut self, ids: &[FactId]) {
+        let groups = self.groups(ids);
+        match groups.as_slice() {
+            [] => {}
+            [group] => self.single_offer(group),
+            several => {
+                self.plain(SegmentKind::Offer, "offer_several");
+                several.iter().for_each(|group| self.offer_line(SegmentKind::Offer, group));
+            }
+        }
+    }
+
+    fn single_offer(&mut self, group: &Group<'_>) {
+        let ((id, fact), uniform) = group.cheapest();
+        let one_variant = group.offers.len() == 1 && has_variant(fact);
+        let key = match &fact.offer.price {
+            Quote::Missing => "offer_no_price",
+            Quote::Stale => "offer_stale",
+            Quote::Known { .. } if !uniform => "offer_from",
+            Quote::Known { old: Some(_), .. } if one_variant => "offer_variant_sale",
+            Quote::Known { old: Some(_), until: Some(_), .. } => "offer_sale_until",
+            Quote::Known { old: Some(_), .. } => "offer_sale",
+            Quote::Known { .. } if one_variant => "offer_variant",
+            Quote::Known { .. } => "offer",
+        };
+        let mut segment = self.book.sentence(SegmentKind::Offer, key, &self.offer_values(id, fact));
+        if !fact.summary.is_empty() {
+            let summary = fact.summary.get(self.scene.language).to_string();
+            let values = Values::default().fact("summary", (summary, id, Role::Summary));
+            segment.append(" ", self.book.sentence(SegmentKind::Offer, "summary", &values));
+        }
+        self.segments.push(segment);
+    }
+
+    fn offer_line(&mut self, kind: SegmentKind, group: &Group<'_>) {
+        let ((id, fact), _) = group.cheapest();
+        let key = match &fact.offer.price {
+            Quote::Known { old: Some(_), .. } => "offer_line_sale",
+            Quote::Known { .. } => "offer_line",
+            Quote::Missing | Quote::Stale => "offer_line_no_price",
+        };
+        self.say(kind, key, &self.offer_values(id, fact));
+    }
+
+    /// All values a sentence about an offer may use.
+    fn offer_values(&self, id: &FactId, fact: &OfferFact) -> Values {
+        let language = self.scene.language;
+        let mut values = Values::default()
+            .fact("name", (fact.name.get(language).to_string(), id, Role::Name))
+            .fact("summary", (fact.summary.get(language).to_string(), id, Role::Summary))
+            .with("variant", self.variant(id, fact));
+        if let Quote::Known { now, old, until } = &fact.offer.price {
+            values = values.fact("price", (self.book.money(*now), id, Role::Price));
+            if let Some(old) = old {
+                values = values.fact("old_price", (self.book.money(*old), id, Role::OldPrice));
+            }
+            if let Some(until) = until {
+                let day = self.book.date(*until, self.scene.today.year());
+                values = values.fact("sale_until", (day, id, Role::SaleUntil));
+            }
+        }
+        if let Some(count) = fact.offer.in_stock().filter(|count| *count > 0) {
+            values = values.fact("stock", (self.book.pieces(count), id, Role::Stock));
+        }
+        values
+    }
+
+    fn variant(&self, id: &FactId, fact: &OfferFact) -> Vec<Value> {
+        let size = fact.offer.size.iter().map(|size| Value::of(size.clone(), id, Role::Size));
+        let colour = fact.colour.get(self.scene.language);
+        let colour = (!colour.is_empty()).then(|| Value::of(colour.to_string(), id, Role::Colour));
+        Value::joined(size.chain(colour).collect(), self.book.comma())
+    }
+
+    pub(super) fn stock(&mut self, ids: &[FactId]) {
+        for group in self.groups(ids) {
+            self.stock_of(&group);
+        }
+    }
+
+    fn stock_of(&mut self, group: &Group<'_>) {
+        let available = |pair: &&(&FactId, &OfferFact)| pair.1.offer.in_stock().is_some_and(|count| count > 0);
+        let known = group.offers.iter().any(|pair| pair.1.offer.in_stock().is_some());
+        let (id, fact) = group.offers.iter().find(available).copied().unwrap_or_else(|| group.first());
+        let there = fact.offer.in_stock().is_some_and(|count| count > 0);
+        let one_variant = group.offers.len() == 1 && has_variant(fact);
+        if !one_variant && there && group.offers.len() > 1 {
+            return self.stock_of_variants(group);
+        }
+        let key = match (known, there, one_variant) {
+            (false, ..) => "stock_unknown",
+            (true, true, true) => "stock_variant_yes",
+            (true, true, false) => "stock_yes",
+            (true, false, true) => "stock_variant_no",
+            (true, false, false) => "stock_no",
+        };
+        self.say(SegmentKind::Stock, key, &self.offer_values(id, fact));
+        for (place, count) in &fact.places {
+            let key = if *count > 0 { "stock_place" } else { "stock_place_none" };
+            let values = Values::default()
+                .fact("place", (place.get(self.scene.language).to_string(), id, Role::Place))
+                .fact("stock", (self.book.pieces(*count), id, Role::Stock));
+            self.say(SegmentKind::Stock, key, &values);
+        }
+    }
+
+    /// A product of several variants: which sizes and colours there are.
+    fn stock_of_variants(&mut self, group: &Group<'_>) {
+        let (id, fact) = group.first();
+        let available: Vec<_> =
+            group.offers.iter().filter(|pair| pair.1.offer.in_stock().is_some_and(|count| count > 0)).collect();
+        let name = Value::of(fact.name.get(self.scene.language).to_string(), id, Role::Name);
+        let mut listed = |slot: &'static str, key: &str, values: Vec<(String, Value)>| {
+            let mut unique: Vec<(String, Value)> = Vec::new();
+            for value in values {
+                if !unique.iter().any(|(text, _)| *text == value.0) {
+                    unique.push(value);
+                }
+            }
+            if unique.is_empty() {
+                return;
+            }
+            let values = unique.into_iter().map(|(_, value)| value).collect();
+            let filled = Values::default().with("name", vec![name.clone()]);
+            let filled = filled.with(slot, Value::joined(values, self.book.comma()));
+            self.segments.push(self.book.sentence(SegmentKind::Stock, key, &filled));
+        };
+        let sizes = available.iter().filter_map(|(id, fact)| {
+            let size = fact.offer.size.clone()?;
+            Some((size.clone(), Value::of(size, id, Role::Size)))
+        });
+        listed("sizes", "stock_sizes", sizes.collect());
+        let language = self.scene.language;
+        let colours = available.iter().filter(|(_, fact)| !fact.colour.is_empty()).map(|(id, fact)| {
+            let colour = fact.colour.get(language).to_string();
+            (colour.clone(), Value::of(colour, id, Role::Colour))
+        });
+        listed("colours", "stock_colours", colours.collect());
+    }
+
+    pub(super) fn compare(&mut self, ids: &[FactId]) {
+        let groups = self.groups(ids);
+        if groups.len() < 2 {
+            return self.offers(ids);
+        }
+        self.plain(SegmentKind::Compare, "compare_intro");
+        for group in &groups {
+            let ((id, fact), _) = group.cheapest();
+            let key = if fact.offer.price.now().is_some() { "compare_line" } else { "offer_line_no_price" };
+            self.say(SegmentKind::Compare, key, &self.offer_values(id, fact));
+        }
+        let prices: Option<Vec<_>> = groups.iter().map(|group| {
+            let ((id, fact), _) = group.cheapest();
+            Some((fact.offer.price.now()?, id, fact))
+        }).collect();
+        let Some(mut prices) = prices else { return };
+        prices.sort_by_key(|(money, ..)| money.minor);
+        let same_currency = prices.iter().all(|(money, ..)| money.currency == prices[0].0.currency);
+        if same_currency && prices[0].0.minor < prices[1].0.minor {
+            let values = self.offer_values(prices[0].1, prices[0].2);
+            self.say(SegmentKind::Compare, "compare_cheaper", &values);
+        }
+    }
+
+    pub(super) fn alternatives(&mut self, ids: &[FactId]) {
+        let groups = self.groups(ids);
+        if groups.is_empty() {
+            return;
+        }
+        self.plain(SegmentKind::Alternatives, "alternatives_intro");
+        groups.iter().for_each(|group| self.offer_line(SegmentKind::Alternatives, group));
+    }
+
+    pub(super) fn upsell(&mut self, id: &FactId) {
+        let priced = self.groups(std::slice::from_ref(id)).into_iter().find(|group| group.first().1.offer.price.now().is_some());
+        let Some(group) = priced else { return };
+        let (id, fact) = group.first();
+        self.say(SegmentKind::Upsell, "upsell", &self.offer_values(id, fact));
+    }
+
+    pub(super) fn total(&mut self, id: &FactId) {
+        let Some(fact) = self.scene.fact(id) else { return };
+        let FactBody::Total(TotalFact { offer, quantity, total }) = &fact.body else { return };
+        let Some((offer_id, offer)) = self.scene.fact(offer).and_then(offer_of) else { return };
+        let name = offer.name.get(self.scene.language).to_string();
+        let values = Values::default()
+            .fact("name", (name, offer_id, Role::Name))
+            .fact("quantity", (self.book.pieces(*quantity), &fact.id, Role::Quantity))
+            .fact("total", (self.book.money(*total), &fact.id, Role::Total));
+        self.say(SegmentKind::Total, "total", &values);
+    }
+}
+
+fn has_variant(fact: &OfferFact) -> bool {
+    fact.offer.size.is_some() || !fact.colour.is_empty()
+}
