@@ -1,0 +1,88 @@
+//! The output guard: no price, count, date or promise leaves the shop unless a fact carries it.
+//! In: a draft with its spans and the facts of the turn, or a plain text with a ledger. Out: a [`Verdict`].
+//! Pure and synchronous; it knows no model, index, clock or network, and trusts neither renderer nor mask.
+
+pub mod cases;
+mod ledger;
+mod template;
+mod verdict;
+
+pub use ledger::Ledger;
+pub use template::TemplateFault;
+pub use verdict::{CheckedReply, CheckedSegment, Code, Rejection, Verdict, Violation};
+
+use crate::domain::reply::Citation;
+use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Role};
+
+/// The compiled lexicons; built once, shared by reference.
+#[derive(Debug, Default)]
+pub struct Guard {}
+
+impl Guard {
+    /// Compiles the lexicons of `data/guard`, which are part of the binary.
+    pub fn new() -> Guard {
+        Guard {}
+    }
+
+    /// Checks a draft against the facts of its turn and the shopper's own message.
+    pub fn check(&self, draft: Draft, facts: &[Fact], shopper: &str) -> Verdict {
+        let _ledger = Ledger::from_facts(facts, shopper);
+        let violations: Vec<Violation> =
+            draft.segments.iter().enumerate().filter_map(|(index, segment)| stray_digit(index, segment)).collect();
+        if !violations.is_empty() {
+            return Verdict::Rejected(Rejection { draft, violations });
+        }
+        let segments = draft.segments.into_iter().map(|segment| seal(segment, facts)).collect();
+        Verdict::Accepted(CheckedReply::seal(draft.language, segments))
+    }
+
+    /// Checks a plain text: imported, written by a person, or from a case file.
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn check_text(&self, _language: Language, _ledger: &Ledger, text: &str) -> Result<(), Violation> {
+        match text.find(|c: char| c.is_numeric()) {
+            Some(at) => Err(Violation {
+                code: Code::UnlicensedNumber,
+                segment: 0,
+                at: at..at,
+                detail: String::new(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn stray_digit(index: usize, segment: &DraftSegment) -> Option<Violation> {
+    let outside = |at: usize| !segment.spans.iter().any(|span| span.range.contains(&at));
+    let (at, digit) = segment.text.char_indices().find(|(at, c)| c.is_numeric() && outside(*at))?;
+    Some(Violation {
+        code: Code::UnlicensedNumber,
+        segment: index,
+        at: at..at + digit.len_utf8(),
+        detail: format!("`{digit}` stands outside every fact"),
+    })
+}
+
+fn seal(segment: DraftSegment, facts: &[Fact]) -> CheckedSegment {
+    let mut stated: Vec<FactId> = Vec::new();
+    let mut citations: Vec<Citation> = Vec::new();
+    for span in &segment.spans {
+        if !stated.contains(&span.fact) {
+            stated.push(span.fact.clone());
+        }
+        let fact = facts.iter().find(|fact| fact.id == span.fact);
+        let quotes = matches!(span.role, Role::Quote | Role::Citation);
+        if let (true, Some(FactBody::Passage(passage))) = (quotes, fact.map(|fact| &fact.body))
+            && !citations.iter().any(|citation| citation.fact == span.fact)
+        {
+            citations.push(Citation {
+                fact: span.fact.clone(),
+                document: passage.document.clone(),
+                section: passage.section.clone(),
+                version: passage.version.clone(),
+            });
+        }
+    }
+    CheckedSegment::seal(segment.kind, segment.text, stated, citations)
+}
