@@ -1,5 +1,10 @@
 //! truetill: a shop assistant that cannot quote a wrong price.
 
+pub mod app;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+pub mod render;
+pub mod shop;
+pub mod turn;

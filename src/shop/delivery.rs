@@ -1,0 +1,164 @@
+//! Delivery terms and the promise they make at a moment: what it costs and the first and last day.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use jiff::Zoned;
+use jiff::civil::{Date, Time, Weekday};
+use serde::{Deserialize, Deserializer};
+
+use crate::domain::fact::DeliveryFact;
+use crate::domain::place::PlaceId;
+use crate::domain::{Currency, Localised, Money};
+
+/// `data/rules/delivery.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivery {
+    #[serde(default, rename = "delivery")]
+    terms: Vec<Terms>,
+    #[serde(default)]
+    holidays: Holidays,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Holidays {
+    dates: Vec<Date>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Terms {
+    place: PlaceId,
+    #[serde(deserialize_with = "time_of_day")]
+    cutoff: Time,
+    days: [u8; 2],
+    cost: BTreeMap<Currency, String>,
+    #[serde(default)]
+    free_from: BTreeMap<Currency, String>,
+}
+
+fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Time::strptime("%H:%M", &text).map_err(serde::de::Error::custom)
+}
+
+/// A delivery promise that still lacks the town's name.
+pub struct Promise(DeliveryFact);
+
+impl Promise {
+    /// The fact, with the town's name.
+    pub fn named(mut self, name: Localised) -> DeliveryFact {
+        self.0.name = name;
+        self.0
+    }
+}
+
+impl Delivery {
+    /// Checks amounts, days and towns.
+    pub(super) fn check(&self, known: impl Fn(&PlaceId) -> bool) -> anyhow::Result<()> {
+        for terms in &self.terms {
+            if !known(&terms.place) {
+                bail!("town `{}` is not in places.toml", terms.place);
+            }
+            if terms.days[0] > terms.days[1] {
+                bail!("{}: days = {:?} go backwards", terms.place, terms.days);
+            }
+            for (currency, amount) in terms.cost.iter().chain(&terms.free_from) {
+                Money::parse(amount, *currency).with_context(|| terms.place.to_string())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What delivery to `place` costs and when an order placed at `now` arrives.
+    pub(super) fn promise(&self, place: &PlaceId, currency: Currency, now: &Zoned) -> Option<Promise> {
+        let terms = self.terms.iter().find(|terms| terms.place == *place)?;
+        let (&currency, cost) = terms.cost.get_key_value(&currency).or_else(|| terms.cost.iter().next())?;
+        let cost = Money::parse(cost, currency).ok()?;
+        let free_from = terms.free_from.get(&currency).and_then(|amount| Money::parse(amount, currency).ok());
+        let dispatch = self.dispatch_day(now, terms.cutoff);
+        Some(Promise(DeliveryFact {
+            place: place.clone(),
+            name: Localised::default(),
+            cost,
+            free_from,
+            cutoff: terms.cutoff,
+            earliest: self.after_working_days(dispatch, terms.days[0]),
+            latest: self.after_working_days(dispatch, terms.days[1]),
+        }))
+    }
+
+    /// The day the parcel leaves: today before the cut-off of a working day, else the next working day.
+    fn dispatch_day(&self, now: &Zoned, cutoff: Time) -> Date {
+        let today = now.date();
+        if self.works(today) && now.time() < cutoff { today } else { self.after_working_days(today, 1) }
+    }
+
+    fn after_working_days(&self, from: Date, days: u8) -> Date {
+        let mut day = from;
+        let mut left = days;
+        while left > 0 {
+            let Ok(next) = day.tomorrow() else { return day };
+            day = next;
+            left -= u8::from(self.works(day));
+        }
+        day
+    }
+
+    fn works(&self, day: Date) -> bool {
+        !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !self.holidays.dates.contains(&day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TERMS: &str = r#"
+        [[delivery]]
+        place = "bratislava"
+        cutoff = "14:00"
+        days = [1, 2]
+        cost = { EUR = "3.90" }
+        free_from = { EUR = "60" }
+        [holidays]
+        dates = ["2026-12-24", "2026-12-25"]
+    "#;
+
+    fn check(now: &str, expected: Option<(&str, &str)>) {
+        let delivery: Delivery = toml::from_str(TERMS).unwrap();
+        let now: Zoned = format!("{now}[Europe/Bratislava]").parse().unwrap();
+        let promise = delivery.promise(&"bratislava".into(), "EUR".parse().unwrap(), &now);
+        let days = promise.map(|Promise(fact)| (fact.earliest.to_string(), fact.latest.to_string()));
+        assert_eq!(days.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{now}");
+    }
+
+    #[test]
+    fn cut_off_weekends_and_holidays_move_the_promise() {
+        check("2026-11-16T10:00", Some(("2026-11-17", "2026-11-18"))); // Monday morning
+        check("2026-11-16T14:00", Some(("2026-11-18", "2026-11-19"))); // Monday at the cut-off
+        check("2026-11-21T10:00", Some(("2026-11-24", "2026-11-25"))); // Saturday: leaves on Monday
+        check("2026-12-23T10:00", Some(("2026-12-28", "2026-12-29"))); // over the holidays and the weekend
+    }
+
+    #[test]
+    fn a_town_without_terms_has_no_promise() {
+        let delivery: Delivery = toml::from_str(TERMS).unwrap();
+        let now: Zoned = "2026-11-16T10:00[Europe/Bratislava]".parse().unwrap();
+        assert!(delivery.promise(&"london".into(), "EUR".parse().unwrap(), &now).is_none());
+    }
+
+    #[test]
+    fn terms_that_cannot_be_right_are_refused() {
+        let check = |from: &str, to: &str, part: &str| {
+            let delivery: Delivery = toml::from_str(&TERMS.replace(from, to)).unwrap();
+            let error = delivery.check(|place| place.0 == "bratislava").unwrap_err();
+            assert!(format!("{error:#}").contains(part), "{error:#}");
+        };
+        check("\"bratislava\"", "\"atlantis\"", "atlantis");
+        check("[1, 2]", "[3, 2]", "backwards");
+        check("3.90", "3,90", "3,90");
+    }
+}

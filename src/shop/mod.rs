@@ -1,0 +1,122 @@
+//! What the shop is: its towns, colours, contact and delivery terms, from `data/rules`.
+//! In: TOML files. Out: names in the shopper's language and a delivery promise for a moment in time.
+
+mod delivery;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::fact::ContactFact;
+use crate::domain::place::PlaceId;
+use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
+
+pub use delivery::Delivery;
+
+/// A word of the shop's vocabulary: a town or a colour.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Term {
+    /// Its name per language, in the nominative.
+    pub name: Localised,
+}
+
+/// The shop's name and how to reach its people.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Info {
+    /// The shop's name.
+    pub name: String,
+    /// Phone, as printed.
+    pub phone: String,
+    /// E-mail.
+    pub email: String,
+    /// Opening hours per language.
+    pub hours: Localised,
+    /// IANA time zone of the shop: cut-offs and reductions follow it.
+    pub timezone: String,
+}
+
+/// The shop's rules.
+pub struct Shop {
+    info: Info,
+    zone: TimeZone,
+    places: BTreeMap<PlaceId, Term>,
+    colours: BTreeMap<String, Term>,
+    delivery: Delivery,
+}
+
+impl Shop {
+    /// Reads `rules/{shop,places,colours,delivery}.toml` below `data`.
+    ///
+    /// # Errors
+    /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
+    pub fn load(data: &Path) -> anyhow::Result<Shop> {
+        let rules = data.join("rules");
+        let info: Info = read(&rules.join("shop.toml"))?;
+        let zone = TimeZone::get(&info.timezone)
+            .with_context(|| format!("{}: timezone `{}`", rules.join("shop.toml").display(), info.timezone))?;
+        let places: BTreeMap<PlaceId, Term> = read(&rules.join("places.toml"))?;
+        let colours = read(&rules.join("colours.toml"))?;
+        let path = rules.join("delivery.toml");
+        let delivery: Delivery = read(&path)?;
+        delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
+        Ok(Shop { info, zone, places, colours, delivery })
+    }
+
+    /// The shop's own name.
+    pub fn name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// The calendar day in the shop at `now`.
+    pub fn today(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.zone.clone()).date()
+    }
+
+    /// A town's name; the id itself when the rules do not know it.
+    pub fn place_name(&self, place: &PlaceId) -> Localised {
+        let known = self.places.get(place).map(|term| term.name.clone());
+        known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, place.0.as_str()))
+    }
+
+    /// A colour's name; the feed's own word when the rules do not know it.
+    pub fn colour_name(&self, colour: &str) -> Localised {
+        let known = self.colours.get(colour).map(|term| term.name.clone());
+        known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, colour))
+    }
+
+    /// How to reach a person, as a fact.
+    pub fn contact(&self, now: Timestamp) -> Fact {
+        let Info { phone, email, hours, .. } = &self.info;
+        let contact = ContactFact { phone: phone.clone(), email: email.clone(), hours: hours.clone() };
+        Fact {
+            id: FactId("contact".to_string()),
+            body: FactBody::Contact(contact),
+            source: "rules/shop.toml".to_string(),
+            as_of: now,
+        }
+    }
+
+    /// Delivery to a town for an order placed at `now`; none when the shop does not deliver there in this currency.
+    pub fn delivery(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<Fact> {
+        let promise = self.delivery.promise(place, currency, &now.to_zoned(self.zone.clone()))?;
+        let name = self.place_name(place);
+        Some(Fact {
+            id: FactId(format!("delivery:{place}")),
+            body: FactBody::Delivery(promise.named(name)),
+            source: "rules/delivery.toml".to_string(),
+            as_of: now,
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
