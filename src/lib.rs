@@ -7,4 +7,5 @@ pub mod engine;
 pub mod guard;
 pub mod render;
 pub mod shop;
+pub mod store;
 pub mod turn;
