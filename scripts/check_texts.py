@@ -128,7 +128,11 @@ def check_replies():
 
 def read_policy(path):
     """Front matter as a dict and sections as (heading, text) pairs."""
-    _, head, body = path.read_text(encoding="utf-8").split("---\n", 2)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not re.match(r"---\n(?:\w+: .+\n)+---\n", text):
+        report(f"policies/{path.name}", "must exist and open with `key: value` lines between two lines of ---")
+        return {}, []
+    _, head, body = text.split("---\n", 2)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     parts = re.split(r"^## (.+)\n", body, flags=re.MULTILINE)
     return fields, list(zip(parts[1::2], (text.strip() for text in parts[2::2])))
