@@ -6,6 +6,7 @@ pub mod domain;
 pub mod engine;
 pub mod guard;
 pub mod render;
+pub mod retrieval;
 pub mod shop;
 pub mod store;
 pub mod turn;
