@@ -41,7 +41,7 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
 
 fn pieces(offers: &[&Offer]) -> Option<u32> {
     let known: Vec<u32> = offers.iter().filter_map(|offer| offer.in_stock()).collect();
-    (!known.is_empty()).then(|| known.iter().fold(0, |sum, count| sum.saturating_add(*count)))
+    (!known.is_empty()).then(|| known.iter().fold(0_u32, |sum, count| sum.saturating_add(*count)))
 }
 
 /// The hard conditions of a question.
