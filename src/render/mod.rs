@@ -101,6 +101,7 @@ impl Page<'_> {
             Move::Deliver { fact } => self.deliver(fact),
             Move::Policy { fact } => self.policy(fact),
             Move::Order { fact } => self.order(fact),
+            Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::fact::OfferFact;
+use crate::domain::fact::{OfferFact, TotalFact};
+use crate::domain::found::{Candidate, Found};
 use crate::domain::place::PlaceId;
 use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
 
-use super::{Candidate, Found, Question, Sources};
+use super::{Question, Sources};
 
 /// Longer descriptions are specifications, not a sentence to say.
 const LONGEST_SUMMARY: usize = 200;
@@ -27,16 +28,53 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
         let conditions = Conditions::of(question);
         let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer));
         let id_of = |offer: &&Offer| fact_id(offer);
+        let total = total(question, &matching, &source);
         let candidate = Candidate {
+            total: total.as_ref().map(|fact| fact.id.clone()),
             matching: matching.iter().map(id_of).collect(),
             all: matching.iter().chain(&others).map(id_of).collect(),
             in_stock: pieces(&matching),
             product: product.clone(),
         };
+        found.facts.extend(total);
         found.facts.extend(offers.iter().map(|offer| fact(sources, &product, offer, &conditions.place, &source)));
         if candidate.matching.is_empty() { found.near.push(candidate) } else { found.candidates.push(candidate) }
     }
     Ok(found)
+}
+
+/// What the asked number of pieces costs together, when there is one price to multiply.
+fn total(question: &Question<'_>, matching: &[&Offer], source: &str) -> Option<Fact> {
+    let quantity = question.slots.quantity.filter(|quantity| *quantity > 1)?;
+    let first = matching.first()?;
+    let price = first.price.now()?;
+    if matching.iter().any(|offer| offer.price.now() != Some(price)) {
+        return None;
+    }
+    let total = TotalFact { offer: fact_id(first), quantity, total: price.times(quantity)? };
+    Some(Fact {
+        id: FactId(format!("total:{}x{quantity}", first.sku)),
+        body: FactBody::Total(total),
+        source: source.to_string(),
+        as_of: first.as_of,
+    })
+}
+
+/// Adds the first accessory of the first candidate that is in stock and has a price.
+pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, found: &mut Found) -> anyhow::Result<()> {
+    let Some(first) = found.candidates.first() else { return Ok(()) };
+    let ids = first.product.accessories.clone();
+    let products = sources.catalog.products(&ids).await?;
+    let offers = sources.catalog.offers(&ids, question.currency).await?;
+    let sellable = |offer: &&Offer| offer.price.now().is_some() && offer.in_stock() != Some(0);
+    let Some(offer) = offers.iter().find(sellable) else { return Ok(()) };
+    let Some(product) = products.iter().find(|product| product.id == offer.product) else { return Ok(()) };
+    let source = format!("catalog@{}", sources.search.generation().id);
+    found.accessory = Some(fact_id(offer));
+    if !found.facts.iter().any(|fact| fact.id == fact_id(offer)) {
+        found.facts.push(fact(sources, product, offer, &None, &source));
+    }
+    Ok(())
 }
 
 fn pieces(offers: &[&Offer]) -> Option<u32> {

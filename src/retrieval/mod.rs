@@ -8,8 +8,9 @@ mod select;
 
 use jiff::Timestamp;
 
+use crate::domain::found::Found;
 use crate::domain::plan::Absence;
-use crate::domain::{Currency, Fact, FactId, Language, Product, ProductId, Slots};
+use crate::domain::{Currency, Language, ProductId, Slots};
 use crate::engine::{Catalog, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::Shop;
 
@@ -54,48 +55,33 @@ pub struct Limits {
     pub sure_name: f32,
 }
 
-/// A product with its facts.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The product.
-    pub product: Product,
-    /// Facts of the variants that meet the conditions, cheapest first.
-    pub matching: Vec<FactId>,
-    /// Facts of all its variants.
-    pub all: Vec<FactId>,
-    /// Pieces of the matching variants; none when the merchant gives no stock.
-    pub in_stock: Option<u32>,
-}
-
-/// What was found.
+/// What was found, and the hits behind it.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Candidates that meet the conditions, best first.
-    pub candidates: Vec<Candidate>,
-    /// How many of the first candidates are named by the message beyond doubt; 0 when none is.
-    pub sure: usize,
-    /// Why there is nothing, when there is nothing.
-    pub absence: Option<Absence>,
-    /// Near misses: what meets the words but not the conditions.
-    pub near: Vec<Candidate>,
-    /// All facts of candidates and near misses.
-    pub facts: Vec<Fact>,
+pub struct Retrieved {
+    /// Candidates and facts.
+    pub found: Found,
     /// The hits, for `--explain`.
     pub hits: Vec<ProductHit>,
 }
 
-/// Finds products for a question.
-pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Found {
-    match search(sources, question, limits).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "products could not be read");
-            Found { absence: Some(Absence::SourceDown), ..Found::default() }
-        }
-    }
+/// Finds the products a question is about.
+pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
+    answered(look_up(sources, question, limits).await)
 }
 
-async fn search(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Found> {
+/// Finds the products a comparison names: each name is looked up by itself.
+pub async fn products_to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
+    answered(look_up_each(sources, question, limits).await)
+}
+
+fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
+    result.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "products could not be read");
+        Retrieved { found: Found { absence: Some(Absence::SourceDown), ..Found::default() }, hits: Vec::new() }
+    })
+}
+
+async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
     let named = select::by_code(sources.catalog, question.slots).await?;
     let (ids, sure, hits) = match named {
         Some(id) => (vec![id], 1, Vec::new()),
@@ -103,23 +89,58 @@ async fn search(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -
             (question.focus.to_vec(), question.focus.len(), Vec::new())
         }
         None => {
-            let hits = sources.search.products(&query(question, limits)).await?;
+            let words = question.slots.product.as_deref().unwrap_or(question.text);
+            let hits = sources.search.products(&query(question, words, limits)).await?;
             let chosen = select::sure(&hits, limits.sure_name);
             (chosen.order, chosen.sure, hits)
         }
     };
-    let mut found = facts::gather(sources, question, &ids).await?;
-    found.sure = sure.min(found.candidates.len());
-    found.hits = hits;
+    finish(sources, question, &ids, (sure, hits)).await
+}
+
+async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    let words = question.slots.product.as_deref().unwrap_or(question.text);
+    let names = sources.shop.names_in(words);
+    if names.len() < 2 {
+        return look_up(sources, question, limits).await;
+    }
+    let (mut ids, mut all_hits): (Vec<ProductId>, Vec<ProductHit>) = Default::default();
+    for name in names {
+        // The message's embedding is of all names together: each part is searched by its words.
+        let part = ProductQuery { vector: None, ..query(question, name, limits) };
+        let hits = sources.search.products(&part).await?;
+        let best = select::sure(&hits, limits.sure_name).order.into_iter().find(|id| !ids.contains(id));
+        ids.extend(best);
+        all_hits.extend(hits);
+    }
+    let sure = ids.len();
+    finish(sources, question, &ids, (sure, all_hits)).await
+}
+
+/// Reads the facts of the chosen products and types the outcome.
+async fn finish(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    ids: &[ProductId],
+    (sure, hits): (usize, Vec<ProductHit>),
+) -> anyhow::Result<Retrieved> {
+    let mut found = facts::gather(sources, question, ids).await?;
+    found.sure = ids.iter().take(sure).filter(|id| found.candidates.iter().any(|c| c.product.id == **id)).count();
+    if sure > 0 && found.sure == 0 && !found.near.is_empty() {
+        // What was named exists, but not as asked: the others are no answer.
+        found.candidates.clear();
+    }
+    if found.sure == 1 {
+        facts::accessory(sources, question, &mut found).await?;
+    }
     if found.candidates.is_empty() {
         let filtered = !found.near.is_empty();
         found.absence = Some(if filtered { Absence::FilteredOut } else { Absence::NothingFound });
     }
-    Ok(found)
+    Ok(Retrieved { found, hits })
 }
 
-fn query(question: &Question<'_>, limits: Limits) -> ProductQuery {
-    let words = question.slots.product.as_deref().unwrap_or(question.text);
+fn query(question: &Question<'_>, words: &str, limits: Limits) -> ProductQuery {
     ProductQuery {
         text: words.to_string(),
         vector: question.vector.map(<[f32]>::to_vec),
