@@ -1,9 +1,18 @@
 //! All that is built once at start-up, and the only file that picks real or fake.
 
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+
 use crate::config::Config;
+use crate::engine::{Catalog, Embed, Generate, Orders, Search};
 use crate::guard::Guard;
 use crate::render::Renderer;
+use crate::screening::Screening;
 use crate::shop::Shop;
+use crate::store::StateStore;
+use crate::understanding::Understander;
 
 /// The assistant, ready to answer.
 pub struct App {
@@ -11,8 +20,91 @@ pub struct App {
     pub config: Config,
     /// The shop's rules.
     pub shop: Shop,
+    /// Input guardrails.
+    pub screening: Screening,
+    /// Message to commands.
+    pub understander: Understander,
     /// Facts to words.
     pub renderer: Renderer,
     /// The output guard.
     pub guard: Guard,
+    /// The index.
+    pub search: Arc<dyn Search>,
+    /// Prices and stock.
+    pub catalog: Arc<dyn Catalog>,
+    /// Orders.
+    pub orders: Arc<dyn Orders>,
+    /// Text to vectors.
+    pub embed: Arc<dyn Embed>,
+    /// The language model; none when it is switched off.
+    pub generate: Option<Arc<dyn Generate>>,
+    /// Conversations and audit.
+    pub state: StateStore,
+    /// The clock: tests set it.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The outside things, real or fake.
+pub struct Engines {
+    /// The index.
+    pub search: Arc<dyn Search>,
+    /// Prices and stock.
+    pub catalog: Arc<dyn Catalog>,
+    /// Orders.
+    pub orders: Arc<dyn Orders>,
+    /// Text to vectors.
+    pub embed: Arc<dyn Embed>,
+    /// The language model.
+    pub generate: Option<Arc<dyn Generate>>,
+    /// Conversations and audit.
+    pub state: StateStore,
+}
+
+impl App {
+    /// Reads rules and replies from `config.paths.data`, checks every sentence with the guard, and puts the
+    /// engines to work.
+    ///
+    /// # Errors
+    /// A broken rule, reply or example file; a sentence the guard would never let out: by file and key.
+    pub async fn assemble(config: Config, engines: Engines) -> anyhow::Result<App> {
+        let data = config.paths.data.clone();
+        let shop = Shop::load(&data).context("loading the shop's rules")?;
+        let renderer = Renderer::load(&data, shop.name()).context("loading the replies")?;
+        let guard = Guard::new();
+        check_templates(&guard, &renderer)?;
+        let screening = Screening::load(&data).context("loading the screening rules")?;
+        let settings = config.understanding.clone();
+        let understander = Understander::load(&data, &config.paths.state, &settings, &engines.embed)
+            .await
+            .context("loading commands and examples")?;
+        let Engines { search, catalog, orders, embed, generate, state } = engines;
+        let clock = Timestamp::now;
+        Ok(App {
+            config, shop, screening, understander, renderer, guard, search, catalog, orders, embed, generate, state,
+            clock,
+        })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// The model, where understanding may ask it.
+    pub fn generate_for_understanding(&self) -> Option<&dyn Generate> {
+        self.generate.as_deref().filter(|_| self.config.understanding.use_model)
+    }
+}
+
+fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {
+    let mut faults = Vec::new();
+    for (language, key, text) in renderer.templates() {
+        if let Err(fault) = guard.check_template(language, key, text) {
+            faults.push(format!("data/replies/{language}.toml [say] {key}: {fault}"));
+        }
+    }
+    if !faults.is_empty() {
+        bail!("the guard refuses these sentences:\n{}", faults.join("\n"));
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! truetill: a shop assistant that cannot quote a wrong price.
 
 pub mod app;
+pub mod audit;
 pub mod config;
 pub mod domain;
 pub mod engine;
@@ -8,6 +9,7 @@ pub mod guard;
 pub mod plan;
 pub mod render;
 pub mod retrieval;
+pub mod scenario;
 pub mod shop;
 pub mod store;
 pub mod tasks;

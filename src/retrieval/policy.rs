@@ -17,6 +17,22 @@ pub struct Passages {
     pub absence: Option<Absence>,
 }
 
+/// How far ahead of the second the first cosine must be to need no judge.
+const CLEAR: f32 = 0.02;
+
+impl Passages {
+    /// True when the first passage stands out by meaning as well as by words.
+    pub fn clear(&self) -> bool {
+        match self.hits.as_slice() {
+            [first, second, ..] => match (first.vector, second.vector) {
+                (Some(a), Some(b)) => a - b >= CLEAR,
+                _ => false,
+            },
+            _ => true,
+        }
+    }
+}
+
 /// Finds passages in the language of the question, else in English.
 pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timestamp) -> Passages {
     let mut hits = search.passages(&query).await;

@@ -1,15 +1,13 @@
-//! One customer turn, message in to checked reply out; the only file that knows the order of the stages.
+//! What a turn brings to its channel: the answer, what was seen on the way, and what the door refuses.
 
 use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::App;
-use crate::domain::plan::{Courtesy, HandoverReason};
+use crate::domain::plan::HandoverReason;
 use crate::domain::reply::{Action, Citation};
 use crate::domain::session::{SessionId, TurnId};
-use crate::domain::{Command, CommandName, Language, Message, Move, Slots, Tier};
-use crate::guard::{CheckedReply, CheckedSegment, Verdict};
-use crate::render::Scene;
+use crate::domain::{Command, Language, Tier};
+use crate::guard::{CheckedReply, CheckedSegment};
 
 /// What a turn brought: all that a channel may tell the customer, and what the API tells about it.
 #[derive(Clone, Debug, Serialize)]
@@ -118,7 +116,7 @@ impl Watcher {
         Watcher(Some(sender))
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         if let Some(sender) = &self.0 {
             // The receiver has left: the turn is still finished and audited.
             let _ = sender.send(event);
@@ -152,42 +150,4 @@ pub enum TurnError {
     /// Something inside failed before a reply could be made; the cause is in the log.
     #[error("the turn failed")]
     Failed(#[source] anyhow::Error),
-}
-
-/// Answers one message. Whatever goes wrong behind the door, the customer gets a checked reply or a person.
-///
-/// # Errors
-/// Only what the door refuses: see [`TurnError`].
-pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<Answer, TurnError> {
-    let limit = app.config.server.message_chars;
-    let chars = message.text.chars().count();
-    if chars > limit {
-        return Err(TurnError::MessageTooLong { chars, limit });
-    }
-    if message.text.trim().is_empty() {
-        return Err(TurnError::EmptyMessage);
-    }
-    watcher.tell(Event::Status(Stage::Drafting));
-    let language = message.locale.unwrap_or(Language::En);
-    let moves = [Move::Smalltalk { kind: Courtesy::Menu }];
-    let scene = Scene { language, facts: &[], today: app.shop.today(jiff::Timestamp::now()) };
-    let draft = app.renderer.render(&moves, &scene);
-    let Verdict::Accepted(reply) = app.guard.check(draft, &[], &message.text) else {
-        return Err(TurnError::Failed(anyhow::anyhow!("the menu was rejected")));
-    };
-    for segment in reply.segments() {
-        watcher.tell(Event::Segment(segment.clone()));
-    }
-    Ok(Answer {
-        session_id: message.session.unwrap_or_else(SessionId::fresh),
-        turn_id: TurnId::fresh(),
-        language,
-        reply,
-        actions: Vec::new(),
-        commands: vec![Command { name: CommandName::Menu, slots: Slots::default() }],
-        tier: Tier::Rules,
-        check: CheckSummary::default(),
-        handover: None,
-        timings: Timings::default(),
-    })
 }

@@ -1,0 +1,265 @@
+//! The command line: what can be typed, and which function answers it.
+//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done.
+
+#![allow(clippy::print_stdout, reason = "printing is what a command line does")]
+
+mod bench;
+mod conversation;
+mod data;
+mod explain;
+mod models;
+mod open;
+mod operate;
+mod quality;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Config;
+use crate::domain::{Currency, Language};
+use crate::engine::SearchMode;
+
+/// A shop assistant that cannot quote a wrong price.
+#[derive(Debug, Parser)]
+#[command(name = "truetill", version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  truetill pull                                   fetch and verify the models
+  truetill index --catalog data/catalog           build the index and switch to it
+  truetill ask \"Сколько стоит чайник «Волна»?\"    one answer on the terminal
+  truetill serve                                  HTTP API and chat page on 127.0.0.1:7070";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Settings file; default: truetill.toml when it exists.
+    #[arg(long, global = true, env = "TRUETILL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Log level: error, warn, info, debug, or a tracing filter.
+    #[arg(long, global = true, env = "TRUETILL_LOG", default_value = "warn", value_name = "FILTER")]
+    pub log: String,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Fetch, verify and unpack models: all the shop needs, one by name, hf:OWNER/REPO/FILE, or a path.
+    Pull {
+        /// Names or addresses; none: the default model and the embedder.
+        models: Vec<String>,
+    },
+    /// List the models and whether they are here.
+    Models,
+    /// Build a new index generation beside the live one and switch to it.
+    Index(IndexArgs),
+    /// Serve the HTTP API and the chat page.
+    Serve {
+        /// Port; 0 takes a free one.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Address; other than loopback only with a key in server.keys.
+        #[arg(long)]
+        host: Option<String>,
+    },
+    /// Answer one message.
+    Ask {
+        /// The message.
+        text: String,
+        /// Who asks.
+        #[command(flatten)]
+        who: Who,
+        /// Print what was understood and found, the plan, the verdict and the times.
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Talk on the terminal.
+    Chat {
+        /// Who talks.
+        #[command(flatten)]
+        who: Who,
+        /// Print what was understood and found, the plan, the verdict and the times.
+        #[arg(long)]
+        explain: bool,
+    },
+    /// Search a file of queries and write a TREC run.
+    Search {
+        /// Lines `qid<TAB>query`.
+        #[arg(long, value_name = "TSV")]
+        queries: PathBuf,
+        /// Lines `qid Q0 docid rank score truetill`.
+        #[arg(long, value_name = "FILE")]
+        run: PathBuf,
+        /// Which half of the index.
+        #[arg(long, value_enum, default_value_t = Mode::Hybrid)]
+        mode: Mode,
+        /// Hits per query.
+        #[arg(long, default_value_t = 100)]
+        k: usize,
+    },
+    /// Check texts against facts: the guard alone.
+    Check(Cases),
+    /// Understand messages: commands, slots, tier.
+    Understand(Cases),
+    /// Screen messages: injection, spam, personal data.
+    Screen(Cases),
+    /// Run scenario files and count those that pass.
+    Eval {
+        /// A scenario file or a folder of them.
+        path: PathBuf,
+        /// Runs of each; pass^K counts those that pass every time.
+        #[arg(long, default_value_t = 1, value_name = "K")]
+        repeat: usize,
+    },
+    /// Measure, beside the machine's own bounds.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: Bench,
+    },
+    /// Say what is ready and what is missing, with the fix.
+    Doctor,
+    /// Show a turn's record; without an id the latest turns.
+    Audit {
+        /// A turn's id.
+        turn: Option<String>,
+    },
+}
+
+/// Options of `index`.
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    /// Feeds: files or folders; default: the data folder's catalog.
+    #[arg(long, value_name = "PATH")]
+    pub catalog: Vec<PathBuf>,
+    /// The folder of policies; default: the data folder's.
+    #[arg(long, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// Column mapping for CSV and TSV; default: detected by the header.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// The currency of prices that name none.
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<Currency>,
+    /// Only read and report.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Any error refuses the new index.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Who asks.
+#[derive(Debug, Args)]
+pub struct Who {
+    /// The channel's language; the message's own wins when it is clear.
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
+    /// A customer whose identity the shop has checked.
+    #[arg(long, value_name = "ID")]
+    pub customer: Option<String>,
+}
+
+/// A file of cases.
+#[derive(Debug, Args)]
+pub struct Cases {
+    /// The cases; one JSON line each goes to standard output.
+    #[arg(long, value_name = "TSV")]
+    pub cases: PathBuf,
+}
+
+/// What can be measured.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// The language model: prefill, decode, first token, memory.
+    Inference {
+        /// A role, name or path.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// Tokens to read.
+        #[arg(long, default_value_t = 128)]
+        prompt_tokens: usize,
+        /// Tokens to write.
+        #[arg(long, default_value_t = 32)]
+        gen_tokens: usize,
+        /// Worker threads; 0 for all cores.
+        #[arg(long, default_value_t = 0)]
+        threads: usize,
+    },
+    /// Price questions over the indexed catalog: how many get the true price, how many another.
+    Prices {
+        /// Questions in all, spread over the four languages.
+        #[arg(long, default_value_t = 100)]
+        questions: usize,
+        /// Which products are asked about.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+}
+
+/// Search modes on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Mode {
+    /// tantivy alone.
+    Lexical,
+    /// Vectors alone.
+    Vector,
+    /// Both, fused.
+    Hybrid,
+}
+
+impl From<Mode> for SearchMode {
+    fn from(mode: Mode) -> SearchMode {
+        match mode {
+            Mode::Lexical => SearchMode::Lexical,
+            Mode::Vector => SearchMode::Vector,
+            Mode::Hybrid => SearchMode::Hybrid,
+        }
+    }
+}
+
+/// Logs go to standard error, so that standard output stays for answers.
+pub fn start_log(common: &Common) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&common.log)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
+}
+
+/// Carries out a command.
+///
+/// # Errors
+/// What stopped it, with the fix where there is one.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = Config::load(cli.common.config.as_deref())?;
+    let json = cli.common.json;
+    match cli.command {
+        Command::Pull { models } => models::pull(&config, &models),
+        Command::Models => models::list(&config, json),
+        Command::Index(args) => data::index(&config, &args, json).await,
+        Command::Serve { port, host } => operate::serve(config, host, port).await,
+        Command::Ask { text, who, explain } => conversation::ask(config, text, &who, (explain, json)).await,
+        Command::Chat { who, explain } => conversation::chat(config, &who, (explain, json)).await,
+        Command::Search { queries, run, mode, k } => {
+            data::search(&config, (&queries, &run), (mode.into(), k), json).await
+        }
+        Command::Check(cases) => quality::check(&cases),
+        Command::Understand(cases) => quality::understand(config, &cases).await,
+        Command::Screen(cases) => quality::screen(&config, &cases),
+        Command::Eval { path, repeat } => quality::eval(config, &path, repeat, json).await,
+        Command::Bench { what } => bench::run(config, what, json).await,
+        Command::Doctor => operate::doctor(&config, json).await,
+        Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
+    }
+}

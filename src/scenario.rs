@@ -1,0 +1,181 @@
+//! Scenario files: a conversation, and what must and must not be answered. `truetill eval` runs them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::domain::{CommandName, Language, Message, SegmentKind};
+use crate::turn::{self, Answer, Watcher};
+
+/// A conversation to hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: String,
+    /// The channel's language.
+    pub language: Language,
+    /// A customer whose identity the shop has checked.
+    #[serde(default)]
+    pub customer: Option<String>,
+    /// The messages in order.
+    pub turn: Vec<Step>,
+    /// The file it came from.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// One message and what its answer must be like.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What the shopper writes.
+    pub say: String,
+    /// Commands that must be among the understood.
+    #[serde(default)]
+    pub commands: Vec<CommandName>,
+    /// Kinds of segments that must occur.
+    #[serde(default)]
+    pub segments: Vec<SegmentKind>,
+    /// Texts that must occur; letter case and kinds of spaces do not count.
+    #[serde(default)]
+    pub contains: Vec<String>,
+    /// Texts that must not occur.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// Whether a person must take over; not checked when absent.
+    #[serde(default)]
+    pub handover: Option<bool>,
+}
+
+/// How a scenario went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The scenario's file.
+    pub path: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its language.
+    pub language: Language,
+    /// Runs that passed.
+    pub passed: usize,
+    /// Runs made.
+    pub runs: usize,
+    /// What failed in the first failing run.
+    pub faults: Vec<String>,
+    /// Milliseconds of each turn of the last run.
+    pub turn_ms: Vec<f64>,
+}
+
+/// Reads one scenario file or every `.toml` below a folder, in order of path.
+///
+/// # Errors
+/// No such path, no scenario in it, a file that is not a scenario: by name.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Scenario>> {
+    let mut files = Vec::new();
+    collect(path, &mut files)?;
+    files.sort();
+    if files.is_empty() {
+        bail!("no scenario (*.toml) in {}", path.display());
+    }
+    files.into_iter().map(|file| read_one(&file).with_context(|| format!("in {}", file.display()))).collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(|| format!("reading {}", path.display()))? {
+            let path = entry?.path();
+            if path.is_dir() || path.extension().is_some_and(|extension| extension == "toml") {
+                collect(&path, files)?;
+            }
+        }
+    } else {
+        files.push(path.to_path_buf());
+    }
+    Ok(())
+}
+
+fn read_one(file: &Path) -> anyhow::Result<Scenario> {
+    let text = std::fs::read_to_string(file)?;
+    let mut scenario: Scenario = toml::from_str(&text)?;
+    scenario.path = file.to_path_buf();
+    Ok(scenario)
+}
+
+/// Holds the conversation `runs` times, each in a session of its own.
+pub async fn run(app: &App, scenario: &Scenario, runs: usize) -> Outcome {
+    let mut outcome = Outcome {
+        path: scenario.path.clone(),
+        name: scenario.name.clone(),
+        language: scenario.language,
+        passed: 0,
+        runs,
+        faults: Vec::new(),
+        turn_ms: Vec::new(),
+    };
+    for _ in 0..runs {
+        outcome.turn_ms.clear();
+        let faults = converse(app, scenario, &mut outcome.turn_ms).await;
+        if faults.is_empty() {
+            outcome.passed += 1;
+        } else if outcome.faults.is_empty() {
+            outcome.faults = faults;
+        }
+    }
+    outcome
+}
+
+async fn converse(app: &App, scenario: &Scenario, turn_ms: &mut Vec<f64>) -> Vec<String> {
+    let mut session = None;
+    let mut faults = Vec::new();
+    for (index, step) in scenario.turn.iter().enumerate() {
+        let message = Message {
+            session,
+            customer: scenario.customer.clone(),
+            text: step.say.clone(),
+            locale: Some(scenario.language),
+            channel: "eval".to_string(),
+        };
+        match turn::answer(app, message, &Watcher::none()).await {
+            Ok(answer) => {
+                session = Some(answer.session_id);
+                turn_ms.push(answer.timings.total_ms);
+                faults.extend(faults_of(step, &answer).into_iter().map(|fault| format!("turn {}: {fault}", index + 1)));
+            }
+            Err(error) => return vec![format!("turn {}: {error}", index + 1)],
+        }
+    }
+    faults
+}
+
+fn faults_of(step: &Step, answer: &Answer) -> Vec<String> {
+    let mut faults = Vec::new();
+    let understood: Vec<CommandName> = answer.commands.iter().map(|command| command.name).collect();
+    for command in step.commands.iter().filter(|command| !understood.contains(command)) {
+        faults.push(format!("`{command}` was not understood; got {understood:?}"));
+    }
+    let kinds: Vec<SegmentKind> = answer.reply.segments().iter().map(|segment| segment.kind()).collect();
+    for kind in step.segments.iter().filter(|kind| !kinds.contains(kind)) {
+        faults.push(format!("no segment {kind:?}; got {kinds:?}"));
+    }
+    let reply = plain(&answer.reply.text());
+    for text in step.contains.iter().filter(|text| !reply.contains(&plain(text))) {
+        faults.push(format!("`{text}` is missing in: {reply}"));
+    }
+    for text in step.absent.iter().filter(|text| reply.contains(&plain(text))) {
+        faults.push(format!("`{text}` must not stand in: {reply}"));
+    }
+    if let Some(expected) = step.handover
+        && expected != answer.handover.is_some()
+    {
+        faults.push(format!("handover is {:?}, expected {expected}", answer.handover));
+    }
+    faults
+}
+
+/// Lower case, one kind of space.
+fn plain(text: &str) -> String {
+    text.replace(['\u{a0}', '\u{202f}', '\n'], " ").to_lowercase()
+}

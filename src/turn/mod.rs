@@ -1,0 +1,141 @@
+//! One customer turn, message in to checked reply out; the only module that knows the order of the stages.
+//! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
+
+mod answer;
+mod clock;
+mod respond;
+mod settle;
+
+use crate::app::App;
+use crate::audit::TurnRecord;
+use crate::domain::session::{Exchange, Session, TurnId};
+use crate::domain::{Command, CommandName, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::understanding::Ask;
+
+pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
+use clock::StageClock;
+pub use respond::Outcome;
+
+/// A score from which a message is treated as an attack or an advertisement without asking further.
+const SURE_ATTACK: f32 = 0.9;
+
+/// Answers one message. Whatever goes wrong behind the door, the customer gets a checked reply or a person.
+///
+/// # Errors
+/// Only what the door refuses: see [`TurnError`].
+pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<Answer, TurnError> {
+    let mut clock = StageClock::start(watcher);
+    let mut session = open(app, &message).await?;
+
+    clock.enter(Stage::Screening);
+    let screened = app.screening.screen(&message.text, session.language, message.locale);
+    session.language = screened.language;
+
+    clock.enter(Stage::Understanding);
+    let vector = embed(app, &screened).await;
+    let understanding = understand(app, &screened, &session, vector.as_deref()).await;
+
+    clock.enter(Stage::Searching);
+    let turn = respond::Turn { app, screened: &screened, session: &session, vector: vector.as_deref() };
+    let outcome = respond::respond(&turn, &understanding, &mut clock).await;
+
+    clock.enter(Stage::Checking);
+    let settled = settle::settle(app, &screened, &session, &outcome)?;
+    for segment in settled.reply.segments() {
+        watcher.tell(Event::Segment(segment.clone()));
+    }
+    let timings = clock.stop(outcome.generated.len());
+
+    let answer = Answer {
+        session_id: session.id,
+        turn_id: TurnId::fresh(),
+        language: screened.language,
+        reply: settled.reply,
+        actions: outcome.actions(),
+        commands: understanding.commands.clone(),
+        tier: understanding.tier,
+        check: settled.summary,
+        handover: settled.handover,
+        timings,
+    };
+    let record = TurnRecord::new(&answer, &message.channel, &screened, &understanding, &outcome, settled.draft);
+    remember(app, &mut session, &answer, &outcome, &screened);
+    if let Err(error) = app.state.record(&session, answer.turn_id, &record).await {
+        // The customer has the answer; the operator must hear that its record is missing.
+        tracing::error!(turn = %answer.turn_id, error = format!("{error:#}"), "the audit could not be written");
+    }
+    Ok(answer)
+}
+
+async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
+    let limit = app.config.server.message_chars;
+    let chars = message.text.chars().count();
+    if chars > limit {
+        return Err(TurnError::MessageTooLong { chars, limit });
+    }
+    if message.text.trim().is_empty() {
+        return Err(TurnError::EmptyMessage);
+    }
+    let mut session = match message.session {
+        Some(id) => app.state.session(id).await.map_err(TurnError::Failed)?.ok_or(TurnError::UnknownSession(id))?,
+        None => Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() },
+    };
+    session.customer = message.customer.clone().or(session.customer);
+    Ok(session)
+}
+
+async fn embed(app: &App, screened: &Screened) -> Option<Vec<f32>> {
+    let texts = vec![screened.text.clone()];
+    match app.embed.embed(crate::engine::EmbedInput::Query, texts).await {
+        Ok(vectors) => vectors.into_iter().next(),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the message could not be embedded; lexical search only");
+            None
+        }
+    }
+}
+
+async fn understand(app: &App, screened: &Screened, session: &Session, vector: Option<&[f32]>) -> Understanding {
+    let decided = |name, confidence| Understanding {
+        lang: screened.language,
+        commands: vec![Command { name, slots: Slots::default() }],
+        confidence,
+        tier: Tier::Rules,
+        notes: vec!["screening".to_string()],
+    };
+    if screened.injection >= SURE_ATTACK {
+        return decided(CommandName::Unsafe, screened.injection);
+    }
+    if screened.spam >= SURE_ATTACK {
+        return decided(CommandName::Spam, screened.spam);
+    }
+    let ask = Ask {
+        text: &screened.text,
+        private: &screened.private,
+        language: screened.language,
+        session,
+        vector,
+    };
+    app.understander.understand(&ask, app.generate_for_understanding()).await
+}
+
+fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {
+    session.turns += 1;
+    session.pending = outcome.pending.clone();
+    if !outcome.focus.is_empty() {
+        session.focus = outcome.focus.clone();
+    }
+    session.town = outcome.town.clone().or(session.town.take());
+    session.handed_over |= answer.handover.is_some();
+    session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
+    let surplus = session.recent.len().saturating_sub(app.config.session.recent);
+    session.recent.drain(..surplus);
+}
+
+/// True when the moves hand the conversation to a person.
+fn handover(moves: &[Move]) -> Option<crate::domain::plan::HandoverReason> {
+    moves.iter().find_map(|step| match step {
+        Move::Human { reason } => Some(*reason),
+        _ => None,
+    })
+}

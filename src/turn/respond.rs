@@ -1,0 +1,304 @@
+//! Each command to its stage: products, delivery, rules, orders, courtesies. Several commands give one reply.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
+use crate::domain::reply::Action;
+use crate::domain::session::{Pending, Session};
+use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Understanding};
+use crate::engine::{GenerateError, Generated, PassageQuery, ProductHit};
+use crate::plan::{self, Brief};
+use crate::retrieval::{self, Limits, Question, Sources};
+use crate::tasks::{self, Identity};
+
+use super::answer::Stage;
+use super::clock::StageClock;
+
+/// Passages among which the model may choose.
+const PASSAGES: usize = 4;
+
+/// What all commands of a message share.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub app: &'a App,
+    pub screened: &'a Screened,
+    pub session: &'a Session,
+    pub vector: Option<&'a [f32]>,
+}
+
+/// What the commands came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Outcome {
+    /// What to say, in order.
+    pub moves: Vec<Move>,
+    /// What to say should the guard reject that: a second plan of the model.
+    pub second_plan: Vec<Move>,
+    /// All facts of the turn.
+    pub facts: Vec<Fact>,
+    /// Hits of the index, best first.
+    pub hits: Vec<ProductHit>,
+    /// Products the reply is about.
+    pub focus: Vec<ProductId>,
+    /// A town the message named.
+    pub town: Option<String>,
+    /// A command that waits for an answer.
+    pub pending: Option<Pending>,
+    /// What the model wrote on the way.
+    pub generated: Vec<Generated>,
+    /// When the facts were read.
+    pub now: Timestamp,
+}
+
+impl Outcome {
+    /// What the client may offer to do.
+    pub(super) fn actions(&self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for fact in &self.facts {
+            let FactBody::Offer(offer) = &fact.body else { continue };
+            let shown = self.moves.iter().any(|step| match step {
+                Move::Offer { facts } | Move::Compare { facts } => facts.contains(&fact.id),
+                _ => false,
+            });
+            if shown {
+                actions.push(Action::ShowProduct { sku: offer.offer.sku.0.clone(), url: None });
+            }
+        }
+        if super::handover(&self.moves).is_some() {
+            actions.push(Action::Handover);
+        }
+        actions
+    }
+
+    fn say(&mut self, step: Move) {
+        if !self.moves.contains(&step) {
+            self.moves.push(step);
+        }
+    }
+
+    fn learn(&mut self, facts: Vec<Fact>) {
+        for fact in facts {
+            if !self.facts.iter().any(|known| known.id == fact.id) {
+                self.facts.push(fact);
+            }
+        }
+    }
+}
+
+/// Answers every command in order.
+pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, clock: &mut StageClock<'_>) -> Outcome {
+    let now = turn.app.now();
+    let mut outcome = Outcome { now, ..Outcome::default() };
+    outcome.learn(vec![turn.app.shop.contact(now)]);
+    for command in &understanding.commands {
+        outcome.town = command.slots.town.clone().or(outcome.town.take());
+        clock.enter(Stage::Searching);
+        one(turn, command, &mut outcome, clock).await;
+    }
+    if outcome.moves.is_empty() {
+        outcome.say(Move::NotFound { why: Absence::NothingFound });
+    }
+    outcome
+}
+
+async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+    use CommandName::*;
+    match command.name {
+        FindProduct | Price | Stock | Compare | CartAdd => products(turn, command, outcome, clock).await,
+        Correct if turn.session.pending.is_some() || !turn.session.focus.is_empty() => {
+            products(turn, command, outcome, clock).await;
+        }
+        RestockNotice => {
+            products(turn, command, outcome, clock).await;
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+        }
+        DeliveryInfo => delivery(turn, command, outcome).await,
+        Policy => policy(turn, command, outcome).await,
+        OrderStatus | CancelOrder | ChangeOrder => order(turn, command, outcome).await,
+        ReturnItem if command.slots.order_number.is_some() => order(turn, command, outcome).await,
+        ReturnItem => {
+            let mut command = command.clone();
+            command.slots.topic.get_or_insert_with(|| "returns".to_string());
+            policy(turn, &command, outcome).await;
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+        }
+        Checkout | LeaveContact => outcome.say(Move::Human { reason: HandoverReason::Task }),
+        Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
+        Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
+        Menu | Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
+            outcome.say(Move::Smalltalk { kind: courtesy(command) });
+        }
+    }
+}
+
+fn courtesy(command: &Command) -> Courtesy {
+    match (command.name, command.slots.topic.as_deref()) {
+        (CommandName::Menu | CommandName::Correct, _) => Courtesy::Menu,
+        (CommandName::Confirm, _) => Courtesy::Confirmed,
+        (CommandName::Deny, _) => Courtesy::Denied,
+        (CommandName::OutOfScope, _) => Courtesy::OutOfScope,
+        (CommandName::Spam, _) => Courtesy::Spam,
+        (CommandName::Unsafe, _) => Courtesy::Unsafe,
+        (_, Some("thanks")) => Courtesy::Thanks,
+        (_, Some("goodbye")) => Courtesy::Goodbye,
+        (_, Some("who_are_you")) => Courtesy::WhoAreYou,
+        _ => Courtesy::Greeting,
+    }
+}
+
+async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+    let app = turn.app;
+    let sources = Sources { search: &*app.search, catalog: &*app.catalog, shop: &app.shop };
+    let language = turn.screened.language;
+    let question = Question {
+        text: &turn.screened.text,
+        vector: turn.vector,
+        slots: &command.slots,
+        focus: &turn.session.focus,
+        language,
+        currency: app.config.shop.currency_of(language),
+        now: outcome.now,
+    };
+    let limits = Limits { candidates: app.config.search.candidates, sure_name: app.config.search.sure_name };
+    let retrieved = if command.name == CommandName::Compare {
+        retrieval::products_to_compare(sources, &question, limits).await
+    } else {
+        retrieval::products(sources, &question, limits).await
+    };
+    let found = retrieved.found;
+    outcome.hits.extend(retrieved.hits);
+
+    clock.enter(Stage::Drafting);
+    let brief = Brief {
+        message: &turn.screened.text,
+        language,
+        command,
+        found: &found,
+        offers: app.config.search.offers,
+    };
+    let moves = match plan::by_rule(&brief) {
+        Some(moves) => moves,
+        None => judged(turn, &brief, outcome).await,
+    };
+    outcome.learn(found.facts);
+    for step in moves {
+        if let Move::Ask { what } = &step {
+            outcome.pending = Some(Pending { command: command.clone(), asked: *what });
+        }
+        outcome.focus.extend(products_of(&step, &outcome.facts));
+        outcome.say(step);
+    }
+}
+
+/// The model's choice among the candidates; without a model, or when it is busy, the first candidates.
+async fn judged(turn: &Turn<'_>, brief: &Brief<'_>, outcome: &mut Outcome) -> Vec<Move> {
+    let Some(generate) = turn.app.generate.as_deref() else { return plan::without_model(brief) };
+    match plan::choose(brief, generate, turn.app.config.generation.max_tokens).await {
+        Ok(choice) => {
+            outcome.generated.push(choice.generated);
+            choice.moves
+        }
+        Err(error) => {
+            log(&error);
+            plan::without_model(brief)
+        }
+    }
+}
+
+fn log(error: &GenerateError) {
+    tracing::warn!(%error, "the model was not heard; the plan follows the search alone");
+}
+
+/// Products a move shows as the answer itself.
+fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
+    let (Move::Offer { facts: ids } | Move::Stock { facts: ids } | Move::Compare { facts: ids }) = step else {
+        return Vec::new();
+    };
+    let mut products: Vec<ProductId> = Vec::new();
+    for id in ids {
+        let Some(FactBody::Offer(offer)) = facts.iter().find(|fact| fact.id == *id).map(|fact| &fact.body) else {
+            continue;
+        };
+        if !products.contains(&offer.product) {
+            products.push(offer.product.clone());
+        }
+    }
+    products
+}
+
+async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let app = turn.app;
+    let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
+        outcome.say(Move::Ask { what: Ask::Town });
+        outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town });
+        return;
+    };
+    let currency = app.config.shop.currency_of(turn.screened.language);
+    match app.shop.delivery(&town.as_str().into(), currency, outcome.now) {
+        Some(fact) => {
+            outcome.say(Move::Deliver { fact: fact.id.clone() });
+            outcome.learn(vec![fact]);
+        }
+        None => outcome.say(Move::NotFound { why: Absence::NoDelivery }),
+    }
+}
+
+async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let query = PassageQuery {
+        text: turn.screened.text.clone(),
+        vector: turn.vector.map(<[f32]>::to_vec),
+        language: turn.screened.language,
+        document: command.slots.topic.clone(),
+        limit: PASSAGES,
+    };
+    let passages = retrieval::passages(&*turn.app.search, query, outcome.now).await;
+    if let Some(why) = passages.absence {
+        outcome.say(Move::NotFound { why });
+        return;
+    }
+    let chosen = match turn.app.generate.as_deref() {
+        Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
+            let text = &turn.screened.text;
+            match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
+                Ok((chosen, generated)) => {
+                    outcome.generated.push(generated);
+                    chosen
+                }
+                Err(error) => {
+                    log(&error);
+                    Some(0)
+                }
+            }
+        }
+        _ => Some(0),
+    };
+    match chosen.and_then(|index| passages.facts.get(index)) {
+        Some(fact) => outcome.say(Move::Policy { fact: fact.id.clone() }),
+        None => {
+            outcome.say(Move::NotFound { why: Absence::NoPolicy });
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+        }
+    }
+    outcome.learn(passages.facts);
+}
+
+async fn order(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let who = Identity {
+        customer: turn.session.customer.clone(),
+        phone: command.slots.phone.clone(),
+        email: command.slots.email.clone(),
+    };
+    match tasks::order(command, &who, &*turn.app.orders, outcome.now).await {
+        Ok(done) => {
+            done.moves.into_iter().for_each(|step| outcome.say(step));
+            outcome.learn(done.facts);
+            outcome.pending = done.pending;
+        }
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "orders could not be read");
+            outcome.say(Move::NotFound { why: Absence::SourceDown });
+            outcome.say(Move::Human { reason: HandoverReason::Failure });
+        }
+    }
+}
