@@ -1,1 +1,5 @@
-//! x
+//! truetill: a shop assistant that cannot quote a wrong price.
+
+pub mod domain;
+pub mod engine;
+pub mod store;
