@@ -2,4 +2,8 @@
 
 pub mod domain;
 pub mod engine;
+#[cfg(feature = "search")]
+pub mod index;
+#[cfg(feature = "search")]
+pub mod ingest;
 pub mod store;
