@@ -1,11 +1,23 @@
 //! truetill: a shop assistant that cannot quote a wrong price.
+//!
+//! The modules in the order a message meets them:
+//! [`http`] or [`cli`] take it in, [`turn`] leads it through [`screening`], [`understanding`], then a task of
+//! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
+//! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
+//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`shop`] is the merchant's rules, [`domain`] the
+//! words all of them share.
 
 pub mod app;
 pub mod audit;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+#[cfg(feature = "search")]
+pub mod index;
+#[cfg(feature = "search")]
+pub mod ingest;
 pub mod plan;
 pub mod render;
 pub mod retrieval;

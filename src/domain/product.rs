@@ -47,6 +47,19 @@ text_id!(
     Sku
 );
 
+/// The form in which codes are compared: lower case, letters and digits only, Cyrillic look-alikes as Latin.
+///
+/// Shoppers type `sh 101-42` for `SH-101-42`, and a Russian keyboard writes `С` and `Н` that look Latin.
+pub fn code_key(code: &str) -> String {
+    const CYRILLIC: &str = "авекмнорстух";
+    const LATIN: &str = "abekmhopctyx";
+    let latin = |letter: char| {
+        let at = CYRILLIC.chars().position(|cyrillic| cyrillic == letter);
+        at.and_then(|at| LATIN.chars().nth(at)).unwrap_or(letter)
+    };
+    code.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).map(latin).collect()
+}
+
 /// A product as the merchant's feed describes it. Prices and stock are not here: they are read at answer time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -190,5 +203,22 @@ impl Offer {
             return None;
         }
         Some(self.stock.iter().fold(0, |sum, line| sum.saturating_add(line.count)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(typed: &str, printed: &str) {
+        assert_eq!(code_key(typed), code_key(printed), "{typed} {printed}");
+    }
+
+    #[test]
+    fn codes_compare_without_case_separators_and_look_alikes() {
+        check("sh 101-42", "SH-101-42");
+        check("SH101/42", "sh_101.42");
+        check("СН-7", "CH-7");
+        assert_ne!(code_key("SH-101"), code_key("SH-102"));
     }
 }

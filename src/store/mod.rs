@@ -1,7 +1,14 @@
-//! What is kept in SQLite and beside it: conversations and the audit, the merchant's orders.
+//! SQLite files: what the shop sells, in one file per index generation; conversations and the audit in another.
+//! The only module that names sqlx. It never decides what may be said: it hands out values with their age.
 
+pub mod catalog;
+pub mod catalog_writer;
 pub mod orders;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
+pub use catalog::{CatalogSettings, CatalogStore, Clock};
+pub use catalog_writer::{CatalogWriter, VariantRow};
 pub use orders::OrderBook;
 pub use state::{StateStore, TurnSummary};

@@ -1,0 +1,261 @@
+//! Builds the searchable half of a generation: lexical index, vectors, names and passages, one product at a time.
+//! In: products and passages already checked, and an embedder. Out: files in the folder of a `Building`. It switches nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fact::Passage;
+use crate::domain::{Language, Product};
+use crate::engine::{Embed, EmbedInput};
+
+use super::analysis::Analyzer;
+use super::lexical::{Entry, LexicalWriter};
+use super::manifest::Manifest;
+use super::names::{NameEntry, label};
+use super::vectors::{Key, Reuse, VectorWriter, key_of};
+
+/// Texts embedded in one call.
+const BATCH: usize = 64;
+/// Characters of a description that are embedded; the start says what a product is.
+const DESCRIPTION: usize = 160;
+
+/// Folder and file names inside a generation.
+pub mod layout {
+    /// The products' lexical index.
+    pub const PRODUCTS: &str = "lexical/products";
+    /// The passages' lexical index.
+    pub const PASSAGES: &str = "lexical/passages";
+    /// The products' vectors.
+    pub const VECTORS: &str = "vectors";
+    /// The passages' vectors.
+    pub const PASSAGE_VECTORS: &str = "vectors-passages";
+    /// Names and codes of the products.
+    pub const NAMES: &str = "names.jsonl";
+    /// The passages themselves.
+    pub const TEXTS: &str = "passages.jsonl";
+}
+
+/// A passage as the passages file of a generation keeps it.
+#[derive(Serialize, Deserialize)]
+pub struct PassageEntry {
+    /// `returns.sk#2`.
+    pub id: String,
+    /// The passage.
+    pub passage: Passage,
+}
+
+/// Category words by id: its name and synonyms in every language.
+pub type Kinds = BTreeMap<String, Vec<(Language, String)>>;
+
+/// Told how far the work is: products read, vectors made.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
+
+struct VectorSink {
+    writer: VectorWriter,
+    reuse: Option<Reuse>,
+    pending: Vec<(Key, String, Option<Vec<f32>>)>,
+}
+
+impl VectorSink {
+    fn create(folder: &Path, name: &str, embed: &dyn Embed, before: Option<&Path>) -> anyhow::Result<Self> {
+        let writer = VectorWriter::create(folder, name, embed.dimensions())?;
+        let reuse = before.and_then(|before| Reuse::open(before, name, embed.dimensions()).ok());
+        Ok(VectorSink { writer, reuse, pending: Vec::new() })
+    }
+
+    fn push(&mut self, text: String) {
+        let key = key_of(&text);
+        let known = self.reuse.as_ref().and_then(|reuse| reuse.get(&key));
+        self.pending.push((key, text, known));
+    }
+
+    fn unknown(&self) -> usize {
+        self.pending.iter().filter(|(_, _, vector)| vector.is_none()).count()
+    }
+
+    /// Embeds what is pending; how many were embedded and how many were known.
+    async fn flush(&mut self, embed: &dyn Embed) -> anyhow::Result<(u64, u64)> {
+        let pending = std::mem::take(&mut self.pending);
+        let texts: Vec<String> =
+            pending.iter().filter(|(_, _, known)| known.is_none()).map(|(_, text, _)| text.clone()).collect();
+        let counts = (texts.len() as u64, (pending.len() - texts.len()) as u64);
+        let mut made = Vec::new();
+        if !texts.is_empty() {
+            made = embed.embed(EmbedInput::Passage, texts).await.context("embedding the catalog")?;
+        }
+        anyhow::ensure!(made.len() as u64 == counts.0, "the embedder gave {} vectors for {} texts", made.len(), counts.0);
+        let mut made = made.into_iter();
+        for (key, _, known) in pending {
+            let vector = known.or_else(|| made.next()).context("the embedder gave too few vectors")?;
+            self.writer.add(&key, &vector)?;
+        }
+        Ok(counts)
+    }
+}
+
+/// What was built.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Built {
+    /// Products added.
+    pub products: usize,
+    /// Passages added.
+    pub passages: usize,
+    /// Vectors computed.
+    pub embedded: u64,
+    /// Vectors kept from the generation before.
+    pub reused: u64,
+}
+
+/// Builds one generation.
+pub struct Builder<'a> {
+    folder: PathBuf,
+    analyzer: &'a Analyzer,
+    embed: &'a dyn Embed,
+    kinds: Kinds,
+    products: LexicalWriter<'a>,
+    names: BufWriter<File>,
+    vectors: VectorSink,
+    before: Option<PathBuf>,
+    built: Built,
+    progress: Progress<'a>,
+}
+
+/// What a builder works with.
+pub struct Tools<'a> {
+    /// Stemmers.
+    pub analyzer: &'a Analyzer,
+    /// The embedder.
+    pub embed: &'a dyn Embed,
+    /// Category words.
+    pub kinds: Kinds,
+    /// Told how far it is.
+    pub progress: Progress<'a>,
+}
+
+impl<'a> Builder<'a> {
+    /// Begins in an empty folder; `before` is the generation whose vectors may be kept.
+    ///
+    /// # Errors
+    /// When the files cannot be made.
+    pub fn create(folder: &Path, before: Option<PathBuf>, tools: Tools<'a>) -> anyhow::Result<Self> {
+        let Tools { analyzer, embed, kinds, progress } = tools;
+        let same_embedder = |before: &PathBuf| {
+            Manifest::read(before).is_ok_and(|manifest| {
+                manifest.embedder == embed.model()
+                    && manifest.dimensions == embed.dimensions()
+                    && manifest.check(before).is_ok()
+            })
+        };
+        let before = before.filter(same_embedder);
+        Ok(Builder {
+            products: LexicalWriter::create(&folder.join(layout::PRODUCTS), analyzer)?,
+            names: BufWriter::new(File::create(folder.join(layout::NAMES)).context("writing names.jsonl")?),
+            vectors: VectorSink::create(folder, layout::VECTORS, embed, before.as_deref())?,
+            folder: folder.to_path_buf(),
+            analyzer,
+            embed,
+            kinds,
+            before,
+            built: Built::default(),
+            progress,
+        })
+    }
+
+    /// Adds a product.
+    ///
+    /// # Errors
+    /// When it cannot be written or embedded.
+    pub async fn add_product(&mut self, product: &Product) -> anyhow::Result<()> {
+        let kinds = self.kinds_of(product);
+        let texts = embedded_texts(product, &kinds);
+        let entry = NameEntry::new(product, self.analyzer, texts.len());
+        serde_json::to_writer(&mut self.names, &entry)?;
+        self.names.write_all(b"\n")?;
+        self.products.add(&lexical_entry(product, kinds))?;
+        texts.into_iter().for_each(|text| self.vectors.push(text));
+        self.built.products += 1;
+        if self.vectors.unknown() >= BATCH || self.vectors.pending.len() >= BATCH * 16 {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        let (embedded, reused) = self.vectors.flush(self.embed).await?;
+        self.built.embedded += embedded;
+        self.built.reused += reused;
+        (self.progress)(self.built.products as u64, self.built.embedded + self.built.reused);
+        Ok(())
+    }
+
+    fn kinds_of(&self, product: &Product) -> Vec<(Language, String)> {
+        if product.category.is_empty() {
+            return Vec::new();
+        }
+        self.kinds.get(&product.category).cloned().unwrap_or_else(|| {
+            // Words from the feed, in the language of the feed.
+            product.name.all().map(|(language, _)| (language, product.category.clone())).collect()
+        })
+    }
+
+    /// Adds the policies and closes every file.
+    ///
+    /// # Errors
+    /// When something cannot be written or embedded.
+    pub async fn finish(mut self, passages: Vec<PassageEntry>) -> anyhow::Result<Built> {
+        self.flush().await?;
+        self.names.flush()?;
+        self.products.finish()?;
+        self.vectors.writer.finish()?;
+        let mut lexical = LexicalWriter::create(&self.folder.join(layout::PASSAGES), self.analyzer)?;
+        let mut vectors =
+            VectorSink::create(&self.folder, layout::PASSAGE_VECTORS, self.embed, self.before.as_deref())?;
+        let mut texts = BufWriter::new(File::create(self.folder.join(layout::TEXTS))?);
+        for entry in &passages {
+            serde_json::to_writer(&mut texts, entry)?;
+            texts.write_all(b"\n")?;
+            let Passage { section, text, language, .. } = &entry.passage;
+            let (names, texts) = (vec![(*language, section.clone())], vec![(*language, text.clone())]);
+            lexical.add(&Entry { names, texts, ..Entry::default() })?;
+            vectors.push(format!("{section}. {text}"));
+            if vectors.unknown() >= BATCH {
+                self.built.embedded += vectors.flush(self.embed).await?.0;
+            }
+        }
+        texts.flush()?;
+        lexical.finish()?;
+        let (embedded, reused) = vectors.flush(self.embed).await?;
+        vectors.writer.finish()?;
+        let passages = passages.len();
+        Ok(Built { passages, embedded: self.built.embedded + embedded, reused: self.built.reused + reused, ..self.built })
+    }
+}
+
+/// One text per language of the name: the name, its category, and how its description begins.
+fn embedded_texts(product: &Product, kinds: &[(Language, String)]) -> Vec<String> {
+    let one = |(language, name): (Language, &str)| {
+        let kind = kinds.iter().find(|(of, _)| *of == language).map_or("", |(_, words)| words.as_str());
+        let kind = kind.split(" ; ").next().unwrap_or_default();
+        let description = product.description.0.get(&language).map_or("", String::as_str);
+        let start: String = description.chars().take(DESCRIPTION).collect();
+        let parts = [name, kind, start.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". ")
+    };
+    product.name.all().map(one).collect()
+}
+
+fn lexical_entry(product: &Product, kinds: Vec<(Language, String)>) -> Entry {
+    let owned = |(language, text): (Language, &str)| (language, text.to_string());
+    let mut texts: Vec<(Language, String)> = product.description.all().map(owned).collect();
+    texts.extend(product.attributes.values().flat_map(|text| text.all().map(owned)));
+    let colours: Vec<&str> = product.variants.iter().filter_map(|variant| variant.colour.as_deref()).collect();
+    if let (false, Some((language, _))) = (colours.is_empty(), product.name.all().next()) {
+        texts.push((language, colours.join(" ")));
+    }
+    Entry { names: product.name.all().map(owned).collect(), kinds, texts, label: label(product) }
+}

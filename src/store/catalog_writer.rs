@@ -1,0 +1,220 @@
+//! Writes the catalog of a new index generation, in batches inside one transaction.
+//! In: products whose rows were checked by `ingest`. Out: `catalog.db`, closed and whole. It is never used on a live file.
+
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use crate::domain::product::{StockLine, code_key};
+use crate::domain::{Money, Product, Sku};
+
+const SCHEMA: &str = include_str!("catalog.sql");
+const BATCH: usize = 500;
+
+/// A variant's price as checked at the door.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VariantRow {
+    /// Which variant.
+    pub sku: Sku,
+    /// What it costs, what it cost before, and until when, one per currency.
+    pub prices: Vec<(Money, Option<Money>, Option<Date>)>,
+}
+
+#[derive(Serialize)]
+struct ProductRow {
+    id: String,
+    document: String,
+}
+
+#[derive(Serialize)]
+struct VariantLine {
+    sku: String,
+    product: String,
+    position: usize,
+    size: Option<String>,
+    colour: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PriceLine {
+    sku: String,
+    currency: &'static str,
+    position: usize,
+    minor: i64,
+    old_minor: Option<i64>,
+    until: Option<Date>,
+}
+
+#[derive(Serialize)]
+struct CodeLine {
+    code: String,
+    weight: u8,
+    product: String,
+    sku: Option<String>,
+}
+
+/// Fills a new `catalog.db`.
+pub struct CatalogWriter {
+    connection: SqliteConnection,
+    as_of: String,
+    products: Vec<ProductRow>,
+    variants: Vec<VariantLine>,
+    prices: Vec<PriceLine>,
+    codes: Vec<CodeLine>,
+    stock: Vec<StockLine>,
+}
+
+impl CatalogWriter {
+    /// Creates the file for a generation; what it says is confirmed as of `as_of`.
+    ///
+    /// # Errors
+    /// When the file exists already or cannot be written.
+    pub async fn create(path: &Path, generation: &str, as_of: Timestamp) -> anyhow::Result<Self> {
+        anyhow::ensure!(!path.exists(), "{} exists already", path.display());
+        let mut connection = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            // Nobody reads the file before it is finished and synced: a crash leaves it in a folder nobody opens.
+            .journal_mode(SqliteJournalMode::Memory)
+            .synchronous(SqliteSynchronous::Off)
+            .foreign_keys(true)
+            .connect()
+            .await
+            .with_context(|| format!("creating {}", path.display()))?;
+        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+        sqlx::query("INSERT INTO meta (key, value) VALUES ('generation', ?1), ('schema', '1')")
+            .bind(generation)
+            .execute(&mut connection)
+            .await?;
+        let as_of = as_of.to_string();
+        let (products, variants, prices, codes, stock) = (vec![], vec![], vec![], vec![], vec![]);
+        Ok(CatalogWriter { connection, as_of, products, variants, prices, codes, stock })
+    }
+
+    /// Adds a product whose id and SKUs are new, with the prices of its variants.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn add(&mut self, product: &Product, prices: &[VariantRow]) -> anyhow::Result<()> {
+        let id = product.id.0.clone();
+        let mut bare = product.clone();
+        bare.variants.iter_mut().for_each(|variant| variant.prices.clear());
+        self.products.push(ProductRow { id: id.clone(), document: serde_json::to_string(&bare)? });
+        for (position, variant) in bare.variants.into_iter().enumerate() {
+            let (sku, product) = (variant.sku.0, id.clone());
+            self.code(&sku, 0, &id, Some(&sku));
+            self.variants.push(VariantLine { sku, product, position, size: variant.size, colour: variant.colour });
+        }
+        if product.variants.iter().all(|variant| code_key(variant.sku.as_str()) != code_key(&id)) {
+            self.code(&id, 0, &id, None);
+        }
+        for code in &product.codes {
+            self.code(code, 1, &id, None);
+        }
+        for row in prices {
+            for (position, (now, old, until)) in row.prices.iter().enumerate() {
+                self.prices.push(PriceLine {
+                    sku: row.sku.0.clone(),
+                    currency: now.currency.code(),
+                    position,
+                    minor: now.minor,
+                    old_minor: old.map(|old| old.minor),
+                    until: *until,
+                });
+            }
+        }
+        if self.products.len() >= BATCH {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a stock line of a SKU that was added before; one line per SKU and place.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn add_stock(&mut self, line: &StockLine) -> anyhow::Result<()> {
+        self.stock.push(line.clone());
+        if self.stock.len() >= BATCH {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is left and closes the file.
+    ///
+    /// # Errors
+    /// When the file cannot be written or a row points nowhere.
+    pub async fn finish(mut self) -> anyhow::Result<()> {
+        self.flush().await?;
+        sqlx::raw_sql("COMMIT").execute(&mut self.connection).await?;
+        sqlx::raw_sql("PRAGMA optimize").execute(&mut self.connection).await?;
+        self.connection.close().await.context("closing catalog.db")
+    }
+
+    fn code(&mut self, code: &str, weight: u8, product: &str, sku: Option<&str>) {
+        let code = code_key(code);
+        if !code.is_empty() {
+            let sku = sku.map(str::to_string);
+            self.codes.push(CodeLine { code, weight, product: product.to_string(), sku });
+        }
+    }
+
+    async fn flush(&mut self) -> anyhow::Result<()> {
+        let products = rows(&mut self.products)?;
+        self.insert(
+            "INSERT INTO products (id, document)
+             SELECT value ->> 'id', value ->> 'document' FROM json_each(?1) WHERE ?2 IS NOT NULL",
+            products,
+        )
+        .await?;
+        let variants = rows(&mut self.variants)?;
+        self.insert(
+            "INSERT INTO variants (sku, product, position, size, colour, as_of)
+             SELECT value ->> 'sku', value ->> 'product', value ->> 'position', value ->> 'size', value ->> 'colour', ?2
+             FROM json_each(?1)",
+            variants,
+        )
+        .await?;
+        let prices = rows(&mut self.prices)?;
+        self.insert(
+            "INSERT INTO prices (sku, currency, position, minor, old_minor, until, as_of)
+             SELECT value ->> 'sku', value ->> 'currency', value ->> 'position', value ->> 'minor',
+                    value ->> 'old_minor', value ->> 'until', ?2
+             FROM json_each(?1)",
+            prices,
+        )
+        .await?;
+        let codes = rows(&mut self.codes)?;
+        self.insert(
+            "INSERT INTO codes (code, weight, product, sku)
+             SELECT value ->> 'code', value ->> 'weight', value ->> 'product', value ->> 'sku'
+             FROM json_each(?1) WHERE ?2 IS NOT NULL",
+            codes,
+        )
+        .await?;
+        let stock = rows(&mut self.stock)?;
+        self.insert(
+            "INSERT INTO stock (sku, place, count, as_of)
+             SELECT value ->> 'sku', value ->> 'place', value ->> 'count', ?2 FROM json_each(?1)",
+            stock,
+        )
+        .await
+    }
+
+    /// One statement per table and batch: JSON in, rows out, no round trip per row.
+    async fn insert(&mut self, statement: &'static str, rows: String) -> anyhow::Result<()> {
+        sqlx::query(statement).bind(rows).bind(&self.as_of).execute(&mut self.connection).await?;
+        Ok(())
+    }
+}
+
+fn rows<T: Serialize>(pending: &mut Vec<T>) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(&std::mem::take(pending))?)
+}

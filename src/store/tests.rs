@@ -1,0 +1,151 @@
+//! The catalog store against a real file: which price is told, in which currency, and when none is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::domain::product::{Price, Quote, StockLine};
+use crate::domain::{Money, Product, ProductId, Sku};
+use crate::engine::Catalog;
+
+const SHOE: &str = r#"{"id":"SH-101","name":{"en":"Runner"},"codes":["4006381333931","MP-1"],
+    "variants":[{"sku":"SH-101-42","size":"42","colour":"black"},{"sku":"SH-101-43","size":"43"}]}"#;
+const MUG: &str = r#"{"id":"MUG","name":{"en":"Mug"},"codes":["MP-1"],"variants":[{"sku":"MUG"}]}"#;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn money(text: &str) -> Money {
+    let (amount, currency) = text.split_once(' ').unwrap();
+    Money::parse(amount, currency.parse().unwrap()).unwrap()
+}
+
+async fn shop(folder: &tempfile::TempDir) -> PathBuf {
+    let path = folder.path().join("catalog.db");
+    let mut writer = CatalogWriter::create(&path, "g1", at("2026-11-01T08:00:00Z")).await.unwrap();
+    let shoe: Product = serde_json::from_str(SHOE).unwrap();
+    let mug: Product = serde_json::from_str(MUG).unwrap();
+    let until = Some("2026-11-20".parse().unwrap());
+    let prices = vec![(money("19.90 EUR"), Some(money("24.90 EUR")), until), (money("1990 RUB"), None, None)];
+    let sale_without_old = vec![(money("5.00 EUR"), None, until)];
+    let rows = [
+        VariantRow { sku: "SH-101-42".into(), prices },
+        VariantRow { sku: "SH-101-43".into(), prices: sale_without_old },
+    ];
+    writer.add(&shoe, &rows).await.unwrap();
+    writer.add(&mug, &[]).await.unwrap();
+    writer.add_stock(&StockLine { sku: "SH-101-42".into(), place: "kosice".into(), count: 3 }).await.unwrap();
+    writer.finish().await.unwrap();
+    path
+}
+
+async fn store(now: &str, max_age_minutes: Option<i64>) -> (tempfile::TempDir, CatalogStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = shop(&folder).await;
+    let now = at(now);
+    let settings = CatalogSettings {
+        max_age: max_age_minutes.map(SignedDuration::from_mins),
+        time_zone: jiff::tz::TimeZone::get("Europe/Bratislava").unwrap(),
+        clock: Arc::new(move || now),
+    };
+    (folder, CatalogStore::open(&path, "g1", settings).await.unwrap())
+}
+
+fn known(now: &str, old: Option<&str>, until: Option<&str>) -> Quote {
+    Quote::Known { now: money(now), old: old.map(money), until: until.map(|day| day.parse().unwrap()) }
+}
+
+async fn check(now: &str, sku: &str, currency: &str, expected: Quote) {
+    let (_folder, store) = store(now, None).await;
+    let ids = ["SH-101".into(), "MUG".into()];
+    let offers = store.offers(&ids, currency.parse().unwrap()).await.unwrap();
+    let offer = offers.iter().find(|offer| offer.sku.as_str() == sku).unwrap();
+    assert_eq!(offer.price, expected, "{sku} in {currency} at {now}");
+}
+
+#[tokio::test]
+async fn the_price_is_the_true_one_in_a_currency_of_the_feed() {
+    let sale = known("19.90 EUR", Some("24.90 EUR"), Some("2026-11-20"));
+    check("2026-11-10T12:00:00Z", "SH-101-42", "EUR", sale.clone()).await;
+    check("2026-11-10T12:00:00Z", "SH-101-42", "RUB", known("1990 RUB", None, None)).await;
+    check("2026-11-10T12:00:00Z", "SH-101-42", "USD", sale.clone()).await;
+    // The last day counts, in the shop's zone: 22:59 UTC is still the 20th in Bratislava, 23:00 is not.
+    check("2026-11-20T22:59:00Z", "SH-101-42", "EUR", sale).await;
+    check("2026-11-20T23:00:00Z", "SH-101-42", "EUR", known("24.90 EUR", None, None)).await;
+    check("2026-11-20T23:00:00Z", "SH-101-43", "EUR", Quote::Missing).await;
+    check("2026-11-10T12:00:00Z", "MUG", "EUR", Quote::Missing).await;
+}
+
+#[tokio::test]
+async fn an_old_price_of_a_live_source_is_never_told() {
+    let (_folder, store) = store("2026-11-01T08:06:00Z", Some(5)).await;
+    let eur = "EUR".parse().unwrap();
+    let ids = ["SH-101".into()];
+    let quote = |offers: Vec<crate::domain::Offer>| offers[0].price.clone();
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Stale);
+
+    let price = Price { currency: eur, amount: "21.50".into(), old: None, until: None };
+    let sku = Sku::from("SH-101-42");
+    assert!(store.patch_prices(&sku, &[price], at("2026-11-01T08:05:00Z")).await.unwrap());
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
+    assert!(!store.patch_prices(&"NONE".into(), &[], at("2026-11-01T08:05:00Z")).await.unwrap());
+
+    let wrong = Price { currency: eur, amount: "21,50".into(), old: None, until: None };
+    assert!(store.patch_prices(&sku, &[wrong], at("2026-11-01T08:06:00Z")).await.is_err());
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
+}
+
+#[tokio::test]
+async fn stock_is_per_place_and_carries_its_age() {
+    let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
+    let line = StockLine { sku: "SH-101-42".into(), place: "zilina".into(), count: 4 };
+    assert!(store.patch_stock(&line, at("2026-11-02T08:00:00Z")).await.unwrap());
+    let offers = store.offers(&["SH-101".into()], "EUR".parse().unwrap()).await.unwrap();
+    assert_eq!((offers[0].in_stock(), offers[1].in_stock()), (Some(7), None));
+    assert_eq!(offers[0].as_of, at("2026-11-01T08:00:00Z"), "as old as the oldest of price and stock");
+}
+
+#[tokio::test]
+async fn products_come_in_the_order_asked_and_without_prices() {
+    let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
+    let ids = ["MUG", "nothing", "SH-101"].map(ProductId::from);
+    let products = store.products(&ids).await.unwrap();
+    assert_eq!(products.iter().map(|product| product.id.as_str()).collect::<Vec<_>>(), ["MUG", "SH-101"]);
+    assert!(products.iter().flat_map(|product| &product.variants).all(|variant| variant.prices.is_empty()));
+}
+
+#[tokio::test]
+async fn a_code_names_one_product_or_none() {
+    let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
+    let found = async |code: &str| {
+        let hit = store.by_code(code).await.unwrap();
+        hit.map(|(product, sku)| (product.0, sku.map(|sku| sku.0)))
+    };
+    let shoe = |sku: Option<&str>| Some(("SH-101".to_string(), sku.map(str::to_string)));
+    assert_eq!(found("sh 101").await, shoe(None));
+    assert_eq!(found("SH-101 42").await, shoe(Some("SH-101-42")));
+    assert_eq!(found("4006381333931").await, shoe(None));
+    assert_eq!(found("mug").await, Some(("MUG".into(), Some("MUG".into()))));
+    assert_eq!(found("MP-1").await, None, "two products share it");
+    assert_eq!(found(" - ").await, None);
+}
+
+#[tokio::test]
+async fn a_catalog_of_another_generation_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = shop(&folder).await;
+    let refused = async |path: &std::path::Path, generation| {
+        let store = CatalogStore::open(path, generation, CatalogSettings::default()).await;
+        format!("{:#}", store.err().expect("must be refused"))
+    };
+    let other = refused(&path, "g2").await;
+    assert!(other.contains("written for generation g1, not for g2: run make index"), "{other}");
+    let missing = refused(&folder.path().join("none.db"), "g1").await;
+    assert!(missing.contains("none.db cannot be opened: run make index"), "{missing}");
+    std::fs::write(folder.path().join("junk.db"), "not a database, not at all, no".repeat(100)).unwrap();
+    let junk = refused(&folder.path().join("junk.db"), "g1").await;
+    assert!(junk.contains("junk.db"), "{junk}");
+}
