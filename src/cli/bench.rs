@@ -1,0 +1,172 @@
+//! `bench`: figures as JSON, each with what it is compared to.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::{Language, Message, ProductId};
+use crate::shop::Shop;
+use crate::turn::{self, Answer, Watcher};
+use crate::inference;
+
+use super::{Bench, open};
+
+/// Runs a measurement.
+pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
+    match what {
+        Bench::Inference { model, prompt_tokens, gen_tokens, threads } => {
+            let model = open::language_model(&config, &model)?;
+            let report = inference::bench(&model, inference::BenchRequest { prompt_tokens, gen_tokens, threads })?;
+            println!("{}", serde_json::to_string(&report)?);
+        }
+        Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What became of one price question.
+#[derive(Serialize)]
+struct Asked {
+    language: Language,
+    product: ProductId,
+    question: String,
+    /// The asked product's own price was told.
+    right: bool,
+    /// Prices of other products told beside or instead of it.
+    others: usize,
+    generated: bool,
+    total_ms: f64,
+}
+
+/// The whole measurement.
+#[derive(Default, Serialize)]
+struct Prices {
+    questions: usize,
+    right: usize,
+    /// Right and nothing else.
+    only_right: usize,
+    /// No price at all.
+    none: usize,
+    /// Prices of other products, without the right one.
+    other_only: usize,
+    /// Amounts that are not the price of the product they stand with: the guard's promise is 0.
+    untrue: usize,
+    by_language: BTreeMap<Language, (usize, usize)>,
+    without_generation_ms: Spread,
+    with_generation_ms: Spread,
+}
+
+#[derive(Default, Serialize)]
+struct Spread {
+    turns: usize,
+    p50: f64,
+    p95: f64,
+}
+
+async fn prices(config: Config, questions: usize, seed: u64, json: bool) -> anyhow::Result<()> {
+    let path = config.paths.data.join("eval/price_questions.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let frames: BTreeMap<Language, String> = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
+    let catalog = {
+        let embed = open::embedder(&config)?;
+        let index = open::index(&config, &*embed)?;
+        open::catalog(&config, &index, &Shop::load(&config.paths.data)?).await?
+    };
+    let app = open::app(config).await?;
+    let sample = catalog.sample(questions, seed).await?;
+    let mut report = Prices { questions: sample.len(), ..Prices::default() };
+    let (mut plain, mut generated) = (Vec::new(), Vec::new());
+    let cases = sample.iter().zip(frames.iter().cycle());
+    for (product, (language, frame)) in cases {
+        let question = frame.replace("{title}", product.name.get(*language));
+        let asked = ask(&app, (*language, &product.id), question, &mut report).await?;
+        if asked.generated { generated.push(asked.total_ms) } else { plain.push(asked.total_ms) }
+        let entry = report.by_language.entry(*language).or_default();
+        entry.0 += usize::from(asked.right);
+        entry.1 += 1;
+        report.right += usize::from(asked.right);
+        report.only_right += usize::from(asked.right && asked.others == 0);
+        report.none += usize::from(!asked.right && asked.others == 0);
+        report.other_only += usize::from(!asked.right && asked.others > 0);
+        if json || !asked.right {
+            println!("{}", serde_json::to_string(&asked)?);
+        }
+    }
+    report.without_generation_ms = spread(&mut plain);
+    report.with_generation_ms = spread(&mut generated);
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(())
+}
+
+async fn ask(
+    app: &App,
+    (language, product): (Language, &ProductId),
+    question: String,
+    report: &mut Prices,
+) -> anyhow::Result<Asked> {
+    let message = Message {
+        session: None,
+        customer: None,
+        text: question.clone(),
+        locale: Some(language),
+        channel: "bench".to_string(),
+    };
+    let answer = turn::answer(app, message, &Watcher::none()).await?;
+    let told = told_prices(app, &answer).await?;
+    report.untrue += told.iter().filter(|(_, true_price)| !true_price).count();
+    Ok(Asked {
+        language,
+        product: product.clone(),
+        question,
+        right: told.iter().any(|(told, _)| told == product),
+        others: told.iter().filter(|(told, _)| told != product).count(),
+        generated: answer.timings.generated,
+        total_ms: answer.timings.total_ms,
+    })
+}
+
+/// Every price the reply told: whose it claims to be, and whether the catalog, read again, says the same.
+async fn told_prices(app: &App, answer: &Answer) -> anyhow::Result<Vec<(ProductId, bool)>> {
+    let record = app.state.turn(answer.turn_id).await?.context("the turn was not recorded")?;
+    let draft: crate::domain::Draft = serde_json::from_value(record["draft"].clone())?;
+    let mut told = Vec::new();
+    for segment in &draft.segments {
+        for span in segment.spans.iter().filter(|span| span.role == crate::domain::Role::Price) {
+            let Some(sku) = span.fact.0.strip_prefix("offer:") else { continue };
+            let Some((product, _)) = store_code(app, sku).await? else { continue };
+            let currency = app.config.shop.currency_of(answer.language);
+            let offers = app.catalog.offers(std::slice::from_ref(&product), currency).await?;
+            let price = offers.iter().find(|offer| offer.sku.as_str() == sku).and_then(|offer| offer.price.now());
+            let text = &segment.text[span.range.clone()];
+            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+            let same = price.is_some_and(|price| {
+                let minor = price.minor.to_string();
+                // A language may drop zero minor units; nothing else may differ.
+                digits(text) == minor || format!("{}00", digits(text)) == minor
+            });
+            told.push((product, same));
+        }
+    }
+    Ok(told)
+}
+
+async fn store_code(app: &App, sku: &str) -> anyhow::Result<Option<(ProductId, Option<crate::domain::Sku>)>> {
+    app.catalog.by_code(sku).await
+}
+
+fn spread(values: &mut [f64]) -> Spread {
+    Spread { turns: values.len(), p50: percentile(values, 0.5), p95: percentile(values, 0.95) }
+}
+
+/// The value below which `share` of the values lie; 0 when there is none.
+pub(super) fn percentile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    // Indices are small: the rounding is exact.
+    let index = (last as f64 * share).round() as usize;
+    values.get(index).copied().unwrap_or(0.0)
+}

@@ -1,0 +1,116 @@
+//! Opening what a command needs: models, index, stores. Each failure names its fix.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::app::{App, Engines};
+use crate::config::Config;
+use crate::engine::{Embed, Generate};
+use crate::index::Index;
+use crate::inference::{Embedder, EmbedderSettings, Generator, GeneratorSettings};
+use crate::pull::folders::Folders;
+use crate::pull::{Models, PullRequest, VerifiedModel};
+use crate::shop::Shop;
+use crate::store::{CatalogSettings, CatalogStore, OrderBook, StateStore};
+
+/// The whole assistant.
+pub(super) async fn app(config: Config) -> anyhow::Result<App> {
+    let embed = embedder(&config)?;
+    let index = index(&config, &*embed)?;
+    let shop = Shop::load(&config.paths.data)?;
+    let catalog = catalog(&config, &index, &shop).await?;
+    let orders = OrderBook::load(&config.paths.data.join("orders"))?;
+    let generate: Option<Arc<dyn Generate>> = generator(&config)?;
+    let state = StateStore::open(&config.paths.state).await?;
+    let engines = Engines {
+        search: Arc::new(index),
+        catalog: Arc::new(catalog),
+        orders: Arc::new(orders),
+        embed,
+        generate,
+        state,
+    };
+    App::assemble(config, engines).await
+}
+
+/// The folders and the manifest of the configured models.
+pub(super) fn models(config: &Config) -> anyhow::Result<Models> {
+    Ok(Models::open(Folders { models: config.models_dir(), ..Folders::from_env() })?)
+}
+
+/// The embedder.
+pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
+    let model = models(config)?.locate("embedder")?;
+    Ok(Arc::new(Embedder::load(&model, EmbedderSettings::default())?))
+}
+
+/// The language model, unless `generation.model` is `none`.
+fn generator(config: &Config) -> anyhow::Result<Option<Arc<dyn Generate>>> {
+    if config.generation.model == "none" {
+        return Ok(None);
+    }
+    let model = language_model(config, &config.generation.model)?;
+    let settings = GeneratorSettings {
+        context: config.generation.context,
+        threads: config.generation.threads,
+        queue: config.generation.queue,
+        device: config.generation.device.parse()?,
+    };
+    Ok(Some(Arc::new(Generator::load(&model, settings)?)))
+}
+
+/// The verified file behind a role, a name or a path.
+pub(super) fn language_model(config: &Config, name: &str) -> anyhow::Result<VerifiedModel> {
+    let known = match name.parse()? {
+        PullRequest::Path(path) => {
+            let file = path.file_name().and_then(|file| file.to_str()).context("the model's path names no file")?;
+            file.to_string()
+        }
+        _ => name.to_string(),
+    };
+    Ok(models(config)?.locate(&known)?)
+}
+
+/// The generation that serves.
+pub(super) fn index(config: &Config, embed: &dyn Embed) -> anyhow::Result<Index> {
+    Ok(Index::open(&config.paths.index, &embed.model())?)
+}
+
+/// The catalog of the generation that serves.
+pub(super) async fn catalog(config: &Config, index: &Index, shop: &Shop) -> anyhow::Result<CatalogStore> {
+    let max_age = i64::try_from(config.shop.max_price_age_s).context("shop.max_price_age_s is too large")?;
+    let settings = CatalogSettings {
+        max_age: config.shop.live_prices.then(|| SignedDuration::from_secs(max_age)),
+        time_zone: shop.time_zone(),
+        clock: Arc::new(Timestamp::now),
+    };
+    let path = index.folder().join(crate::index::CATALOG);
+    CatalogStore::open(&path, &generation_of(index.folder()), settings).await
+}
+
+fn generation_of(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// A progress bar on a terminal, nothing for programs.
+pub(super) fn bar(json: bool) -> ProgressBar {
+    if json {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    let bar = ProgressBar::new(0).with_message("indexing");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Moves a bar.
+pub(super) fn advance(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    bar.set_position(done);
+}

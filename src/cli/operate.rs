@@ -1,0 +1,132 @@
+//! `serve`, `doctor` and `audit`: what an operator needs.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+use crate::config::Config;
+use crate::domain::session::TurnId;
+use crate::engine::{Embed, Search};
+use crate::http;
+use crate::shop::Shop;
+use crate::store::{OrderBook, StateStore};
+
+use super::{explain, open};
+
+/// Serves until interrupted.
+pub(super) async fn serve(mut config: Config, host: Option<String>, port: Option<u16>) -> anyhow::Result<ExitCode> {
+    config.server.host = host.unwrap_or(config.server.host);
+    config.server.port = port.unwrap_or(config.server.port);
+    let address: IpAddr = config
+        .server
+        .host
+        .parse()
+        .with_context(|| format!("server.host `{}` is not an IP address", config.server.host))?;
+    if !address.is_loopback() && config.server.keys.is_empty() {
+        bail!("{address} is open to others and no key exists: put the sha256 of a key into server.keys, or bind 127.0.0.1");
+    }
+    let listener = TcpListener::bind(SocketAddr::new(address, config.server.port))
+        .await
+        .with_context(|| format!("binding {address}:{}", config.server.port))?;
+    let app = Arc::new(open::app(config).await?);
+    banner(&app, &listener)?;
+    http::serve(app, listener, interrupted()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let index = app.search.generation();
+    let model = app.generate.as_ref().map_or_else(|| "none".to_string(), |generate| generate.model().name);
+    println!("truetill {}", env!("CARGO_PKG_VERSION"));
+    println!("  chat page  http://{address}/");
+    println!("  API        http://{address}/api/v1/chat   docs http://{address}/docs");
+    println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
+    println!("  index      {} ({} products, {} passages)", index.id, index.products, index.passages);
+    println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
+    println!("  outbound   none; no telemetry");
+    Ok(())
+}
+
+async fn interrupted() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        // Without a handler for SIGTERM, Ctrl-C alone stops the server.
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Says what is ready and what is missing.
+pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let mut findings: Vec<(&str, Result<String, String>)> = Vec::new();
+    let told = |result: anyhow::Result<String>| result.map_err(|error| format!("{error:#}"));
+    findings.push(("rules", told(Shop::load(&config.paths.data).map(|shop| shop.name().to_string()))));
+    findings.push(("orders", told(orders(config))));
+    findings.push(("embedder", told(open::embedder(config).map(|embed| embed.model().name))));
+    findings.push(("language model", told(open::language_model(config, &config.generation.model).map(|model| model.id.name))));
+    findings.push(("index", told(index(config))));
+    findings.push(("state", told(StateStore::open(&config.paths.state).await.map(|_| config.paths.state.display().to_string()))));
+    findings.push(("access", access(config)));
+    let broken = findings.iter().filter(|(_, finding)| finding.is_err()).count();
+    for (what, finding) in &findings {
+        if json {
+            let line = serde_json::json!({"what": what, "ok": finding.is_ok(), "detail": finding.as_ref().unwrap_or_else(|error| error)});
+            println!("{line}");
+        } else {
+            match finding {
+                Ok(detail) => println!("ok    {what:<16}{detail}"),
+                Err(error) => println!("FAIL  {what:<16}{error}"),
+            }
+        }
+    }
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn orders(config: &Config) -> anyhow::Result<String> {
+    Ok(format!("{} orders", OrderBook::load(&config.paths.data.join("orders"))?.len()))
+}
+
+fn index(config: &Config) -> anyhow::Result<String> {
+    let embed = open::embedder(config)?;
+    let info = open::index(config, &*embed)?.generation();
+    Ok(format!("{}, {} products, {} passages, built {}", info.id, info.products, info.passages, info.built))
+}
+
+fn access(config: &Config) -> Result<String, String> {
+    let loopback = config.server.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    match (loopback, config.server.keys.is_empty()) {
+        (true, true) => Ok("loopback only, no key".to_string()),
+        (_, false) => Ok("a key is required".to_string()),
+        (false, true) => Err(format!("{} is open to others and no key exists: set server.keys", config.server.host)),
+    }
+}
+
+/// Shows a turn, or the latest turns.
+pub(super) async fn audit(config: &Config, turn: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
+    let state = StateStore::open(&config.paths.state).await?;
+    let Some(turn) = turn else {
+        for summary in state.latest(20).await? {
+            println!("{}  {}  session {}", summary.at, summary.id, summary.session);
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let id: TurnId = turn.parse().with_context(|| format!("`{turn}` is not a turn's id"))?;
+    let Some(record) = state.turn(id).await? else { bail!("there is no turn {id}; `truetill audit` lists the latest") };
+    if json {
+        println!("{record}");
+    } else {
+        print!("{}", explain::record(&record));
+        if let Some(text) = record["reply"]["segments"].as_array() {
+            text.iter().for_each(|segment| println!("{}", segment["text"].as_str().unwrap_or_default()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
