@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod audit;
+#[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
 pub mod domain;
@@ -22,7 +23,9 @@ pub mod plan;
 pub mod render;
 pub mod retrieval;
 pub mod scenario;
+pub mod screening;
 pub mod shop;
 pub mod store;
 pub mod tasks;
 pub mod turn;
+pub mod understanding;

@@ -74,6 +74,32 @@ impl Finding {
     }
 }
 
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        let shown = self.findings.len() as u64;
+        let all = self.errors + self.warnings;
+        if all > shown {
+            writeln!(f, "... and {} more", all - shown)?;
+        }
+        writeln!(
+            f,
+            "{} products, {} variants ({} with a price), {} stock lines, {} passages; {} rows left out; {} errors, {} warnings",
+            self.products, self.variants, self.quotable, self.stock_lines, self.passages, self.skipped, self.errors, self.warnings,
+        )?;
+        match &self.outcome {
+            Outcome::DryRun => writeln!(f, "dry run: nothing was changed"),
+            Outcome::Switched { generation } => {
+                writeln!(f, "generation {generation} serves ({} vectors made, {} kept, {:.1} s)", self.embedded, self.reused, self.seconds)?;
+                writeln!(f, "next: truetill ask \"...\" or truetill serve")
+            }
+            Outcome::Refused { reason } => writeln!(f, "refused: {reason}; the previous index keeps serving"),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = if self.severity == Severity::Error { "error" } else { "warning" };

@@ -82,6 +82,11 @@ impl Shop {
         &self.info.name
     }
 
+    /// The shop's time zone.
+    pub fn time_zone(&self) -> TimeZone {
+        self.zone.clone()
+    }
+
     /// The calendar day in the shop at `now`.
     pub fn today(&self, now: Timestamp) -> Date {
         now.to_zoned(self.zone.clone()).date()

@@ -3,6 +3,7 @@
 //! currency and never hands out a price older than the configured age.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,25 @@ impl CatalogStore {
             path.display()
         );
         Ok(CatalogStore { pool, settings })
+    }
+
+    /// `count` products that have a price, the same ones for the same `seed`: for measuring.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn sample(&self, count: usize, seed: u64) -> anyhow::Result<Vec<Product>> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT v.product FROM variants v JOIN prices p ON p.sku = v.sku ORDER BY v.product",
+        );
+        let rows = rows.fetch_all(&self.pool).await?;
+        let mut ids = rows.iter().map(|row| row.try_get(0).map(ProductId)).collect::<Result<Vec<_>, _>>()?;
+        ids.sort_by_cached_key(|id| {
+            let mut hasher = DefaultHasher::new();
+            (seed, id).hash(&mut hasher);
+            hasher.finish()
+        });
+        ids.truncate(count);
+        self.products(&ids).await
     }
 
     /// Replaces the prices of a variant, as confirmed at `as_of`; false when the SKU is unknown.
