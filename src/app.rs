@@ -1,5 +1,6 @@
 //! All that is built once at start-up, and the only file that picks real or fake.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -72,11 +73,8 @@ impl App {
         let renderer = Renderer::load(&data, shop.name()).context("loading the replies")?;
         let guard = Guard::new();
         check_templates(&guard, &renderer)?;
-        let screening = Screening::load(&data).context("loading the screening rules")?;
-        let settings = config.understanding.clone();
-        let understander = Understander::load(&data, &config.paths.state, &settings, &engines.embed)
-            .await
-            .context("loading commands and examples")?;
+        let screening = screening(&data)?;
+        let understander = Understander;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
         Ok(App {
@@ -96,11 +94,23 @@ impl App {
     }
 }
 
+/// The input guardrails with the rules of `rules/screening.toml` below `data`.
+///
+/// # Errors
+/// The file is missing or a rule cannot be read.
+pub fn screening(data: &Path) -> anyhow::Result<Screening> {
+    let path = data.join("rules/screening.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let rules = text.parse().with_context(|| format!("in {}", path.display()))?;
+    Screening::new(rules).with_context(|| format!("in {}", path.display()))
+}
+
 fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {
     let mut faults = Vec::new();
-    for (language, key, text) in renderer.templates() {
-        if let Err(fault) = guard.check_template(language, key, text) {
-            faults.push(format!("data/replies/{language}.toml [say] {key}: {fault}"));
+    for (language, key, template) in renderer.templates() {
+        let slots: Vec<&str> = template.slots().collect();
+        if let Err(fault) = guard.check_template(language, key, template.source(), &slots) {
+            faults.push(fault.to_string());
         }
     }
     if !faults.is_empty() {

@@ -73,6 +73,9 @@ pub enum Command {
         /// Address; other than loopback only with a key in server.keys.
         #[arg(long)]
         host: Option<String>,
+        /// Messages to answer on the terminal before anything else, each in its own conversation.
+        #[arg(long, value_name = "TEXT")]
+        ask: Vec<String>,
     },
     /// Answer one message.
     Ask {
@@ -248,7 +251,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pull { models } => models::pull(&config, &models),
         Command::Models => models::list(&config, json),
         Command::Index(args) => data::index(&config, &args, json).await,
-        Command::Serve { port, host } => operate::serve(config, host, port).await,
+        Command::Serve { port, host, ask } => operate::serve(config, (host, port), &ask).await,
         Command::Ask { text, who, explain } => conversation::ask(config, text, &who, (explain, json)).await,
         Command::Chat { who, explain } => conversation::chat(config, &who, (explain, json)).await,
         Command::Search { queries, run, mode, k } => {

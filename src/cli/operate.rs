@@ -8,16 +8,22 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::domain::Message;
 use crate::domain::session::TurnId;
 use crate::engine::{Embed, Search};
 use crate::http;
 use crate::shop::Shop;
 use crate::store::{OrderBook, StateStore};
+use crate::turn::{self, Watcher};
 
 use super::{explain, open};
 
 /// Serves until interrupted.
-pub(super) async fn serve(mut config: Config, host: Option<String>, port: Option<u16>) -> anyhow::Result<ExitCode> {
+pub(super) async fn serve(
+    mut config: Config,
+    (host, port): (Option<String>, Option<u16>),
+    first: &[String],
+) -> anyhow::Result<ExitCode> {
     config.server.host = host.unwrap_or(config.server.host);
     config.server.port = port.unwrap_or(config.server.port);
     let address: IpAddr = config
@@ -33,7 +39,12 @@ pub(super) async fn serve(mut config: Config, host: Option<String>, port: Option
         .with_context(|| format!("binding {address}:{}", config.server.port))?;
     let app = Arc::new(open::app(config).await?);
     banner(&app, &listener)?;
-    http::serve(app, listener, interrupted()).await?;
+    let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
+    for text in first {
+        let answer = turn::answer(&app, Message::anonymous(text, "cli"), &Watcher::none()).await?;
+        println!("\n> {text}\n{}\n({:.0} ms)", answer.reply.text(), answer.timings.total_ms);
+    }
+    server.await??;
     Ok(ExitCode::SUCCESS)
 }
 

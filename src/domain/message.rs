@@ -22,6 +22,13 @@ pub struct Message {
     pub channel: String,
 }
 
+impl Message {
+    /// A message of nobody known, in a conversation of its own.
+    pub fn anonymous(text: &str, channel: &str) -> Message {
+        Message { session: None, customer: None, text: text.to_string(), locale: None, channel: channel.to_string() }
+    }
+}
+
 /// A message that may be logged, stored and shown to a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Screened {

@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind};
-use phrasebook::Phrasebook;
+use phrasebook::{Phrasebook, Template};
 use segment::Values;
 
 /// Renders replies in every language.
@@ -58,8 +58,8 @@ impl Renderer {
     }
 
     /// Every sentence with its key, for the guard's check at start-up.
-    pub fn templates(&self) -> impl Iterator<Item = (Language, &str, &str)> {
-        self.books.iter().flat_map(|(language, book)| book.sources().map(|(key, text)| (*language, key, text)))
+    pub fn templates(&self) -> impl Iterator<Item = (Language, &str, &Template)> {
+        self.books.iter().flat_map(|(language, book)| book.templates().map(|(key, template)| (*language, key, template)))
     }
 
     /// Renders the moves in order. A move whose facts are not in the scene renders nothing.

@@ -30,6 +30,11 @@ pub(super) enum Piece {
 }
 
 impl Template {
+    /// The sentence as it stands in the file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     fn parse(source: &str) -> anyhow::Result<Template> {
         let mut pieces = Vec::new();
         let mut rest = source;
@@ -47,7 +52,8 @@ impl Template {
         Ok(Template { pieces, source: source.to_string() })
     }
 
-    fn slots(&self) -> impl Iterator<Item = &str> {
+    /// The names of its slots.
+    pub fn slots(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Slot(name) => Some(name.as_str()),
             Piece::Text(_) => None,
@@ -119,8 +125,8 @@ impl Phrasebook {
     }
 
     /// Every sentence with its key.
-    pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.say.iter().map(|(key, template)| (key.as_str(), template.source.as_str()))
+    pub fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
+        self.say.iter().map(|(key, template)| (key.as_str(), template))
     }
 
     /// The sentence `key` with its slots filled.

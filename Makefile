@@ -1,0 +1,44 @@
+# truetill: what can be made. `make help` prints this list.
+CARGO ?= cargo
+PROFILE ?= release
+BIN = target/$(PROFILE)/truetill
+
+.PHONY: help demo setup build index serve check test eval bench fmt
+
+help: ## print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+build: ## the release binary
+	$(CARGO) build --release --bin truetill
+
+setup: build ## fetch and verify the models (cached in ~/.cache/truetill, resumed when interrupted)
+	$(BIN) pull
+
+index: setup ## build the index of data/ and switch to it
+	$(BIN) index
+
+demo: index ## the main job: build, models, index, server on 127.0.0.1:7070, a first answer in four languages
+	$(BIN) serve --ask "Сколько стоит чайник «Волна» 1,7 л?" --ask "Koľko stojí rýchlovarná kanvica Volna 1,7 l?" \
+	  --ask "“浪花”电热水壶 1.7升多少钱？" --ask "How much is the Volna electric kettle 1.7 l?"
+
+serve: build ## the HTTP API and the chat page
+	$(BIN) serve
+
+check: ## every rule of the shop, without model and index: seconds, not minutes
+	$(CARGO) test --no-default-features
+
+test: ## all tests; fetches what they need (the 135M model, the embedder, the default model)
+	$(CARGO) build --bin truetill
+	target/debug/truetill pull tiny embedder default
+	$(CARGO) test
+
+eval: index ## the scenarios of data/scenarios with the default model
+	$(BIN) eval data/scenarios
+
+bench: index ## price questions, the guard, the model: figures as JSON
+	$(BIN) bench prices --questions 100
+	$(BIN) bench inference --prompt-tokens 128 --gen-tokens 32
+
+fmt: ## format and lint
+	$(CARGO) fmt
+	$(CARGO) clippy --all-targets
