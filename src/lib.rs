@@ -19,7 +19,10 @@ pub mod guard;
 pub mod index;
 #[cfg(feature = "search")]
 pub mod ingest;
+#[cfg(feature = "inference")]
+pub mod inference;
 pub mod plan;
+pub mod pull;
 pub mod render;
 pub mod retrieval;
 pub mod scenario;
