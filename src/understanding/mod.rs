@@ -1,0 +1,167 @@
+//! Understanding: a screened message in, commands of the closed set with their slots out, and which tier was sure.
+//! Rules first, then the nearest labelled examples, then the language model under a grammar. It decides nothing else:
+//! it looks up no product and writes no reply.
+
+use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
+use crate::domain::session::Session;
+use crate::engine::{Embed, EmbedInput, Generate};
+
+mod amounts;
+pub mod cases;
+mod clauses;
+mod definitions;
+mod examples;
+mod examples_cache;
+mod folded;
+mod model;
+mod rules;
+mod slots;
+
+pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
+pub use examples::{ExampleIndex, Vote};
+use slots::{Passage, relevant};
+
+/// When a tier is sure enough.
+#[derive(Clone, Debug)]
+pub struct UnderstandingSettings {
+    /// Examples decide from this confidence on; below it the model is asked.
+    pub examples_sure: f32,
+    /// Each half of a message must reach this to become a command of its own.
+    pub clause_sure: f32,
+    /// How many labelled examples the model is shown.
+    pub few_shots: usize,
+}
+
+impl Default for UnderstandingSettings {
+    fn default() -> Self {
+        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.85, few_shots: 8 }
+    }
+}
+
+/// One message and what is known about it.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// The message, screened.
+    pub message: &'a Screened,
+    /// What the conversation remembers.
+    pub session: &'a Session,
+    /// The message's embedding as a query, when the turn has it already.
+    pub vector: Option<&'a [f32]>,
+}
+
+/// The stage.
+pub struct Understander {
+    rules: CommandRules,
+    examples: Option<ExampleIndex>,
+    settings: UnderstandingSettings,
+}
+
+impl Understander {
+    /// A stage over its rules; without `examples` the second tier is left out.
+    pub fn new(rules: CommandRules, examples: Option<ExampleIndex>, settings: UnderstandingSettings) -> Self {
+        Understander { rules, examples, settings }
+    }
+
+    /// What the message wants. Whatever fails inside, something comes back: at worst a search for its words.
+    pub async fn understand(&self, input: Input<'_>, embed: Option<&dyn Embed>, generate: Option<&dyn Generate>) -> Understanding {
+        if let Some(sure) = self.by_rules(input) {
+            return sure;
+        }
+        let mut notes = Vec::new();
+        let vote = self.by_examples(input, embed, &mut notes).await;
+        if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
+            let commands = self.split_by_examples(input, vote, embed).await;
+            return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
+        }
+        if let Some(generate) = generate {
+            match model::ask(&self.rules, self.few_shots(vote.as_ref()), input, generate).await {
+                Ok(names) => {
+                    notes.push(format!("model: {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")));
+                    let commands = names.into_iter().map(|name| self.command(name, input)).collect();
+                    return self.finish(input, commands, Verdict { confidence: 0.7, tier: Tier::Model, notes });
+                }
+                Err(problem) => notes.push(format!("model: {problem}")),
+            }
+        }
+        self.best_guess(input, vote, notes)
+    }
+
+    /// The first tier alone.
+    pub fn by_rules(&self, input: Input<'_>) -> Option<Understanding> {
+        let sure = self.rules.decide(input)?;
+        Some(self.finish(input, sure.commands, Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes }))
+    }
+
+    async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
+        let examples = self.examples.as_ref()?;
+        let vector = match (input.vector, embed) {
+            (Some(vector), _) => vector.to_vec(),
+            (None, Some(embed)) => match embed.embed(EmbedInput::Query, vec![examples::anonymous(&input.message.text)]).await {
+                Ok(vectors) => vectors.into_iter().next()?,
+                Err(problem) => {
+                    notes.push(format!("embedder: {problem:#}"));
+                    return None;
+                }
+            },
+            (None, None) => return None,
+        };
+        let vote = examples.vote(&vector);
+        notes.push(vote.explain());
+        Some(vote)
+    }
+
+    /// Two confident halves with different commands are two commands; anything less is the one of the whole.
+    async fn split_by_examples(&self, input: Input<'_>, whole: &Vote, embed: Option<&dyn Embed>) -> Vec<Command> {
+        let one = vec![self.command(whole.name, input)];
+        let halves = clauses::split(&input.message.text);
+        let (Some(examples), Some(embed)) = (self.examples.as_ref(), embed) else { return one };
+        if halves.len() < 2 || halves.len() > 4 {
+            return one;
+        }
+        let texts = halves.iter().map(|range| examples::anonymous(&input.message.text[range.clone()])).collect();
+        let Ok(vectors) = embed.embed(EmbedInput::Query, texts).await else { return one };
+        let mut commands: Vec<Command> = Vec::new();
+        for (range, vector) in halves.into_iter().zip(&vectors) {
+            let vote = examples.vote(vector);
+            if vote.confidence < self.settings.clause_sure {
+                return one;
+            }
+            let passage = Passage { message: input.message, text: &input.message.text[range] };
+            commands.push(Command { name: vote.name, slots: relevant(vote.name, self.rules.fill(passage).slots) });
+        }
+        rules::tidy(commands)
+    }
+
+    fn few_shots(&self, vote: Option<&Vote>) -> Vec<(String, CommandName)> {
+        let Some((examples, vote)) = self.examples.as_ref().zip(vote) else { return Vec::new() };
+        vote.neighbours.iter().take(self.settings.few_shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
+    }
+
+    /// No tier is sure: the nearest example's command, or a search for the message's words.
+    fn best_guess(&self, input: Input<'_>, vote: Option<Vote>, notes: Vec<String>) -> Understanding {
+        let (name, confidence) = match vote {
+            Some(vote) if vote.near => (vote.name, vote.confidence),
+            _ => (CommandName::FindProduct, 0.2),
+        };
+        self.finish(input, vec![self.command(name, input)], Verdict { confidence, tier: Tier::Examples, notes })
+    }
+
+    fn command(&self, name: CommandName, input: Input<'_>) -> Command {
+        let mut slots = self.rules.fill(Passage { message: input.message, text: &input.message.text }).slots;
+        if name == CommandName::Smalltalk {
+            slots.topic = self.rules.courtesy(&input.message.text);
+        }
+        Command { name, slots: relevant(name, slots) }
+    }
+
+    fn finish(&self, input: Input<'_>, commands: Vec<Command>, verdict: Verdict) -> Understanding {
+        let Verdict { confidence, tier, notes } = verdict;
+        Understanding { lang: input.message.language, commands, confidence, tier, notes }
+    }
+}
+
+struct Verdict {
+    confidence: f32,
+    tier: Tier,
+    notes: Vec<String>,
+}

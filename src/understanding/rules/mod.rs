@@ -1,0 +1,270 @@
+//! The first tier: answers to a clarifying question, whole phrases, order numbers, codes, contacts and cues.
+//! It speaks only when it is sure; everything else is left to the examples.
+
+use std::ops::Range;
+
+use super::Input;
+use super::clauses;
+use super::definitions::{CommandRules, Meaning};
+use super::folded::fold;
+use super::slots::{Passage, relevant};
+use crate::domain::plan::Ask;
+use crate::domain::session::Pending;
+use crate::domain::{Command, CommandName, Slots};
+
+/// What the rules are sure of.
+pub(super) struct Sure {
+    pub(super) commands: Vec<Command>,
+    pub(super) confidence: f32,
+    pub(super) notes: Vec<String>,
+}
+
+impl CommandRules {
+    /// The commands, when a rule is sure.
+    pub(super) fn decide(&self, input: Input<'_>) -> Option<Sure> {
+        self.answer(input)
+            .or_else(|| self.whole_phrase(input))
+            .or_else(|| self.by_cues(input))
+            .or_else(|| self.by_numbers(input))
+    }
+
+    /// An answer to the question asked last fills the slot of the command that waits.
+    fn answer(&self, input: Input<'_>) -> Option<Sure> {
+        let Pending { command, asked } = input.session.pending.as_ref()?;
+        let text = &input.message.text;
+        if self.phrases.contains_key(&fold(text)) || self.cued(text) && *asked != Ask::Topic {
+            return None;
+        }
+        let mut slots = command.slots.clone();
+        if !self.fill_asked(input, *asked, &mut slots) {
+            return None;
+        }
+        let command = Command { name: command.name, slots };
+        Some(Sure { commands: vec![command], confidence: 0.97, notes: vec![format!("answers {asked:?}")] })
+    }
+
+    fn fill_asked(&self, input: Input<'_>, asked: Ask, slots: &mut Slots) -> bool {
+        let text = &input.message.text;
+        let found = self.fill(Passage { message: input.message, text });
+        let (said, short) = (found.slots, found.rest <= 3);
+        let target = match asked {
+            Ask::Size => return set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short)),
+            Ask::Colour => (&mut slots.colour, said.colour.filter(|_| short)),
+            Ask::Town => (&mut slots.town, said.town.filter(|_| short)),
+            Ask::OrderNumber => (&mut slots.order_number, said.order_number.or_else(|| bare_number(text))),
+            Ask::Phone | Ask::Identity => {
+                let phone = said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
+                let phone = set(&mut slots.phone, phone);
+                return set(&mut slots.email, said.email) || phone;
+            }
+            Ask::Topic => (&mut slots.topic, said.topic),
+            Ask::Product => {
+                let named = said.product.is_some() || said.sku.is_some();
+                slots.sku = said.sku.or(slots.sku.take());
+                slots.colour = said.colour.or(slots.colour.take());
+                slots.size = said.size.or(slots.size.take());
+                return named && found.rest <= 6 && set(&mut slots.product, said.product) | slots.sku.is_some();
+            }
+        };
+        set(target.0, target.1)
+    }
+
+    /// A message that is nothing but set phrases.
+    fn whole_phrase(&self, input: Input<'_>) -> Option<Sure> {
+        let folded = fold(&input.message.text);
+        if folded.len() == 1 && folded.starts_with(|c: char| c.is_ascii_digit() && c != '0') {
+            let slots = Slots { quantity: folded.parse().ok(), ..Slots::default() };
+            return Some(Sure { commands: vec![Command { name: CommandName::Menu, slots }], confidence: 0.9, notes: vec!["menu digit".into()] });
+        }
+        let meaning = self.phrases.get(&folded).or_else(|| self.only_phrases(&folded))?;
+        Some(Sure { commands: vec![meant(meaning)], confidence: 0.98, notes: vec![format!("phrase `{folded}`")] })
+    }
+
+    /// "ok, thanks, bye" is made of phrases alone; the one that says most decides.
+    fn only_phrases(&self, folded: &str) -> Option<&Meaning> {
+        let hits = self.phrase_parts.find(folded);
+        let covered: usize = hits.iter().map(|hit| hit.range.len()).sum();
+        let letters = folded.chars().filter(|c| !c.is_whitespace()).map(char::len_utf8).sum::<usize>();
+        let spaces = |range: &Range<usize>| folded[range.clone()].matches(' ').count();
+        let covered_letters = covered - hits.iter().map(|hit| spaces(&hit.range)).sum::<usize>();
+        if hits.len() < 2 || covered_letters < letters {
+            return None;
+        }
+        let distinct: Vec<CommandName> = hits.iter().map(|hit| hit.value.name).filter(|name| *name != CommandName::Smalltalk).collect();
+        match distinct.as_slice() {
+            [] => hits.last().map(|hit| hit.value),
+            [first, rest @ ..] if rest.iter().all(|name| name == first) => hits.iter().map(|hit| hit.value).find(|meaning| meaning.name == *first),
+            _ => None,
+        }
+    }
+
+    /// Cues, clause by clause; a clause without one belongs to the clause before it.
+    fn by_cues(&self, input: Input<'_>) -> Option<Sure> {
+        let text = &input.message.text;
+        let mut groups: Vec<(Range<usize>, Vec<Meaning>)> = Vec::new();
+        let mut opening: Option<usize> = None;
+        for piece in clauses::split(text) {
+            let cued = self.ranked(&text[piece.clone()])?;
+            match (cued.is_empty(), groups.last_mut()) {
+                (true, Some((range, _))) => range.end = piece.end,
+                (true, None) => opening = opening.or((!self.is_phrase(&text[piece.clone()])).then_some(piece.start)),
+                (false, last) => match last {
+                    Some((range, meanings)) if *meanings == cued && !self.names_product(input, piece.clone()) => range.end = piece.end,
+                    _ => groups.push((opening.take().filter(|_| groups.is_empty()).unwrap_or(piece.start)..piece.end, cued)),
+                },
+            }
+        }
+        if groups.is_empty() {
+            return None;
+        }
+        let notes = vec![format!("cues {}", groups.iter().flat_map(|(_, all)| all).map(|one| one.name.as_str()).collect::<Vec<_>>().join("+"))];
+        let commands = tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
+        Some(Sure { commands, confidence: 0.9, notes })
+    }
+
+    fn commands(&self, input: Input<'_>, range: Range<usize>, meanings: &[Meaning]) -> Vec<Command> {
+        let slots = self.fill(Passage { message: input.message, text: &input.message.text[range] }).slots;
+        let command = |meaning: &Meaning| {
+            let mut slots = relevant(meaning.name, slots.clone());
+            if meaning.name == CommandName::Policy {
+                slots.topic = meaning.topic.clone();
+            }
+            Command { name: meaning.name, slots }
+        };
+        meanings.iter().map(command).collect()
+    }
+
+    /// The meanings of a clause's cues that outrank the others; none when it has no cue, nothing when they disagree.
+    fn ranked(&self, clause: &str) -> Option<Vec<Meaning>> {
+        let mut meanings = self.cue_meanings(clause);
+        let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
+        meanings.retain(|meaning| rank(meaning.name) == top);
+        meanings.sort();
+        meanings.dedup_by_key(|meaning| meaning.name);
+        if meanings.iter().any(|meaning| meaning.name == CommandName::Compare) {
+            meanings.retain(|meaning| meaning.name == CommandName::Compare);
+        }
+        // A rule about delivery and a question about it are the same question.
+        if meanings.iter().any(|meaning| meaning.name == CommandName::DeliveryInfo) {
+            meanings.retain(|meaning| meaning.topic.as_deref() != Some("delivery"));
+        }
+        (meanings.len() < 2 || top == 1).then_some(meanings)
+    }
+
+    /// A bare order number, code or contact.
+    fn by_numbers(&self, input: Input<'_>) -> Option<Sure> {
+        let found = self.fill(Passage { message: input.message, text: &input.message.text });
+        if found.rest > 1 {
+            return None;
+        }
+        let slots = found.slots;
+        let name = match &slots {
+            Slots { order_number: Some(_), .. } => CommandName::OrderStatus,
+            Slots { sku: Some(_), .. } => CommandName::FindProduct,
+            Slots { phone: Some(_), .. } | Slots { email: Some(_), .. } => CommandName::LeaveContact,
+            _ => return None,
+        };
+        let command = Command { name, slots: relevant(name, slots) };
+        Some(Sure { commands: vec![command], confidence: 0.9, notes: vec!["a number says it".into()] })
+    }
+
+    /// Which courtesy a message of small talk is.
+    pub(super) fn courtesy(&self, text: &str) -> Option<String> {
+        let folded = fold(text);
+        let hits = self.phrase_parts.find(&folded);
+        hits.into_iter().filter(|hit| hit.value.name == CommandName::Smalltalk).find_map(|hit| hit.value.topic.clone())
+    }
+
+    fn cued(&self, text: &str) -> bool {
+        !self.cue_meanings(text).is_empty()
+    }
+
+    /// A pointing word may stand inside a cue: "how much does *this* cost", "сколько *это* стоит".
+    fn cue_meanings(&self, text: &str) -> Vec<Meaning> {
+        let folded = fold(text);
+        let found = |text: &str| self.cues.find(text).into_iter().map(|hit| hit.value.clone()).collect::<Vec<_>>();
+        let meanings = found(&folded);
+        if !meanings.is_empty() {
+            return meanings;
+        }
+        let mut without = folded.clone();
+        for hit in self.pointers.find(&folded).into_iter().rev() {
+            without.replace_range(hit.range, "");
+        }
+        found(&fold(&without))
+    }
+
+    fn is_phrase(&self, text: &str) -> bool {
+        let folded = fold(text);
+        self.phrases.contains_key(folded.trim())
+    }
+
+    fn names_product(&self, input: Input<'_>, range: Range<usize>) -> bool {
+        self.fill(Passage { message: input.message, text: &input.message.text[range] }).slots.product.is_some()
+    }
+}
+
+/// One command per wish: small talk beside a wish is dropped, repeats are, and a wish that names no product means the one before.
+pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
+    if commands.iter().any(|command| command.name != CommandName::Smalltalk) {
+        commands.retain(|command| command.name != CommandName::Smalltalk);
+    }
+    for at in 1..commands.len() {
+        let (before, after) = commands.split_at_mut(at);
+        inherit(&before[at - 1], &mut after[0]);
+    }
+    let mut kept: Vec<Command> = Vec::new();
+    for command in commands {
+        if !kept.iter().any(|other| other.name == command.name && (other.slots == command.slots || command.slots == Slots::default())) {
+            kept.push(command);
+        }
+    }
+    kept
+}
+
+fn inherit(from: &Command, to: &mut Command) {
+    use CommandName as C;
+    let about_product = |name| matches!(name, C::Price | C::Stock | C::FindProduct | C::CartAdd | C::DeliveryInfo | C::Policy | C::RestockNotice);
+    let nameless = to.slots.product.is_none() && to.slots.sku.is_none();
+    if from.name != to.name && nameless && about_product(to.name) && about_product(from.name) {
+        to.slots.product = from.slots.product.clone();
+        to.slots.sku = from.slots.sku.clone();
+    }
+    let about_order = |name| matches!(name, C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem);
+    if to.slots.order_number.is_none() && about_order(from.name) && about_order(to.name) {
+        to.slots.order_number = from.slots.order_number.clone();
+    }
+}
+
+/// A cue inside the frame of a higher one gives way.
+fn rank(name: CommandName) -> u8 {
+    use CommandName as C;
+    match name {
+        C::RestockNotice | C::CancelOrder | C::ChangeOrder | C::ReturnItem | C::OrderStatus => 3,
+        C::DeliveryInfo | C::Policy => 2,
+        _ => 1,
+    }
+}
+
+fn meant(meaning: &Meaning) -> Command {
+    let slots = Slots { topic: meaning.topic.clone(), ..Slots::default() };
+    Command { name: meaning.name, slots: relevant(meaning.name, slots) }
+}
+
+fn set(slot: &mut Option<String>, value: Option<String>) -> bool {
+    let said = value.is_some();
+    if said {
+        *slot = value;
+    }
+    said
+}
+
+/// The digits of a message that is one number.
+fn bare_number(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let only = text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '#' | '№' | '-' | '+' | '(' | ')' | '.'));
+    (only && (3..=15).contains(&digits.len())).then_some(digits)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! Slots out of a message: size, colour, budget, quantity, town, order number, code, contact, and the words that are left,
+//! which name the product. What a command has no use for is dropped.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use regex::{Captures, Regex};
+use serde::Deserialize;
+
+use super::amounts::{amount, chinese};
+use super::definitions::{CommandRules, RulesError};
+use super::folded::{Folded, fold, whole_words};
+use crate::domain::command::Budget;
+use crate::domain::message::PiiKind;
+use crate::domain::{CommandName, Screened, Slots};
+
+/// `data/rules/slots.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlotRules {
+    order_pattern: String,
+    order_near: Vec<String>,
+    sku: Vec<String>,
+    size: Vec<String>,
+    bare_size: String,
+    budget: Vec<String>,
+    not_budget_after: String,
+    quantity: Vec<String>,
+    words: NumberWords,
+    pointers: Pointers,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberWords {
+    number: HashMap<String, u32>,
+    scale: HashMap<String, u64>,
+    currency: HashMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointers {
+    words: String,
+    frame: String,
+}
+
+impl SlotRules {
+    /// Words that point at something shown before.
+    pub(super) fn pointer_words(&self) -> Vec<String> {
+        self.pointers.words.split_whitespace().map(String::from).collect()
+    }
+
+    /// Words that name no product, beyond the stop words.
+    pub(super) fn frame_words(&self) -> Vec<String> {
+        self.pointers.words.split_whitespace().chain(self.pointers.frame.split_whitespace()).map(String::from).collect()
+    }
+}
+
+/// Compiled slot patterns.
+pub(super) struct SlotTable {
+    order: Regex,
+    order_near: Vec<Regex>,
+    sku: Vec<Regex>,
+    size: Vec<Regex>,
+    bare_size: Regex,
+    budget: Vec<Regex>,
+    not_budget_after: Regex,
+    quantity: Vec<Regex>,
+    words: NumberWords,
+}
+
+impl SlotTable {
+    pub(super) fn new(rules: SlotRules) -> Result<Self, RulesError> {
+        let macros = macros(&rules.words);
+        let one = |rule: &'static str, pattern: &str| {
+            let source = macros.iter().fold(pattern.to_string(), |text, (name, body)| text.replace(name, body));
+            Regex::new(&source).map_err(|source| RulesError::Pattern { rule, source: Box::new(source) })
+        };
+        let many = |rule: &'static str, patterns: &[String]| patterns.iter().map(|pattern| one(rule, pattern)).collect::<Result<Vec<_>, _>>();
+        Ok(SlotTable {
+            order: one("order_pattern", &rules.order_pattern)?,
+            order_near: many("order_near", &rules.order_near)?,
+            sku: many("sku", &rules.sku)?,
+            size: many("size", &rules.size)?,
+            bare_size: one("bare_size", &rules.bare_size)?,
+            budget: many("budget", &rules.budget)?,
+            not_budget_after: one("not_budget_after", &rules.not_budget_after)?,
+            quantity: many("quantity", &rules.quantity)?,
+            words: rules.words,
+        })
+    }
+}
+
+/// What a stretch of a message says, besides which command it is.
+pub(super) struct Filled {
+    /// Every slot found.
+    pub(super) slots: Slots,
+    /// Words left after commands, stop words and slots were taken out.
+    pub(super) rest: usize,
+}
+
+/// A message or a clause of it.
+#[derive(Clone, Copy)]
+pub(super) struct Passage<'a> {
+    /// The whole message: contacts stand in its private text.
+    pub(super) message: &'a Screened,
+    /// The masked text of the passage.
+    pub(super) text: &'a str,
+}
+
+impl CommandRules {
+    /// Fills every slot that a passage speaks of.
+    pub(super) fn fill(&self, passage: Passage<'_>) -> Filled {
+        let folded = Folded::new(passage.text);
+        let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
+        let mut slots = self.slots.contacts(passage, &mut taken);
+        self.slots.numbers(&mut taken, &mut slots);
+        slots.town = first(&self.places, &mut taken);
+        slots.colour = first(&self.colours, &mut taken);
+        for hit in self.cues.find(&folded.text) {
+            slots.topic = slots.topic.or_else(|| hit.value.topic.clone());
+            taken.ranges.push(hit.range);
+        }
+        taken.ranges.extend(self.stop.find(&folded.text).into_iter().map(|hit| hit.range));
+        let left = taken.left();
+        let words = product_words(passage.text, &folded, &left);
+        slots.product = (!words.is_empty()).then(|| words.join(" "));
+        Filled { rest: words.len(), slots }
+    }
+
+    /// A bare size that answers a question: `42`, `XL`, `42码`.
+    pub(super) fn bare_size(&self, text: &str) -> Option<String> {
+        let folded = fold(text);
+        let found = self.slots.bare_size.captures(&folded)?;
+        Some(size_value(found.name("v")?.as_str()))
+    }
+}
+
+fn first(lexicon: &super::folded::Lexicon<String>, taken: &mut Taken<'_>) -> Option<String> {
+    let hits: Vec<_> = lexicon.find(taken.text).into_iter().filter(|hit| taken.free(&hit.range)).collect();
+    let value = hits.first().map(|hit| hit.value.clone());
+    taken.ranges.extend(hits.into_iter().map(|hit| hit.range));
+    value
+}
+
+/// Stretches of the folded text that some slot has already explained.
+struct Taken<'a> {
+    text: &'a str,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Taken<'_> {
+    fn free(&self, range: &Range<usize>) -> bool {
+        self.ranges.iter().all(|other| other.end <= range.start || range.end <= other.start)
+    }
+
+    fn claim(&mut self, range: Range<usize>) -> bool {
+        let free = self.free(&range);
+        if free {
+            self.ranges.push(range);
+        }
+        free
+    }
+
+    /// What nobody claimed, as stretches.
+    fn left(&mut self) -> Vec<Range<usize>> {
+        self.ranges.sort_by_key(|range| range.start);
+        let mut left = Vec::new();
+        let mut from = 0;
+        for range in &self.ranges {
+            if range.start > from {
+                left.push(from..range.start);
+            }
+            from = from.max(range.end);
+        }
+        left.push(from..self.text.len());
+        left
+    }
+}
+
+/// The words of the unclaimed stretches, as typed.
+fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<String> {
+    let mut words = Vec::new();
+    for range in left {
+        let mut at = range.start;
+        for word in folded.text[range.clone()].split(' ') {
+            let place = at..at + word.len();
+            at = place.end + 1;
+            let meaningful = word.chars().any(char::is_alphanumeric);
+            if meaningful {
+                let typed = source[folded.source_range(&place)].trim_matches(|c: char| !c.is_alphanumeric());
+                words.push(typed.to_string());
+            }
+        }
+    }
+    words
+}
+
+impl SlotTable {
+    /// Phone and e-mail come from the private text; their masks are no product words.
+    fn contacts(&self, passage: Passage<'_>, taken: &mut Taken<'_>) -> Slots {
+        let mut slots = Slots::default();
+        for kind in [PiiKind::Phone, PiiKind::Email, PiiKind::Card, PiiKind::Iban] {
+            let Some(at) = taken.text.find(kind.mask()) else { continue };
+            taken.claim(at..at + kind.mask().len());
+            let Some(pii) = passage.message.pii.iter().find(|pii| pii.kind == kind) else { continue };
+            let value = &passage.message.private[pii.range.clone()];
+            match kind {
+                PiiKind::Phone => slots.phone = Some(e164(value)),
+                PiiKind::Email => slots.email = Some(value.to_string()),
+                PiiKind::Card | PiiKind::Iban => {}
+            }
+        }
+        slots
+    }
+
+    /// Order number before code before size before budget before quantity: the more telling pattern takes the digits.
+    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots) {
+        let text = taken.text;
+        if let Some(range) = self.order_range(text)
+            && taken.claim(range.clone())
+        {
+            slots.order_number = Some(order_value(&text[range]));
+        }
+        if let Some(code) = self.sku.iter().find_map(|pattern| pattern.find(text))
+            && taken.claim(code.range())
+        {
+            slots.sku = Some(code.as_str().to_uppercase());
+        }
+        slots.budget = self.budget.iter().find_map(|pattern| self.budget(pattern.captures(text)?, taken));
+        slots.size = self.size.iter().find_map(|pattern| named_value(&pattern.captures(text)?, taken)).map(|size| size_value(&size));
+        slots.quantity = self.quantity.iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
+    }
+
+    fn order_range(&self, text: &str) -> Option<Range<usize>> {
+        let near = |pattern: &Regex| pattern.captures(text)?.name("v").map(|value| value.range());
+        self.order.find(text).map(|found| found.range()).or_else(|| self.order_near.iter().find_map(near))
+    }
+
+    fn budget(&self, found: Captures<'_>, taken: &mut Taken<'_>) -> Option<Budget> {
+        let whole = found.get(0)?;
+        let number = found.name("n")?;
+        if self.not_budget_after.is_match(&taken.text[whole.end()..]) || !whole_words(taken.text, &whole.range()) {
+            return None;
+        }
+        let scale = found.name("k").and_then(|word| self.words.scale.get(word.as_str())).copied().unwrap_or(1);
+        let currency = ["c", "c2"].into_iter().find_map(|group| self.words.currency.get(found.name(group)?.as_str()));
+        let amount = amount(number.as_str(), scale)?;
+        taken.claim(whole.range()).then(|| Budget { amount, currency: currency.and_then(|code| code.parse().ok()) })
+    }
+
+    fn quantity(&self, found: &Captures<'_>, taken: &mut Taken<'_>) -> Option<u32> {
+        let number = found.name("n").or_else(|| found.name("v"))?;
+        let text = number.as_str();
+        let value = text.parse().ok().or_else(|| self.words.number.get(text).copied());
+        let value = value.or_else(|| chinese(text).and_then(|value| u32::try_from(value).ok()))?;
+        (value > 0 && taken.claim(number.range())).then_some(value)
+    }
+}
+
+fn named_value(found: &Captures<'_>, taken: &mut Taken<'_>) -> Option<String> {
+    let value = found.name("v")?;
+    let whole = found.get(0)?.range();
+    taken.claim(whole).then(|| value.as_str().to_string())
+}
+
+/// A size as the catalog writes it.
+fn size_value(typed: &str) -> String {
+    let value = typed.trim_end_matches("-и").trim_end_matches("-го").replace([' '], "").replace(['х', '*', 'x'], "×");
+    match value.as_str() {
+        "small" | "小" | "с" => "S".to_string(),
+        "medium" | "中" | "м" => "M".to_string(),
+        "large" | "大" | "л" => "L".to_string(),
+        "加大" | "×l" | "хл" => "XL".to_string(),
+        "特大" | "××l" => "XXL".to_string(),
+        "××s" => "XXS".to_string(),
+        "×s" => "XS".to_string(),
+        "×××l" => "XXXL".to_string(),
+        "s/m" => "S/M".to_string(),
+        "l/×l" => "L/XL".to_string(),
+        digits if digits.ends_with("×l") => digits.replace('×', "X").to_uppercase(),
+        other => other.to_uppercase(),
+    }
+}
+
+/// `TT-10401` however it was typed; a bare number stays bare.
+fn order_value(typed: &str) -> String {
+    let compact: String = typed.chars().filter(|c| c.is_alphanumeric()).collect();
+    let split = compact.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
+    let (letters, digits) = compact.split_at(split);
+    if letters.is_empty() { digits.to_string() } else { format!("{}-{digits}", letters.to_uppercase()) }
+}
+
+/// International form; a number that only screening's plans know stays as digits.
+fn e164(typed: &str) -> String {
+    use phonenumber::country::Id::{CN, CZ, GB, RU, SK, US};
+    let regions = [None, Some(SK), Some(CZ), Some(RU), Some(CN), Some(GB), Some(US)];
+    let parse = |region| phonenumber::parse(region, typed).ok().filter(phonenumber::is_valid);
+    let plus = typed.trim().strip_prefix("00").and_then(|rest| phonenumber::parse(None, format!("+{rest}")).ok());
+    let number = plus.or_else(|| regions.into_iter().find_map(parse));
+    number.map_or_else(|| typed.chars().filter(char::is_ascii_digit).collect(), |number| number.format().mode(phonenumber::Mode::E164).to_string())
+}
+
+/// Leaves a command the slots it can use.
+pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
+    use CommandName as C;
+    let nothing = Slots::default();
+    let Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic } = slots;
+    match name {
+        C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
+            let order_number = order_number.filter(|_| name == C::Correct);
+            let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
+            Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic: None }
+        }
+        C::RestockNotice => Slots { product, sku, size, colour, town, phone, email, ..nothing },
+        C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },
+        C::Policy => Slots { product, sku, town, topic, ..nothing },
+        C::OrderStatus | C::CancelOrder => Slots { order_number, phone, email, ..nothing },
+        C::ChangeOrder | C::ReturnItem => Slots { product, sku, size, colour, quantity, town, order_number, phone, email, ..nothing },
+        C::LeaveContact | C::Human | C::Complaint => Slots { order_number, phone, email, ..nothing },
+        C::Smalltalk => Slots { topic, ..nothing },
+        C::Menu | C::Confirm | C::Deny | C::OutOfScope | C::Spam | C::Unsafe => nothing,
+    }
+}
+
+/// `{num}` and the other names that patterns use.
+fn macros(words: &NumberWords) -> Vec<(&'static str, String)> {
+    // Longer words first: `руб` must not end `рублей` early.
+    let any = |mut words: Vec<String>| {
+        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        let bounded = |word: &String| if word.chars().all(|c| c.is_alphabetic() && c < '\u{2e80}') { format!(r"{}\b", regex::escape(word)) } else { regex::escape(word) };
+        format!("(?:{})", words.iter().map(bounded).collect::<Vec<_>>().join("|"))
+    };
+    vec![
+        ("{num}", r"(?:\d{1,3}(?:[ .,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)".to_string()),
+        ("{zh}", "[零一二两三四五六七八九十百千万]{1,8}".to_string()),
+        ("{scale}", any(words.scale.keys().cloned().collect())),
+        ("{cur}", any(words.currency.keys().cloned().collect())),
+        ("{word}", any(words.number.keys().cloned().collect())),
+    ]
+}
