@@ -13,7 +13,7 @@ use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
-use crate::understanding::Understander;
+use crate::understanding::{CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
 
 /// The assistant, ready to answer.
 pub struct App {
@@ -74,7 +74,7 @@ impl App {
         let guard = Guard::new();
         check_templates(&guard, &renderer)?;
         let screening = screening(&data)?;
-        let understander = Understander;
+        let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
         Ok(App {
@@ -103,6 +103,28 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let rules = text.parse().with_context(|| format!("in {}", path.display()))?;
     Screening::new(rules).with_context(|| format!("in {}", path.display()))
+}
+
+async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
+    let folder = config.paths.data.join("rules");
+    let read = |file: &str| {
+        let path = folder.join(file);
+        std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    let rules = CommandRules::new(RuleTexts {
+        commands: &read("commands.toml")?,
+        phrases: &read("phrases.toml")?,
+        slots: &read("slots.toml")?,
+        places: &read("places.toml")?,
+        colours: &read("colours.toml")?,
+    })?;
+    let cache = config.paths.state.join("examples");
+    let examples = ExampleIndex::build(&rules, embed, Some(&cache)).await?;
+    let mut settings = UnderstandingSettings::default();
+    if config.understanding.examples_threshold > 0.0 {
+        settings.examples_sure = config.understanding.examples_threshold;
+    }
+    Ok(Understander::new(rules, Some(examples), settings))
 }
 
 fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {

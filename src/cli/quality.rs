@@ -10,8 +10,8 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::domain::Language;
-use crate::screening::Screening;
-use crate::{guard, scenario, screening, understanding};
+use crate::understanding::cases::Batch;
+use crate::{app, guard, scenario, screening, understanding};
 
 use super::{Cases, open};
 
@@ -29,10 +29,11 @@ pub(super) fn check(cases: &Cases) -> anyhow::Result<ExitCode> {
 
 /// Screening over a file of cases.
 pub(super) fn screen(config: &Config, cases: &Cases) -> anyhow::Result<ExitCode> {
-    let screening = Screening::load(&config.paths.data)?;
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    screening::cases::run(&screening, reader(&cases.cases)?, &mut out)?;
-    out.flush()?;
+    let screening = app::screening(&config.paths.data)?;
+    let table = std::fs::read_to_string(&cases.cases).with_context(|| format!("reading {}", cases.cases.display()))?;
+    for line in screening::cases::run(&screening, &table, Language::En) {
+        println!("{}", line?);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -40,8 +41,13 @@ pub(super) fn screen(config: &Config, cases: &Cases) -> anyhow::Result<ExitCode>
 pub(super) async fn understand(config: Config, cases: &Cases) -> anyhow::Result<ExitCode> {
     let app = open::app(config).await?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let parts = (&app.screening, &app.understander, &*app.embed, app.generate_for_understanding());
-    understanding::cases::run(parts, reader(&cases.cases)?, &mut out).await?;
+    let batch = Batch {
+        understander: &app.understander,
+        screen: &|text| app.screening.screen(text, Language::En, None),
+        embed: Some(&*app.embed),
+        generate: app.generate_for_understanding(),
+    };
+    understanding::cases::run(&batch, reader(&cases.cases)?, &mut out).await?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

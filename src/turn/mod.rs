@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::audit::TurnRecord;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Message, Move, Screened, Slots, Tier, Understanding};
-use crate::understanding::Ask;
+use crate::understanding::Input;
 
 pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
 use clock::StageClock;
@@ -32,11 +32,10 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     session.language = screened.language;
 
     clock.enter(Stage::Understanding);
-    let vector = embed(app, &screened).await;
-    let understanding = understand(app, &screened, &session, vector.as_deref()).await;
+    let understanding = understand(app, &screened, &session).await;
 
     clock.enter(Stage::Searching);
-    let turn = respond::Turn { app, screened: &screened, session: &session, vector: vector.as_deref() };
+    let turn = respond::Turn { app, screened: &screened, session: &session };
     let outcome = respond::respond(&turn, &understanding, &mut clock).await;
 
     clock.enter(Stage::Checking);
@@ -84,18 +83,7 @@ async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
     Ok(session)
 }
 
-async fn embed(app: &App, screened: &Screened) -> Option<Vec<f32>> {
-    let texts = vec![screened.text.clone()];
-    match app.embed.embed(crate::engine::EmbedInput::Query, texts).await {
-        Ok(vectors) => vectors.into_iter().next(),
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "the message could not be embedded; lexical search only");
-            None
-        }
-    }
-}
-
-async fn understand(app: &App, screened: &Screened, session: &Session, vector: Option<&[f32]>) -> Understanding {
+async fn understand(app: &App, screened: &Screened, session: &Session) -> Understanding {
     let decided = |name, confidence| Understanding {
         lang: screened.language,
         commands: vec![Command { name, slots: Slots::default() }],
@@ -109,14 +97,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session, vector: O
     if screened.spam >= SURE_ATTACK {
         return decided(CommandName::Spam, screened.spam);
     }
-    let ask = Ask {
-        text: &screened.text,
-        private: &screened.private,
-        language: screened.language,
-        session,
-        vector,
-    };
-    app.understander.understand(&ask, app.generate_for_understanding()).await
+    let input = Input { message: screened, session, vector: None };
+    app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
 }
 
 fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {

@@ -8,7 +8,7 @@ use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
 use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Understanding};
-use crate::engine::{GenerateError, Generated, PassageQuery, ProductHit};
+use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
 use crate::tasks::{self, Identity};
@@ -25,7 +25,6 @@ pub(super) struct Turn<'a> {
     pub app: &'a App,
     pub screened: &'a Screened,
     pub session: &'a Session,
-    pub vector: Option<&'a [f32]>,
 }
 
 /// What the commands came to.
@@ -151,9 +150,11 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     let app = turn.app;
     let sources = Sources { search: &*app.search, catalog: &*app.catalog, shop: &app.shop };
     let language = turn.screened.language;
+    let words = command.slots.product.as_deref().unwrap_or(&turn.screened.text);
+    let vector = embed(app, words).await;
     let question = Question {
         text: &turn.screened.text,
-        vector: turn.vector,
+        vector: vector.as_deref(),
         slots: &command.slots,
         focus: &turn.session.focus,
         language,
@@ -188,6 +189,17 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         }
         outcome.focus.extend(products_of(&step, &outcome.facts));
         outcome.say(step);
+    }
+}
+
+/// The embedding of a question; without it the search is lexical.
+async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
+    match app.embed.embed(EmbedInput::Query, vec![text.to_string()]).await {
+        Ok(vectors) => vectors.into_iter().next(),
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the message could not be embedded; lexical search only");
+            None
+        }
     }
 }
 
@@ -247,7 +259,7 @@ async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
 async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let query = PassageQuery {
         text: turn.screened.text.clone(),
-        vector: turn.vector.map(<[f32]>::to_vec),
+        vector: embed(turn.app, &turn.screened.text).await,
         language: turn.screened.language,
         document: command.slots.topic.clone(),
         limit: PASSAGES,
