@@ -5,6 +5,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+pub mod http;
 pub mod render;
 pub mod shop;
 pub mod turn;
