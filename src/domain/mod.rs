@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod fact;
+pub mod found;
 pub mod language;
 pub mod message;
 pub mod money;

@@ -54,6 +54,11 @@ pub enum Move {
         /// An order.
         fact: FactId,
     },
+    /// Says whether an order can still be called off.
+    CancelRule {
+        /// An order.
+        fact: FactId,
+    },
     /// One clarifying question.
     Ask {
         /// What is missing.

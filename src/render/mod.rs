@@ -101,6 +101,7 @@ impl Page<'_> {
             Move::Deliver { fact } => self.deliver(fact),
             Move::Policy { fact } => self.policy(fact),
             Move::Order { fact } => self.order(fact),
+            Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -135,7 +136,7 @@ impl Page<'_> {
         let mut segment = self.book.sentence(SegmentKind::Deliver, key, &values);
         if let Some(threshold) = delivery.free_from {
             let values = Values::default().fact("free_from", value(self.book.money(threshold), Role::FreeFrom));
-            segment.append(" ", self.book.sentence(SegmentKind::Deliver, "deliver_free_from", &values));
+            segment.append(self.book.space(), self.book.sentence(SegmentKind::Deliver, "deliver_free_from", &values));
         }
         self.segments.push(segment);
     }
@@ -155,7 +156,7 @@ impl Page<'_> {
         let mut segment = self.book.sentence(SegmentKind::Policy, "policy", &quote);
         let citation = format!("{section}, {version}");
         let citation = Values::default().fact("citation", (citation, &fact.id, Role::Citation));
-        segment.append(" ", self.book.sentence(SegmentKind::Policy, "policy_citation", &citation));
+        segment.append(self.book.space(), self.book.sentence(SegmentKind::Policy, "policy_citation", &citation));
         self.segments.push(segment);
     }
 

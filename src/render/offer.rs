@@ -73,10 +73,9 @@ impl<'a> Page<'a> {
             Quote::Known { .. } => "offer",
         };
         let mut segment = self.book.sentence(SegmentKind::Offer, key, &self.offer_values(id, fact));
-        if !fact.summary.is_empty() {
-            let summary = fact.summary.get(self.scene.language).to_string();
-            let values = Values::default().fact("summary", (summary, id, Role::Summary));
-            segment.append(" ", self.book.sentence(SegmentKind::Offer, "summary", &values));
+        if let Some(summary) = fact.summary.0.get(&self.scene.language) {
+            let values = Values::default().fact("summary", (summary.clone(), id, Role::Summary));
+            segment.append(self.book.space(), self.book.sentence(SegmentKind::Offer, "summary", &values));
         }
         self.segments.push(segment);
     }

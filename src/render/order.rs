@@ -18,6 +18,16 @@ impl Page<'_> {
         }
     }
 
+    pub(super) fn cancel_rule(&mut self, id: &FactId) {
+        let Some(FactBody::Order(order)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        let key = match order.state {
+            state if state.cancellable() => "order_cancellable",
+            OrderState::Shipped | OrderState::ReadyForPickup | OrderState::Delivered => "order_not_cancellable",
+            _ => return,
+        };
+        self.plain(SegmentKind::Order, key);
+    }
+
     fn order_values(&self, id: &FactId, order: &Order) -> Values {
         let year = self.scene.today.year();
         let mut values =

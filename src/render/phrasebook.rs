@@ -69,8 +69,11 @@ struct Format {
     group: String,
     decimal: String,
     drop_zero_minor: bool,
+    whole_currencies: Vec<Currency>,
     date: String,
+    date_year: String,
     time: String,
+    between: String,
     list_and: String,
     list_comma: String,
     months: Vec<String>,
@@ -131,8 +134,9 @@ impl Phrasebook {
         let amount = money.amount();
         let (whole, minor) = amount.split_once('.').unwrap_or((&amount, ""));
         let mut number = grouped(whole, &self.format.group);
+        let whole = self.format.drop_zero_minor || self.format.whole_currencies.contains(&money.currency);
         let zero = minor.bytes().all(|byte| byte == b'0');
-        if !minor.is_empty() && !(zero && self.format.drop_zero_minor) {
+        if !minor.is_empty() && !(zero && whole) {
             number.push_str(&self.format.decimal);
             number.push_str(minor);
         }
@@ -163,8 +167,9 @@ impl Phrasebook {
     /// A day; the year is added when it is not `year`.
     pub fn date(&self, date: Date, year: i16) -> String {
         let month = usize::try_from(date.month()).unwrap_or(1) - 1;
-        let text = self.format.date.replace("{day}", &date.day().to_string()).replace("{month}", &self.format.months[month]);
-        if date.year() == year { text } else { format!("{text} {}", date.year()) }
+        let pattern = if date.year() == year { &self.format.date } else { &self.format.date_year };
+        let text = pattern.replace("{day}", &date.day().to_string()).replace("{month}", &self.format.months[month]);
+        text.replace("{year}", &date.year().to_string())
     }
 
     /// A time of day.
@@ -176,6 +181,11 @@ impl Phrasebook {
     /// What stands between the parts of a list.
     pub fn comma(&self) -> &str {
         &self.format.list_comma
+    }
+
+    /// What stands between two sentences.
+    pub fn space(&self) -> &str {
+        &self.format.between
     }
 
     /// What stands before the last part of a list.
@@ -227,12 +237,30 @@ mod tests {
         check(Language::En, "24.90", "EUR", "€24.90");
         check(Language::En, "1249.00", "EUR", "€1,249.00");
         check(Language::En, "5", "SEK", "5.00\u{a0}SEK");
+        check(Language::En, "2490", "RUB", "₽2,490");
+        check(Language::Ru, "2490", "RUB", "2\u{a0}490\u{a0}₽");
+        check(Language::Ru, "24.90", "EUR", "24,90\u{a0}€");
+        check(Language::Sk, "24.90", "EUR", "24,90\u{a0}€");
+        check(Language::Sk, "25", "EUR", "25,00\u{a0}€");
+        check(Language::Zh, "189", "CNY", "¥189");
     }
 
     #[test]
     fn counts_take_their_form() {
         assert_eq!(book(Language::En).pieces(1), "1 piece");
         assert_eq!(book(Language::En).pieces(21), "21 pieces");
+    }
+
+    #[test]
+    fn days_follow_the_language() {
+        let day = jiff::civil::date(2026, 11, 5);
+        let check = |language, year, expected: &str| assert_eq!(book(language).date(day, year), expected);
+        check(Language::En, 2026, "5 November");
+        check(Language::En, 2027, "5 November 2026");
+        check(Language::Ru, 2026, "5 ноября");
+        check(Language::Sk, 2026, "5. novembra");
+        check(Language::Zh, 2026, "11月5日");
+        check(Language::Zh, 2027, "2026年11月5日");
     }
 
     #[test]

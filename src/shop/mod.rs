@@ -49,10 +49,17 @@ pub struct Shop {
     places: BTreeMap<PlaceId, Term>,
     colours: BTreeMap<String, Term>,
     delivery: Delivery,
+    between: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchWords {
+    between: Vec<String>,
 }
 
 impl Shop {
-    /// Reads `rules/{shop,places,colours,delivery}.toml` below `data`.
+    /// Reads `rules/{shop,places,colours,delivery,search}.toml` below `data`.
     ///
     /// # Errors
     /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
@@ -66,7 +73,8 @@ impl Shop {
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
-        Ok(Shop { info, zone, places, colours, delivery })
+        let SearchWords { between } = read(&rules.join("search.toml"))?;
+        Ok(Shop { info, zone, places, colours, delivery, between })
     }
 
     /// The shop's own name.
@@ -89,6 +97,15 @@ impl Shop {
     pub fn colour_name(&self, colour: &str) -> Localised {
         let known = self.colours.get(colour).map(|term| term.name.clone());
         known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, colour))
+    }
+
+    /// The names in a list of product names, as the shopper separated them.
+    pub fn names_in<'t>(&self, words: &'t str) -> Vec<&'t str> {
+        let mut parts = vec![words];
+        for separator in &self.between {
+            parts = parts.into_iter().flat_map(|part| part.split(separator.as_str())).collect();
+        }
+        parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 
     /// How to reach a person, as a fact.

@@ -1,0 +1,37 @@
+//! What retrieval found for a question about products: candidates with their facts, and a typed "no".
+
+use super::fact::{Fact, FactId};
+use super::plan::Absence;
+use super::product::Product;
+
+/// A product with its facts.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The product.
+    pub product: Product,
+    /// Facts of the variants that meet the conditions, cheapest first.
+    pub matching: Vec<FactId>,
+    /// Facts of all its variants.
+    pub all: Vec<FactId>,
+    /// The sum for the asked quantity, when all matching variants cost the same.
+    pub total: Option<FactId>,
+    /// Pieces of the matching variants; none when the merchant gives no stock.
+    pub in_stock: Option<u32>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Candidates that meet the conditions, best first.
+    pub candidates: Vec<Candidate>,
+    /// How many of the first candidates are named by the message beyond doubt; 0 when none is.
+    pub sure: usize,
+    /// Why there is nothing, when there is nothing.
+    pub absence: Option<Absence>,
+    /// Near misses: what meets the words but not the conditions.
+    pub near: Vec<Candidate>,
+    /// Something that goes with the first candidate and can be bought now.
+    pub accessory: Option<FactId>,
+    /// All facts of candidates and near misses.
+    pub facts: Vec<Fact>,
+}

@@ -1,0 +1,136 @@
+//! The model judges which numbered facts answer the message. It decodes under a grammar whose only words are
+//! moves and the numbers of facts at hand; a price, a name or a promise cannot be written.
+
+use std::fmt::Write;
+
+use crate::domain::plan::{Absence, Ask, HandoverReason};
+use crate::domain::{Command, CommandName, Fact, FactBody, Language, Move};
+use crate::engine::{Generate, GenerateError, Generated, Job, PromptTurn, Speaker};
+use crate::domain::found::Candidate;
+
+use super::Brief;
+use super::rules::about;
+
+/// Facts shown to the model: more cost more time than they are worth.
+const SHOWN: usize = 6;
+
+const SYSTEM: &str = include_str!("../../data/prompts/plan.txt");
+const PASSAGE_SYSTEM: &str = include_str!("../../data/prompts/passage.txt");
+
+/// What the model chose.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// The moves.
+    pub moves: Vec<Move>,
+    /// What it wrote, for the audit.
+    pub generated: Generated,
+}
+
+/// Asks the model which of the candidates answer the message.
+///
+/// # Errors
+/// The model is busy, fails, or the grammar cannot be followed.
+pub async fn choose(brief: &Brief<'_>, generate: &dyn Generate, max_tokens: usize) -> Result<Choice, GenerateError> {
+    let shown = &brief.found.candidates[..brief.found.candidates.len().min(SHOWN)];
+    let job = Job {
+        system: SYSTEM.to_string(),
+        turns: vec![PromptTurn { speaker: Speaker::User, text: question(brief, shown) }],
+        grammar: Some(grammar(shown.len())),
+        max_tokens,
+        temperature: 0.0,
+        seed: 0,
+    };
+    let generated = generate.generate(job).await?;
+    let moves = read(brief, shown, &generated.text);
+    Ok(Choice { moves, generated })
+}
+
+fn question(brief: &Brief<'_>, shown: &[Candidate]) -> String {
+    let mut text = String::new();
+    for (index, candidate) in shown.iter().enumerate() {
+        let name = candidate.product.name.get(brief.language);
+        let stock = if candidate.in_stock == Some(0) { "sold out" } else { "available" };
+        // Infallible: writing to a String.
+        let _ = writeln!(text, "{}. {name} [{}, {stock}]", index + 1, candidate.product.category);
+    }
+    let _ = write!(text, "Customer ({}): {}", brief.command.name, brief.message);
+    text
+}
+
+/// `offer 1,3` | `compare 1,2` | `none` | `ask` | `human`.
+fn grammar(shown: usize) -> String {
+    let numbers: Vec<String> = (1..=shown).map(|number| format!("\"{number}\"")).collect();
+    let number = numbers.join(" | ");
+    format!(
+        "start: offer | compare | \"none\" | \"ask\" | \"human\"\n\
+         offer: \"offer \" number (\",\" number){{0,2}}\n\
+         compare: \"compare \" number \",\" number (\",\" number)?\n\
+         number: {number}\n"
+    )
+}
+
+fn read(brief: &Brief<'_>, shown: &[Candidate], text: &str) -> Vec<Move> {
+    let (verb, numbers) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let mut chosen: Vec<Candidate> = Vec::new();
+    for number in numbers.split(',').filter_map(|number| number.trim().parse::<usize>().ok()) {
+        let candidate = number.checked_sub(1).and_then(|index| shown.get(index));
+        if let Some(candidate) = candidate
+            && !chosen.iter().any(|known| known.product.id == candidate.product.id)
+        {
+            chosen.push(candidate.clone());
+        }
+    }
+    match verb {
+        "offer" | "compare" if !chosen.is_empty() => {
+            let compares = verb == "compare" && chosen.len() > 1;
+            let name = if compares { CommandName::Compare } else { brief.command.name };
+            let command = Command { name, slots: brief.command.slots.clone() };
+            about(&Brief { command: &command, ..*brief }, &chosen)
+        }
+        "ask" => vec![Move::Ask { what: Ask::Product }],
+        "human" => vec![Move::Human { reason: HandoverReason::Asked }],
+        _ => vec![Move::NotFound { why: Absence::NothingFound }],
+    }
+}
+
+/// Asks the model which passage answers the message; the index into `facts`, or none of them.
+///
+/// # Errors
+/// The model is busy, fails, or the grammar cannot be followed.
+pub async fn choose_passage(
+    message: &str,
+    language: Language,
+    facts: &[Fact],
+    generate: &dyn Generate,
+) -> Result<(Option<usize>, Generated), GenerateError> {
+    let mut text = String::new();
+    for (index, fact) in facts.iter().enumerate() {
+        let FactBody::Passage(passage) = &fact.body else { continue };
+        let _ = writeln!(text, "{}. {}: {}", index + 1, passage.section, passage.text);
+    }
+    let _ = write!(text, "Customer ({language}): {message}");
+    let numbers: Vec<String> = (1..=facts.len()).map(|number| format!("\"{number}\"")).collect();
+    let job = Job {
+        system: PASSAGE_SYSTEM.to_string(),
+        turns: vec![PromptTurn { speaker: Speaker::User, text }],
+        grammar: Some(format!("start: \"none\" | {}\n", numbers.join(" | "))),
+        max_tokens: 4,
+        temperature: 0.0,
+        seed: 0,
+    };
+    let generated = generate.generate(job).await?;
+    let chosen = generated.text.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    Ok((chosen.filter(|index| *index < facts.len()), generated))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_knows_only_the_facts_at_hand() {
+        let grammar = grammar(2);
+        assert!(grammar.contains(r#"number: "1" | "2""#), "{grammar}");
+        assert!(!grammar.contains('3'));
+    }
+}

@@ -1,0 +1,70 @@
+//! Moves that follow from the command and the outcome alone.
+
+use crate::domain::plan::Absence;
+use crate::domain::{CommandName, FactId, Move};
+use crate::domain::found::Candidate;
+
+use super::{Brief, alternatives, matching};
+
+/// The moves, when they need no judgement; none when several facts might fit.
+pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
+    match brief.found.absence {
+        Some(Absence::FilteredOut) => Some(filtered_out(brief)),
+        Some(why) => Some(vec![Move::NotFound { why }]),
+        None if brief.found.sure > 0 => Some(about(brief, brief.named())),
+        None => None,
+    }
+}
+
+/// The best that can be said without judging: the first few candidates, each with its own true price.
+pub fn without_model(brief: &Brief<'_>) -> Vec<Move> {
+    let first = brief.found.candidates.len().min(brief.offers);
+    about(brief, &brief.found.candidates[..first])
+}
+
+/// Moves about candidates that are known to be meant.
+pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
+    let facts = matching(named);
+    if facts.is_empty() {
+        return vec![Move::NotFound { why: Absence::NothingFound }];
+    }
+    let sold_out = !named.is_empty() && named.iter().all(|candidate| candidate.in_stock == Some(0));
+    let mut moves = match brief.command.name {
+        CommandName::Compare if named.len() > 1 => vec![Move::Compare { facts }],
+        CommandName::Stock => vec![Move::Stock { facts }],
+        _ => vec![Move::Offer { facts }],
+    };
+    if brief.command.name == CommandName::Price
+        && let Some(total) = total_of(brief, named)
+    {
+        moves.push(Move::Total { fact: total });
+    }
+    let wants_to_buy = matches!(brief.command.name, CommandName::FindProduct | CommandName::CartAdd);
+    if sold_out {
+        if brief.command.name != CommandName::Stock {
+            moves.push(Move::NotFound { why: Absence::OutOfStock });
+        }
+        let rest = &brief.found.candidates[named.len().min(brief.found.candidates.len())..];
+        moves.extend(alternatives(rest, brief.offers));
+    } else if wants_to_buy && let Some(accessory) = &brief.found.accessory {
+        moves.push(Move::Upsell { fact: accessory.clone() });
+    }
+    moves
+}
+
+/// The computed sum, when one product at one price is meant.
+fn total_of(brief: &Brief<'_>, named: &[Candidate]) -> Option<FactId> {
+    let [only] = named else { return None };
+    let total = only.total.clone()?;
+    brief.command.slots.quantity.filter(|quantity| *quantity > 1).map(|_| total)
+}
+
+fn filtered_out(brief: &Brief<'_>) -> Vec<Move> {
+    let mut moves = vec![Move::NotFound { why: Absence::FilteredOut }];
+    let near: Vec<FactId> =
+        brief.found.near.iter().take(brief.offers).flat_map(|candidate| candidate.all.clone()).collect();
+    if !near.is_empty() {
+        moves.push(Move::Alternatives { facts: near });
+    }
+    moves
+}

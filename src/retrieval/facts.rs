@@ -1,0 +1,150 @@
+//! Candidates become facts: price and stock are read from the catalog store by id, now.
+
+use std::collections::BTreeMap;
+
+use crate::domain::fact::{OfferFact, TotalFact};
+use crate::domain::found::{Candidate, Found};
+use crate::domain::place::PlaceId;
+use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
+
+use super::{Question, Sources};
+
+/// Longer descriptions are specifications, not a sentence to say.
+const LONGEST_SUMMARY: usize = 200;
+
+/// Reads the products and the offers of all their variants and sorts them by the shopper's conditions.
+pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &[ProductId]) -> anyhow::Result<Found> {
+    let products = sources.catalog.products(ids).await?;
+    let offers = sources.catalog.offers(ids, question.currency).await?;
+    let mut by_product: BTreeMap<ProductId, Vec<Offer>> = BTreeMap::new();
+    for offer in offers {
+        by_product.entry(offer.product.clone()).or_default().push(offer);
+    }
+    let mut found = Found::default();
+    let source = format!("catalog@{}", sources.search.generation().id);
+    for product in products {
+        let Some(mut offers) = by_product.remove(&product.id) else { continue };
+        offers.sort_by_key(|offer| offer.price.now().map_or(i64::MAX, |money| money.minor));
+        let conditions = Conditions::of(question);
+        let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer));
+        let id_of = |offer: &&Offer| fact_id(offer);
+        let total = total(question, &matching, &source);
+        let candidate = Candidate {
+            total: total.as_ref().map(|fact| fact.id.clone()),
+            matching: matching.iter().map(id_of).collect(),
+            all: matching.iter().chain(&others).map(id_of).collect(),
+            in_stock: pieces(&matching),
+            product: product.clone(),
+        };
+        found.facts.extend(total);
+        found.facts.extend(offers.iter().map(|offer| fact(sources, &product, offer, &conditions.place, &source)));
+        if candidate.matching.is_empty() { found.near.push(candidate) } else { found.candidates.push(candidate) }
+    }
+    Ok(found)
+}
+
+/// What the asked number of pieces costs together, when there is one price to multiply.
+fn total(question: &Question<'_>, matching: &[&Offer], source: &str) -> Option<Fact> {
+    let quantity = question.slots.quantity.filter(|quantity| *quantity > 1)?;
+    let first = matching.first()?;
+    let price = first.price.now()?;
+    if matching.iter().any(|offer| offer.price.now() != Some(price)) {
+        return None;
+    }
+    let total = TotalFact { offer: fact_id(first), quantity, total: price.times(quantity)? };
+    Some(Fact {
+        id: FactId(format!("total:{}x{quantity}", first.sku)),
+        body: FactBody::Total(total),
+        source: source.to_string(),
+        as_of: first.as_of,
+    })
+}
+
+/// Adds the first accessory of the first candidate that is in stock and has a price.
+pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, found: &mut Found) -> anyhow::Result<()> {
+    let Some(first) = found.candidates.first() else { return Ok(()) };
+    let ids = first.product.accessories.clone();
+    let products = sources.catalog.products(&ids).await?;
+    let offers = sources.catalog.offers(&ids, question.currency).await?;
+    let sellable = |offer: &&Offer| offer.price.now().is_some() && offer.in_stock() != Some(0);
+    let Some(offer) = offers.iter().find(sellable) else { return Ok(()) };
+    let Some(product) = products.iter().find(|product| product.id == offer.product) else { return Ok(()) };
+    let source = format!("catalog@{}", sources.search.generation().id);
+    found.accessory = Some(fact_id(offer));
+    if !found.facts.iter().any(|fact| fact.id == fact_id(offer)) {
+        found.facts.push(fact(sources, product, offer, &None, &source));
+    }
+    Ok(())
+}
+
+fn pieces(offers: &[&Offer]) -> Option<u32> {
+    let known: Vec<u32> = offers.iter().filter_map(|offer| offer.in_stock()).collect();
+    (!known.is_empty()).then(|| known.iter().fold(0_u32, |sum, count| sum.saturating_add(*count)))
+}
+
+/// The hard conditions of a question.
+struct Conditions<'a> {
+    size: Option<&'a str>,
+    colour: Option<&'a str>,
+    most: Option<Money>,
+    place: Option<PlaceId>,
+}
+
+impl<'a> Conditions<'a> {
+    fn of(question: &'a Question<'_>) -> Self {
+        let slots = question.slots;
+        let most = slots.budget.as_ref().and_then(|budget| {
+            Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok()
+        });
+        Conditions {
+            size: slots.size.as_deref(),
+            colour: slots.colour.as_deref(),
+            most,
+            place: slots.town.as_deref().map(PlaceId::from),
+        }
+    }
+
+    fn met(&self, offer: &Offer) -> bool {
+        let same = |wanted: Option<&str>, has: &Option<String>| match (wanted, has) {
+            (Some(wanted), Some(has)) => wanted.eq_ignore_ascii_case(has),
+            // A condition says nothing about a product that has no such property.
+            _ => true,
+        };
+        let affordable = match (self.most, offer.price.now()) {
+            (Some(most), Some(price)) => most.currency == price.currency && price.minor <= most.minor,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        affordable && same(self.size, &offer.size) && same(self.colour, &offer.colour)
+    }
+}
+
+fn fact_id(offer: &Offer) -> FactId {
+    FactId(format!("offer:{}", offer.sku))
+}
+
+fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<PlaceId>, source: &str) -> Fact {
+    let colour = offer.colour.as_deref().map(|colour| sources.shop.colour_name(colour)).unwrap_or_default();
+    let asked = |line: &&crate::domain::product::StockLine| place.as_ref().is_none_or(|place| line.place == *place);
+    let mut places: Vec<(Localised, u32)> =
+        offer.stock.iter().filter(asked).map(|line| (sources.shop.place_name(&line.place), line.count)).collect();
+    if let (Some(place), true, false) = (place, places.is_empty(), offer.stock.is_empty()) {
+        // The town carries none: that is an answer too.
+        places.push((sources.shop.place_name(place), 0));
+    }
+    let short = |(_, text): &(crate::domain::Language, &str)| text.chars().count() <= LONGEST_SUMMARY;
+    let summary = product.description.all().filter(short).map(|(language, text)| (language, text.to_string()));
+    Fact {
+        id: fact_id(offer),
+        as_of: offer.as_of,
+        source: source.to_string(),
+        body: FactBody::Offer(OfferFact {
+            product: product.id.clone(),
+            name: product.name.clone(),
+            summary: Localised(summary.collect()),
+            colour,
+            offer: offer.clone(),
+            places,
+        }),
+    }
+}

@@ -1,0 +1,151 @@
+//! A question becomes facts: candidates from the index, price and stock re-read from the catalog by id.
+//! In: words, slots, the conversation's focus. Out: facts and a typed outcome; "nothing found", "filtered out",
+//! "sold out" and "source down" are different answers. It never decides what to say.
+
+mod facts;
+mod policy;
+mod select;
+
+use jiff::Timestamp;
+
+use crate::domain::found::Found;
+use crate::domain::plan::Absence;
+use crate::domain::{Currency, Language, ProductId, Slots};
+use crate::engine::{Catalog, ProductHit, ProductQuery, Search, SearchMode};
+use crate::shop::Shop;
+
+pub use policy::{Passages, passages};
+
+/// What retrieval reads from.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The index.
+    pub search: &'a dyn Search,
+    /// Prices and stock.
+    pub catalog: &'a dyn Catalog,
+    /// Names of colours and towns, delivery terms.
+    pub shop: &'a Shop,
+}
+
+/// A question about products.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    /// The message, masked.
+    pub text: &'a str,
+    /// Its embedding as a query.
+    pub vector: Option<&'a [f32]>,
+    /// What understanding found in it.
+    pub slots: &'a Slots,
+    /// Products the conversation is about.
+    pub focus: &'a [ProductId],
+    /// The language of the message.
+    pub language: Language,
+    /// The currency of the shopper's market.
+    pub currency: Currency,
+    /// Now: facts carry it.
+    pub now: Timestamp,
+}
+
+/// How to choose among candidates.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Candidates fetched.
+    pub candidates: usize,
+    /// Share of a name that must stand in the message.
+    pub sure_name: f32,
+}
+
+/// What was found, and the hits behind it.
+#[derive(Clone, Debug, Default)]
+pub struct Retrieved {
+    /// Candidates and facts.
+    pub found: Found,
+    /// The hits, for `--explain`.
+    pub hits: Vec<ProductHit>,
+}
+
+/// Finds the products a question is about.
+pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
+    answered(look_up(sources, question, limits).await)
+}
+
+/// Finds the products a comparison names: each name is looked up by itself.
+pub async fn products_to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
+    answered(look_up_each(sources, question, limits).await)
+}
+
+fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
+    result.unwrap_or_else(|error| {
+        tracing::error!(error = format!("{error:#}"), "products could not be read");
+        Retrieved { found: Found { absence: Some(Absence::SourceDown), ..Found::default() }, hits: Vec::new() }
+    })
+}
+
+async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    let named = select::by_code(sources.catalog, question.slots).await?;
+    let (ids, sure, hits) = match named {
+        Some(id) => (vec![id], 1, Vec::new()),
+        None if question.slots.product.is_none() && !question.focus.is_empty() => {
+            (question.focus.to_vec(), question.focus.len(), Vec::new())
+        }
+        None => {
+            let words = question.slots.product.as_deref().unwrap_or(question.text);
+            let hits = sources.search.products(&query(question, words, limits)).await?;
+            let chosen = select::sure(&hits, limits.sure_name);
+            (chosen.order, chosen.sure, hits)
+        }
+    };
+    finish(sources, question, &ids, (sure, hits)).await
+}
+
+async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    let words = question.slots.product.as_deref().unwrap_or(question.text);
+    let names = sources.shop.names_in(words);
+    if names.len() < 2 {
+        return look_up(sources, question, limits).await;
+    }
+    let (mut ids, mut all_hits): (Vec<ProductId>, Vec<ProductHit>) = Default::default();
+    for name in names {
+        // The message's embedding is of all names together: each part is searched by its words.
+        let part = ProductQuery { vector: None, ..query(question, name, limits) };
+        let hits = sources.search.products(&part).await?;
+        let best = select::sure(&hits, limits.sure_name).order.into_iter().find(|id| !ids.contains(id));
+        ids.extend(best);
+        all_hits.extend(hits);
+    }
+    let sure = ids.len();
+    finish(sources, question, &ids, (sure, all_hits)).await
+}
+
+/// Reads the facts of the chosen products and types the outcome.
+async fn finish(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    ids: &[ProductId],
+    (sure, hits): (usize, Vec<ProductHit>),
+) -> anyhow::Result<Retrieved> {
+    let mut found = facts::gather(sources, question, ids).await?;
+    found.sure = ids.iter().take(sure).filter(|id| found.candidates.iter().any(|c| c.product.id == **id)).count();
+    if sure > 0 && found.sure == 0 && !found.near.is_empty() {
+        // What was named exists, but not as asked: the others are no answer.
+        found.candidates.clear();
+    }
+    if found.sure == 1 {
+        facts::accessory(sources, question, &mut found).await?;
+    }
+    if found.candidates.is_empty() {
+        let filtered = !found.near.is_empty();
+        found.absence = Some(if filtered { Absence::FilteredOut } else { Absence::NothingFound });
+    }
+    Ok(Retrieved { found, hits })
+}
+
+fn query(question: &Question<'_>, words: &str, limits: Limits) -> ProductQuery {
+    ProductQuery {
+        text: words.to_string(),
+        vector: question.vector.map(<[f32]>::to_vec),
+        language: question.language,
+        mode: SearchMode::Hybrid,
+        limit: limits.candidates,
+    }
+}

@@ -1,0 +1,82 @@
+//! Which of the hits the message names beyond doubt.
+
+use crate::domain::{ProductId, Slots};
+use crate::engine::{Catalog, ProductHit};
+
+/// Candidates in the order to use them.
+#[derive(Debug, PartialEq)]
+pub(super) struct Chosen {
+    /// Best first.
+    pub order: Vec<ProductId>,
+    /// How many of the first are sure.
+    pub sure: usize,
+}
+
+/// Namesakes beyond this number are a category, not a name.
+const MOST_NAMESAKES: usize = 3;
+
+/// The product behind an exact code in the message.
+pub(super) async fn by_code(catalog: &dyn Catalog, slots: &Slots) -> anyhow::Result<Option<ProductId>> {
+    let Some(code) = &slots.sku else { return Ok(None) };
+    Ok(catalog.by_code(code).await?.map(|(product, _)| product))
+}
+
+/// Puts the hits whose name the message gives in full first, else those that hold all of the message's words.
+pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
+    let class = |hit: &ProductHit| {
+        // A code in the message beats a full name, which beats a part of a name nobody else shares.
+        if hit.sku.is_some() {
+            3
+        } else if hit.name_in_query >= sure_name {
+            2
+        } else if hit.query_in_name >= sure_name && hit.name_in_query > 0.0 {
+            1
+        } else {
+            0
+        }
+    };
+    let best = hits.iter().map(class).max().unwrap_or(0);
+    let named = || hits.iter().filter(|hit| class(hit) == best);
+    // Of two full names, one inside the other, the message means the longer.
+    let most = named().map(|hit| hit.query_in_name).fold(0.0_f32, f32::max);
+    let meant = |hit: &&ProductHit| best > 0 && class(hit) == best && (best != 2 || hit.query_in_name >= most - 1e-3);
+    let sure = hits.iter().filter(meant).count();
+    let (first, rest): (Vec<&ProductHit>, Vec<&ProductHit>) = hits.iter().partition(|hit| meant(hit));
+    let order = first.into_iter().chain(rest).map(|hit| hit.id.clone()).collect();
+    Chosen { order, sure: if sure <= MOST_NAMESAKES { sure } else { 0 } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(id: &str, name_in_query: f32, query_in_name: f32) -> ProductHit {
+        ProductHit { id: id.into(), sku: None, score: 1.0, lexical: None, vector: None, name_in_query, query_in_name }
+    }
+
+    fn check(hits: &[ProductHit], order: &[&str], expected: usize) {
+        let chosen = sure(hits, 0.99);
+        assert_eq!(chosen.order.iter().map(ProductId::as_str).collect::<Vec<_>>(), order);
+        assert_eq!(chosen.sure, expected);
+    }
+
+    #[test]
+    fn a_name_in_the_message_wins() {
+        check(&[hit("a", 0.5, 0.5), hit("b", 1.0, 0.5)], &["b", "a"], 1);
+        check(&[hit("short", 1.0, 0.4), hit("long", 1.0, 0.9)], &["long", "short"], 1);
+        check(&[hit("twin", 1.0, 0.9), hit("twin2", 1.0, 0.9)], &["twin", "twin2"], 2);
+    }
+
+    #[test]
+    fn words_one_product_alone_has_are_enough() {
+        check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], &["volna", "briz"], 1);
+    }
+
+    #[test]
+    fn a_category_is_not_a_name() {
+        let kettles: Vec<_> = ["a", "b", "c", "d"].map(|id| hit(id, 0.3, 1.0)).into();
+        check(&kettles, &["a", "b", "c", "d"], 0);
+        check(&[hit("a", 0.3, 0.5)], &["a"], 0);
+        check(&[], &[], 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! Conversations and the audit in one SQLite file. Audit rows are only ever added.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::domain::session::{Session, SessionId, TurnId};
+
+/// The state of the running shop assistant.
+#[derive(Clone)]
+pub struct StateStore {
+    pool: SqlitePool,
+}
+
+/// A row of the list of turns.
+#[derive(Clone, Debug, Serialize)]
+pub struct TurnSummary {
+    /// The turn.
+    pub id: String,
+    /// Its conversation.
+    pub session: String,
+    /// When.
+    pub at: String,
+}
+
+impl StateStore {
+    /// Opens `folder/truetill.db`, creating it and applying migrations as needed.
+    ///
+    /// # Errors
+    /// The folder cannot be made, the file is not a database, a migration fails.
+    pub async fn open(folder: &Path) -> anyhow::Result<StateStore> {
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        let path = folder.join("truetill.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        StateStore::connect(options, 4).await.with_context(|| format!("opening {}", path.display()))
+    }
+
+    /// A store that forgets everything when it is dropped.
+    ///
+    /// # Errors
+    /// SQLite cannot start.
+    pub async fn in_memory() -> anyhow::Result<StateStore> {
+        // One connection: each connection to `:memory:` is a database of its own.
+        StateStore::connect(SqliteConnectOptions::from_str("sqlite::memory:")?, 1).await
+    }
+
+    async fn connect(options: SqliteConnectOptions, connections: u32) -> anyhow::Result<StateStore> {
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new()
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!("src/store/migrations").run(&pool).await.context("migrating")?;
+        Ok(StateStore { pool })
+    }
+
+    /// A conversation, or none with this id.
+    ///
+    /// # Errors
+    /// The database cannot be read or holds something else.
+    pub async fn session(&self, id: SessionId) -> anyhow::Result<Option<Session>> {
+        let row = sqlx::query("SELECT document FROM sessions WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| {
+            let document: String = row.try_get("document")?;
+            serde_json::from_str(&document).with_context(|| format!("session {id}"))
+        })
+        .transpose()
+    }
+
+    /// Stores a conversation and its new turn together: both or neither.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record(&self, session: &Session, turn: TurnId, record: &impl Serialize) -> anyhow::Result<()> {
+        let now = Timestamp::now().to_string();
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
+        )
+        .bind(session.id.to_string())
+        .bind(serde_json::to_string(session)?)
+        .bind(&now)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("INSERT INTO turns (id, session, at, record) VALUES ($1, $2, $3, $4)")
+            .bind(turn.to_string())
+            .bind(session.id.to_string())
+            .bind(&now)
+            .bind(serde_json::to_string(record)?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// A turn's audit record as JSON, or none with this id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn turn(&self, id: TurnId) -> anyhow::Result<Option<serde_json::Value>> {
+        let row = sqlx::query("SELECT record FROM turns WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| {
+            let record: String = row.try_get("record")?;
+            serde_json::from_str(&record).with_context(|| format!("turn {id}"))
+        })
+        .transpose()
+    }
+
+    /// The latest turns, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn latest(&self, limit: u32) -> anyhow::Result<Vec<TurnSummary>> {
+        let rows = sqlx::query("SELECT id, session, at FROM turns ORDER BY id DESC LIMIT $1")
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        let summary = |row: &sqlx::sqlite::SqliteRow| -> anyhow::Result<TurnSummary> {
+            Ok(TurnSummary { id: row.try_get("id")?, session: row.try_get("session")?, at: row.try_get("at")? })
+        };
+        rows.iter().map(summary).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_session_and_its_turn_are_kept() {
+        let store = StateStore::in_memory().await.unwrap();
+        let session = Session { turns: 3, ..Session::default() };
+        let turn = TurnId::fresh();
+        assert!(store.session(session.id).await.unwrap().is_none());
+        store.record(&session, turn, &serde_json::json!({"message": "ahoj"})).await.unwrap();
+        assert_eq!(store.session(session.id).await.unwrap(), Some(session));
+        assert_eq!(store.turn(turn).await.unwrap().unwrap()["message"], "ahoj");
+        assert_eq!(store.latest(5).await.unwrap().len(), 1);
+    }
+}

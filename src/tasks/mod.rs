@@ -1,0 +1,20 @@
+//! Work on the merchant's own systems: orders so far. Code alone decides; the reply says what was read.
+//! In: a command, the conversation, the shopper's proof of identity. Out: moves, facts and what is still missing.
+
+mod order;
+
+use crate::domain::session::Pending;
+use crate::domain::{Fact, Move};
+
+pub use order::{Identity, order};
+
+/// What a task came to.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What to say.
+    pub moves: Vec<Move>,
+    /// The facts it rests on.
+    pub facts: Vec<Fact>,
+    /// What the shopper must still tell.
+    pub pending: Option<Pending>,
+}

@@ -1,0 +1,141 @@
+//! Orders: status, cancelling, changing, returning. A foreign order looks exactly like a missing one.
+
+use jiff::Timestamp;
+
+use crate::domain::order::Order;
+use crate::domain::plan::{Absence, Ask, HandoverReason};
+use crate::domain::session::Pending;
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move};
+use crate::engine::Orders;
+
+use super::Outcome;
+
+/// What the shopper has proved or claims about who they are.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// A customer whose identity the shop has checked.
+    pub customer: Option<String>,
+    /// A phone number from this message, E.164.
+    pub phone: Option<String>,
+    /// An e-mail address from this message.
+    pub email: Option<String>,
+}
+
+impl Identity {
+    fn owns(&self, order: &Order) -> bool {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        self.customer.as_deref() == Some(order.customer.as_str())
+            || self.phone.as_deref().is_some_and(|phone| digits(phone) == digits(&order.phone))
+            || self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&order.email))
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.customer.is_none() && self.phone.is_none() && self.email.is_none()
+    }
+}
+
+/// Answers a command about an order.
+///
+/// # Errors
+/// The merchant's system does not answer.
+pub async fn order(command: &Command, who: &Identity, orders: &dyn Orders, now: Timestamp) -> anyhow::Result<Outcome> {
+    let found = match (&command.slots.order_number, &who.customer) {
+        (Some(number), _) => orders.find(number).await?,
+        (None, Some(customer)) => orders.of_customer(customer).await?.into_iter().next(),
+        (None, None) => return Ok(ask(command, Ask::OrderNumber)),
+    };
+    if who.is_unknown() {
+        // Asked before the order is looked at: whether it exists is not told to strangers.
+        return Ok(ask(command, Ask::Identity));
+    }
+    Ok(match found.filter(|order| who.owns(order)) {
+        Some(order) => tell(command.name, order, now),
+        None => Outcome { moves: vec![Move::NotFound { why: Absence::NoOrder }], ..Outcome::default() },
+    })
+}
+
+fn ask(command: &Command, what: Ask) -> Outcome {
+    Outcome {
+        moves: vec![Move::Ask { what }],
+        pending: Some(Pending { command: command.clone(), asked: what }),
+        ..Outcome::default()
+    }
+}
+
+fn tell(name: CommandName, order: Order, now: Timestamp) -> Outcome {
+    let id = FactId(format!("order:{}", order.number));
+    let mut moves = vec![Move::Order { fact: id.clone() }];
+    match name {
+        CommandName::CancelOrder => {
+            moves.push(Move::CancelRule { fact: id.clone() });
+            moves.push(Move::Human { reason: HandoverReason::Task });
+        }
+        CommandName::ChangeOrder | CommandName::ReturnItem => {
+            moves.push(Move::Human { reason: HandoverReason::Task });
+        }
+        _ => {}
+    }
+    let fact = Fact { id, body: FactBody::Order(Box::new(order)), source: "orders".to_string(), as_of: now };
+    Outcome { moves, facts: vec![fact], pending: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+
+    struct One(Order);
+
+    #[async_trait]
+    impl Orders for One {
+        async fn find(&self, number: &str) -> anyhow::Result<Option<Order>> {
+            Ok((number == self.0.number).then(|| self.0.clone()))
+        }
+        async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>> {
+            Ok((customer == self.0.customer).then(|| self.0.clone()).into_iter().collect())
+        }
+    }
+
+    fn one() -> One {
+        let line = r#"{"number":"TT-1","customer":"C-1","name":"N","phone":"+421900000000","email":"n@example.sk","language":"sk","place":"bratislava","placed":"2026-11-01","state":"processing","currency":"EUR","items":[],"shipping":"3.90","total":"8.90"}"#;
+        One(serde_json::from_str(line).unwrap())
+    }
+
+    async fn check(name: CommandName, number: Option<&str>, who: Identity, expected: &[&str]) {
+        let mut command = Command { name, slots: Default::default() };
+        command.slots.order_number = number.map(str::to_string);
+        let outcome = order(&command, &who, &one(), Timestamp::UNIX_EPOCH).await.unwrap();
+        let moves: Vec<String> = outcome
+            .moves
+            .iter()
+            .map(|step| match step {
+                Move::Ask { what } => format!("ask {what:?}"),
+                Move::NotFound { why } => format!("not found {why:?}"),
+                Move::Order { .. } => "order".to_string(),
+                Move::CancelRule { .. } => "cancel rule".to_string(),
+                Move::Human { .. } => "human".to_string(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(moves, expected);
+        assert_eq!(outcome.pending.is_some(), expected[0].starts_with("ask"));
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_is_told() {
+        let stranger = Identity::default;
+        let phone = |number: &str| Identity { phone: Some(number.to_string()), ..Identity::default() };
+        let customer = |id: &str| Identity { customer: Some(id.to_string()), ..Identity::default() };
+        let status = CommandName::OrderStatus;
+        check(status, None, stranger(), &["ask OrderNumber"]).await;
+        check(status, Some("TT-1"), stranger(), &["ask Identity"]).await;
+        check(status, Some("TT-9"), stranger(), &["ask Identity"]).await;
+        check(status, Some("TT-1"), phone("+421 900 000 000"), &["order"]).await;
+        check(status, Some("TT-1"), phone("+421900000001"), &["not found NoOrder"]).await;
+        check(status, Some("TT-9"), phone("+421900000000"), &["not found NoOrder"]).await;
+        check(status, None, customer("C-1"), &["order"]).await;
+        check(status, Some("TT-1"), customer("C-2"), &["not found NoOrder"]).await;
+        check(CommandName::CancelOrder, None, customer("C-1"), &["order", "cancel rule", "human"]).await;
+    }
+}
