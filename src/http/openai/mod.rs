@@ -119,8 +119,7 @@ struct Thread {
 
 impl Thread {
     fn read(gate: &Arc<Gate>, caller: &Caller, request: &CompletionRequest) -> Result<Thread, Problem> {
-        let turns: Vec<(String, String)> =
-            request.turns()?.into_iter().map(|(role, text)| (role.to_string(), text)).collect();
+        let turns = request.turns()?;
         check_roles(&turns)?;
         let named = request.metadata.as_ref().and_then(|metadata| metadata.session_id.as_deref());
         let session = named.map(str::parse).transpose();

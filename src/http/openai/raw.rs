@@ -44,7 +44,7 @@ fn job(request: &CompletionRequest) -> Result<Job, Problem> {
         seed: request.seed.unwrap_or_default(),
     };
     for (at, (role, text)) in request.turns()?.into_iter().enumerate() {
-        match role {
+        match role.as_str() {
             "system" if at == 0 => job.system = text,
             "user" => job.turns.push(PromptTurn { speaker: Speaker::User, text }),
             "assistant" => job.turns.push(PromptTurn { speaker: Speaker::Assistant, text }),

@@ -226,8 +226,8 @@ impl CompletionRequest {
     ///
     /// # Errors
     /// A message that is not plain text or carries something nobody reads, by its place.
-    pub fn turns(&self) -> Result<Vec<(&str, String)>, Problem> {
-        let turn = |(at, message): (usize, &PromptMessage)| Ok((message.role.as_str(), message.text(at)?));
+    pub fn turns(&self) -> Result<Vec<(String, String)>, Problem> {
+        let turn = |(at, message): (usize, &PromptMessage)| Ok((message.role.clone(), message.text(at)?));
         self.messages.iter().enumerate().map(turn).collect()
     }
 }
