@@ -31,7 +31,8 @@ struct Keyed;
 
 impl Modify for Keyed {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of server.keys")).build();
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of server.keys")).build();
         openapi.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
     }
 }

@@ -33,7 +33,8 @@ fn install() -> PrometheusHandle {
 
 /// One request.
 pub fn request(route: &str, method: &str, status: StatusCode, took: Duration) {
-    let labels = [("route", route.to_string()), ("method", method.to_string()), ("status", status.as_str().to_string())];
+    let labels =
+        [("route", route.to_string()), ("method", method.to_string()), ("status", status.as_str().to_string())];
     counter!("truetill_http_requests_total", &labels).increment(1);
     histogram!("truetill_http_seconds", "route" => route.to_string()).record(took.as_secs_f64());
 }

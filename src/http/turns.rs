@@ -43,7 +43,8 @@ impl Slot {
     pub fn take(gate: &Arc<Gate>) -> Result<Slot, Problem> {
         let free = Arc::clone(&gate.slots).try_acquire_owned();
         let _permit = free.map_err(|_| {
-            let detail = format!("{} turns run already (server.concurrent_turns).", gate.app.config.server.concurrent_turns);
+            let detail =
+                format!("{} turns run already (server.concurrent_turns).", gate.app.config.server.concurrent_turns);
             let problem = Problem { retry_after_s: Some(RETRY_AFTER_S), ..Problem::new(Code::Busy, detail) };
             measure::refused(&problem);
             problem

@@ -110,7 +110,9 @@ impl Reply {
             line.unwrap_or_default().trim().to_string()
         };
         let blocks = self.body.split("\n\n").filter(|block| block.contains("data:"));
-        blocks.map(|block| (part(block, "event:"), serde_json::from_str(&part(block, "data:")).unwrap_or_default())).collect()
+        blocks
+            .map(|block| (part(block, "event:"), serde_json::from_str(&part(block, "data:")).unwrap_or_default()))
+            .collect()
     }
 }
 

@@ -161,7 +161,12 @@ async fn a_repeated_request_gets_the_first_answer() {
     let refused = ("idempotency-key", "k-2");
     check(&app.post(CHAT, r#"{"message":""}"#, &[refused]).await, 422, "message_empty", Some("message"));
     assert_eq!(app.post(CHAT, r#"{"message":"menu"}"#, &[refused]).await.status, 200);
-    check(&app.post(CHAT, r#"{"message":"menu"}"#, &[("idempotency-key", "")]).await, 400, "idempotency_key_invalid", None);
+    check(
+        &app.post(CHAT, r#"{"message":"menu"}"#, &[("idempotency-key", "")]).await,
+        400,
+        "idempotency_key_invalid",
+        None,
+    );
 }
 
 #[tokio::test]
@@ -262,7 +267,11 @@ async fn operation_tells_state_and_counts() {
     assert_eq!(app.get("/version").await.json()["name"], "truetill");
     app.post(CHAT, r#"{"message":"menu"}"#, &[]).await;
     let metrics = app.get("/metrics").await.body;
-    for name in ["truetill_turns_total{tier=", "truetill_http_requests_total{route=\"/api/v1/chat\"", "truetill_turn_seconds_bucket"] {
+    for name in [
+        "truetill_turns_total{tier=",
+        "truetill_http_requests_total{route=\"/api/v1/chat\"",
+        "truetill_turn_seconds_bucket",
+    ] {
         assert!(metrics.contains(name), "{name}: {metrics}");
     }
 }

@@ -26,7 +26,7 @@ pub struct ChatRequest {
     #[serde(default)]
     pub customer: Option<String>,
     /// What the shopper wrote.
-    #[schema(example = "how much is the moka pot?")]
+    #[schema(example = "how much are the Taiga sneakers?")]
     pub message: String,
     /// The language the page is set to: ru, sk, zh or en.
     #[serde(default)]

@@ -108,7 +108,10 @@ fn contains(known: &[KeyDigest], key: &KeyDigest) -> bool {
 fn is_local(headers: &HeaderMap, peer: Option<SocketAddr>) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip"].iter().any(|name| headers.contains_key(*name));
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
     let own_name = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
     peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) && own_name && !forwarded
 }

@@ -42,7 +42,8 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    let detail = if kind.is_empty() { "Content-Type is missing.".to_string() } else { format!("Content-Type is {kind}.") };
+    let detail =
+        if kind.is_empty() { "Content-Type is missing.".to_string() } else { format!("Content-Type is {kind}.") };
     Err(Problem::new(Code::UnsupportedMediaType, detail))
 }
 

@@ -88,7 +88,11 @@ pub async fn models(State(gate): State<Arc<Gate>>, caller: Caller) -> Json<Model
         (status = 401, description = "A key is needed", body = OpenAiError),
         (status = 404, description = "No such model", body = OpenAiError),
     ))]
-pub async fn model(State(gate): State<Arc<Gate>>, caller: Caller, Path(id): Path<String>) -> Result<Json<Model>, Problem> {
+pub async fn model(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Model>, Problem> {
     check_model(&gate, &caller, &id)?;
     Ok(Json(describe(if id == RAW { RAW } else { GUARDED })))
 }
@@ -123,8 +127,8 @@ impl Thread {
         check_roles(&turns)?;
         let named = request.metadata.as_ref().and_then(|metadata| metadata.session_id.as_deref());
         let session = named.map(str::parse).transpose();
-        let session = session
-            .map_err(|_| Problem::of_field(Code::InvalidField, "metadata.session_id", "It is not a UUID."))?;
+        let session =
+            session.map_err(|_| Problem::of_field(Code::InvalidField, "metadata.session_id", "It is not a UUID."))?;
         let (gate, caller, user) = (Arc::clone(gate), caller.clone(), request.user.clone());
         let mut thread = Thread { gate, caller, user, turns, session, taken: None };
         if session.is_none() && thread.turns.len() > 1 {

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::IntoResponse;
+use axum::response::sse::{self, KeepAlive, Sse};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_stream::{Stream, StreamExt};

@@ -258,7 +258,8 @@ impl PromptMessage {
 impl Part {
     fn text(&self, at: usize) -> Result<&str, Problem> {
         let text = self.text.as_deref().filter(|_| self.r#type == "text");
-        let bad = || refuse(&format!("messages[{at}].content"), format!("Parts of type `{}` are not read.", self.r#type));
+        let bad =
+            || refuse(&format!("messages[{at}].content"), format!("Parts of type `{}` are not read.", self.r#type));
         text.ok_or_else(bad)
     }
 }

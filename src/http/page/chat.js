@@ -62,19 +62,26 @@ function scroll() {
 }
 
 // A product line reads as name and price side by side; anything else stays as it is.
+const PAIR = { p: /^(.+?)(?: [—–] |：)([^\n]*\d[^\n]*)$/, li: /^(.+?)(?: [—–] |：|: )([^\n]*\d[^\n]*)$/ };
+// What follows the price: an old price, in brackets or after a comma that is not a decimal one.
+const PRICE = /^(.{1,32}?)((?:, |，| ?[(（]).{1,40})?$/;
+
 function line(tag, text) {
   const node = make(tag);
-  const parts = /^([^\n]+?) — ([^\n—]{1,60})$/.exec(text);
-  if (!parts) {
+  const pair = PAIR[tag].exec(text);
+  const price = pair && PRICE.exec(pair[2].replace(/[.。]$/, ""));
+  if (!price || /[.。] ?\D/.test(price[0].slice(0, -1))) {
     node.textContent = text;
     return node;
   }
   node.className = "pair";
-  node.append(make("span", "", parts[1]), " ", make("strong", "", parts[2].replace(/[.。]$/, "")));
+  const value = make("strong", "", price[1]);
+  if (price[2]) value.append(make("span", "aside", price[2]));
+  node.append(make("span", "", pair[1]), " ", value);
   return node;
 }
 
-const PRICED = new Set(["offer", "compare", "alternatives", "upsell", "stock"]);
+const PRICED = new Set(["offer", "alternatives"]);
 
 function segment(said, part) {
   for (const text of part.text.split("\n")) {
@@ -161,6 +168,7 @@ function freshKey() {
 function send(text) {
   text = text.trim();
   if (!text || running) return;
+  log.querySelector(".ideas")?.remove();
   const item = make("li", "said mine");
   item.append(make("span", "hidden", `${words.you}: `), make("p", "", text));
   log.append(item);

@@ -81,7 +81,7 @@ function errors(codes) {
 
 const EXAMPLE = `curl -N ${location.origin}/api/v1/chat \\
   -H 'content-type: application/json' -H 'accept: text/event-stream' \\
-  -d '{"message": "how much is the moka pot?", "locale": "en"}'`;
+  -d '{"message": "how much are the Taiga sneakers?", "locale": "en"}'`;
 
 (async () => {
   const api = await (await fetch("/openapi.json")).json();
