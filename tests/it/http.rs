@@ -170,6 +170,22 @@ async fn a_repeated_request_gets_the_first_answer() {
 }
 
 #[tokio::test]
+async fn more_turns_than_slots_are_refused_at_once() {
+    let mut settings = config();
+    settings.server.concurrent_turns = 0;
+    let app = TestApp::with(settings);
+    for headers in [&[][..], &[EVENTS], &[("idempotency-key", "k-1")], &[("idempotency-key", "k-1")]] {
+        let reply = app.post(CHAT, r#"{"message":"menu"}"#, headers).await;
+        check(&reply, 503, "busy", None);
+        assert!(reply.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+    }
+    let body = json!({ "model": "truetill", "messages": [{ "role": "user", "content": "menu" }] }).to_string();
+    let reply = app.post(COMPLETIONS, body, &[]).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["error"]["type"]), (503, &json!("server_error")));
+    assert_eq!(app.get("/health").await.status, 200);
+}
+
+#[tokio::test]
 async fn completions_answer_in_the_openai_shape() {
     let app = TestApp::new();
     let body = json!({ "model": "truetill", "messages": [{ "role": "user", "content": "menu" }] }).to_string();
