@@ -88,6 +88,20 @@ impl App {
         (self.clock)()
     }
 
+    /// Why no message can be answered right now; empty when all is well.
+    pub fn unready(&self) -> Vec<String> {
+        let generation = self.search.generation();
+        if generation.products == 0 {
+            return vec![format!("the index {} holds no product; run `truetill index`", generation.id)];
+        }
+        Vec::new()
+    }
+
+    /// The language model itself, for those who may use it without the guard.
+    pub fn generator(&self) -> Option<&dyn Generate> {
+        self.generate.as_deref()
+    }
+
     /// The model, where understanding may ask it.
     pub fn generate_for_understanding(&self) -> Option<&dyn Generate> {
         self.generate.as_deref().filter(|_| self.config.understanding.use_model)

@@ -15,6 +15,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+pub mod http;
 #[cfg(feature = "search")]
 pub mod index;
 #[cfg(feature = "search")]

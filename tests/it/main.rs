@@ -1,1 +1,7 @@
-//! x
+//! All integration tests in one binary.
+
+mod clients;
+mod common;
+mod http;
+mod openapi;
+mod socket;

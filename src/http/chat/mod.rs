@@ -1,0 +1,88 @@
+//! `POST /api/v1/chat`: one message in, one checked reply out, whole or as server-sent events.
+
+pub mod idempotency;
+mod stream;
+pub mod types;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+
+use crate::http::Gate;
+use crate::http::door::auth::Caller;
+use crate::http::door::body::Body;
+use crate::http::door::passage::RequestId;
+use crate::http::error::{Problem, ProblemBody};
+use crate::http::turns::Slot;
+use crate::turn::Watcher;
+use idempotency::{Claim, Reservation};
+use types::{ChatReply, ChatRequest};
+
+/// Answers one message of a shopper.
+///
+/// With `Accept: text/event-stream` the reply comes as events: `status` {stage}, `segment` {kind, text, facts}
+/// (verified text only, nothing is ever taken back), `action`, `handover`, then `done` with the whole reply, or
+/// `error` with a problem. With `Idempotency-Key` a repeated request gets the first answer.
+#[utoipa::path(
+    post, path = "/api/v1/chat", tag = "chat", request_body = ChatRequest,
+    params(
+        ("Accept" = Option<String>, Header, description = "text/event-stream for events"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day"),
+    ),
+    responses(
+        (status = 200, description = "The reply", body = ChatReply),
+        (status = 401, description = "A key is needed", body = ProblemBody),
+        (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
+        (status = 404, description = "Unknown conversation", body = ProblemBody),
+        (status = 409, description = "The first request with this key still runs", body = ProblemBody),
+        (status = 413, description = "The body is too large", body = ProblemBody),
+        (status = 422, description = "A field is unknown, missing or unusable", body = ProblemBody),
+        (status = 503, description = "Too many conversations at once", body = ProblemBody),
+        (status = 504, description = "No reply in time", body = ProblemBody),
+    )
+)]
+pub async fn chat(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body<ChatRequest>,
+) -> Result<Response, Problem> {
+    let streamed = wants_events(&headers);
+    let message = body.value.into_message(&caller)?;
+    let reservation = match gate.answered.claim(&headers, &caller, &body.bytes)? {
+        Claim::Again(reply) if streamed => return Ok(replayed(stream::replay(&reply))),
+        Claim::Again(reply) => return Ok(replayed(Json(&*reply))),
+        Claim::First(reservation) => Some(reservation),
+        Claim::Free => None,
+    };
+    let slot = Slot::take(&gate)?;
+    if streamed {
+        let running = slot.stream(message).begun().await?;
+        return Ok(stream::live(running, reservation, id).into_response());
+    }
+    let answer = slot.run(message, &Watcher::none()).await?;
+    let reply = Arc::new(ChatReply::from(&answer));
+    settle(reservation, &reply);
+    let language = HeaderValue::from_static(answer.language.code());
+    Ok(([(header::CONTENT_LANGUAGE, language)], Json(&*reply)).into_response())
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|kind| kind.trim().to_ascii_lowercase().starts_with("text/event-stream"))
+}
+
+fn settle(reservation: Option<Reservation>, reply: &Arc<ChatReply>) {
+    if let Some(reservation) = reservation {
+        reservation.answered(Arc::clone(reply));
+    }
+}
+
+fn replayed(response: impl IntoResponse) -> Response {
+    const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
+    ([(REPLAY, HeaderValue::from_static("true"))], response).into_response()
+}

@@ -1,0 +1,55 @@
+//! The description of the API, made from the handlers themselves.
+
+use axum::Json;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::http::error::Code;
+use crate::http::{chat, openai, ops};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
+    paths(
+        chat::chat, openai::completions, openai::models, openai::model,
+        ops::health, ops::ready, ops::metrics, ops::version, openapi,
+    ),
+    components(schemas(Code)),
+    security((), ("key" = [])),
+    modifiers(&Keyed),
+    tags(
+        (name = "chat", description = "The native API."),
+        (name = "openai", description = "For clients of the OpenAI API."),
+        (name = "operation", description = "For operators."),
+    )
+)]
+struct Description;
+
+struct Keyed;
+
+impl Modify for Keyed {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme =
+            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of server.keys")).build();
+        openapi.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Describes this API.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation",
+    responses((status = 200, description = "This document", content_type = "application/json")))]
+pub async fn openapi() -> impl IntoResponse {
+    Json(describe())
+}
+
+fn describe() -> Value {
+    let mut document = serde_json::to_value(Description::openapi()).unwrap_or_default();
+    let codes = Code::ALL.iter().map(|code| {
+        let meaning = json!({ "status": code.status().as_u16(), "title": code.title(), "fix": code.fix() });
+        (code.as_str().to_string(), meaning)
+    });
+    document["x-error-codes"] = Value::Object(codes.collect());
+    document
+}

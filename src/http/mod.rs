@@ -1,0 +1,92 @@
+//! The HTTP edge: the only module that knows axum and JSON over the wire.
+//! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
+
+mod chat;
+mod docs;
+mod door;
+pub mod error;
+mod measure;
+mod openai;
+mod ops;
+mod page;
+mod serve;
+mod turns;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use crate::http::chat::idempotency::Ledger;
+use crate::http::door::auth::Keys;
+use crate::http::door::{auth, passage};
+use crate::http::openai::conversations::Conversations;
+
+pub use door::auth::Peer;
+pub use serve::serve;
+
+/// What the handlers share.
+struct Gate {
+    app: Arc<App>,
+    keys: Keys,
+    slots: Arc<Semaphore>,
+    answered: Ledger,
+    conversations: Conversations,
+    metrics: PrometheusHandle,
+    words: page::Words,
+    draining: AtomicBool,
+}
+
+/// Every route of the server.
+///
+/// # Errors
+/// A key digest or a text of the page that cannot be read, by its setting or file.
+pub fn router(app: Arc<App>) -> anyhow::Result<Router> {
+    Ok(routes(Arc::new(Gate::new(app)?)))
+}
+
+impl Gate {
+    fn new(app: Arc<App>) -> anyhow::Result<Gate> {
+        Ok(Gate {
+            keys: Keys::read(&app.config.server)?,
+            slots: Arc::new(Semaphore::new(app.config.server.concurrent_turns)),
+            answered: Ledger::default(),
+            conversations: Conversations::default(),
+            metrics: measure::handle(),
+            words: page::Words::load(&app.config.paths.data)?,
+            draining: AtomicBool::new(false),
+            app,
+        })
+    }
+}
+
+fn routes(gate: Arc<Gate>) -> Router {
+    let keyed = Router::new()
+        .route("/api/v1/chat", post(chat::chat))
+        .route("/v1/chat/completions", post(openai::completions))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{id}", get(openai::model))
+        .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
+        .route_layer(from_fn_with_state(Arc::clone(&gate), auth::require_key));
+    let open = Router::new()
+        .route("/", get(page::chat))
+        .route("/assets/{name}", get(page::asset))
+        .route("/docs", get(page::docs))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/health", get(ops::health))
+        .route("/ready", get(ops::ready))
+        .route("/version", get(ops::version));
+    keyed
+        .merge(open)
+        .fallback(passage::nothing_here)
+        .method_not_allowed_fallback(passage::wrong_method)
+        .layer(CatchPanicLayer::custom(passage::panicked))
+        .layer(from_fn(passage::pass))
+        .with_state(gate)
+}

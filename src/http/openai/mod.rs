@@ -1,0 +1,199 @@
+//! The OpenAI-compatible API. `truetill` is the guarded assistant behind the same turn as every channel; `raw` is the
+//! bare model for admins, so that no client skips the price check by accident.
+
+pub mod conversations;
+mod raw;
+mod stream;
+pub mod types;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use crate::domain::Message;
+use crate::domain::session::SessionId;
+use crate::http::Gate;
+use crate::http::chat::types::ChatReply;
+use crate::http::door::auth::Caller;
+use crate::http::door::body::Body;
+use crate::http::error::{Code, OpenAiError, Problem};
+use crate::http::turns::Slot;
+use crate::turn::{Answer, Watcher};
+use conversations::{History, digest};
+use types::{Choice, Completion, CompletionRequest, Model, ModelList, Reply, Usage};
+
+/// The guarded assistant.
+const GUARDED: &str = "truetill";
+/// The bare model.
+const RAW: &str = "raw";
+
+/// Answers the last message of a conversation.
+///
+/// Model `truetill` reads `messages` (roles user and assistant), `stream`, `stream_options.include_usage`, `user`
+/// and `metadata.session_id`; other fields are accepted at their defaults and refused by name otherwise. Segments,
+/// citations and the guard's summary stand under `truetill`, in a stream on the last chunk with a choice.
+#[utoipa::path(
+    post, path = "/v1/chat/completions", tag = "openai", request_body = CompletionRequest,
+    responses(
+        (status = 200, description = "The completion; with `stream` chunks as server-sent events", body = Completion),
+        (status = 400, description = "A field asks for something this model does not do", body = OpenAiError),
+        (status = 401, description = "A key is needed", body = OpenAiError),
+        (status = 404, description = "No such model or conversation", body = OpenAiError),
+        (status = 422, description = "A field is unknown, missing or unusable", body = OpenAiError),
+        (status = 503, description = "Too many conversations at once", body = OpenAiError),
+    )
+)]
+pub async fn completions(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    body: Body<CompletionRequest>,
+) -> Result<Response, Problem> {
+    let request = body.value;
+    check_model(&gate, &caller, &request.model)?;
+    request.check()?;
+    if request.model == RAW {
+        return raw::complete(&gate, &request).await;
+    }
+    request.check_guarded()?;
+    let thread = Thread::read(&gate, &caller, &request)?;
+    let slot = Slot::take(&gate)?;
+    if request.streams() {
+        let running = slot.stream(thread.message()).begun().await.inspect_err(|_| thread.restore())?;
+        return Ok(stream::guarded(running, thread, request.counts()).into_response());
+    }
+    let outcome = slot.run(thread.message(), &Watcher::none()).await;
+    let answer = outcome.inspect_err(|_| thread.restore())?;
+    thread.keep(&answer);
+    Ok(Json(completion(&answer)).into_response())
+}
+
+/// Lists the models this caller may use.
+#[utoipa::path(get, path = "/v1/models", tag = "openai", responses(
+    (status = 200, description = "The models", body = ModelList),
+    (status = 401, description = "A key is needed", body = OpenAiError),
+))]
+pub async fn models(State(gate): State<Arc<Gate>>, caller: Caller) -> Json<ModelList> {
+    let visible = [GUARDED, RAW].into_iter().filter(|name| check_model(&gate, &caller, name).is_ok());
+    Json(ModelList { object: "list", data: visible.map(describe).collect() })
+}
+
+/// Describes one model.
+#[utoipa::path(get, path = "/v1/models/{id}", tag = "openai",
+    params(("id" = String, Path, description = "truetill or raw")),
+    responses(
+        (status = 200, description = "The model", body = Model),
+        (status = 401, description = "A key is needed", body = OpenAiError),
+        (status = 404, description = "No such model", body = OpenAiError),
+    ))]
+pub async fn model(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Model>, Problem> {
+    check_model(&gate, &caller, &id)?;
+    Ok(Json(describe(if id == RAW { RAW } else { GUARDED })))
+}
+
+fn describe(id: &'static str) -> Model {
+    Model { id, object: "model", created: 0, owned_by: "truetill" }
+}
+
+fn check_model(gate: &Gate, caller: &Caller, name: &str) -> Result<(), Problem> {
+    match name {
+        GUARDED => Ok(()),
+        RAW if !caller.admin => Err(Problem::of_field(Code::AdminOnly, "model", "`raw` skips the guard.")),
+        RAW if gate.app.generator().is_some() => Ok(()),
+        _ => Err(Problem::of_field(Code::ModelNotFound, "model", format!("`{name}` is not a model here."))),
+    }
+}
+
+/// The conversation of one request: where it comes from and where it leads.
+struct Thread {
+    gate: Arc<Gate>,
+    caller: Caller,
+    user: Option<String>,
+    turns: Vec<(String, String)>,
+    session: Option<SessionId>,
+    /// The way back that was taken to find the session.
+    taken: Option<History>,
+}
+
+impl Thread {
+    fn read(gate: &Arc<Gate>, caller: &Caller, request: &CompletionRequest) -> Result<Thread, Problem> {
+        let turns = request.turns()?;
+        check_roles(&turns)?;
+        let named = request.metadata.as_ref().and_then(|metadata| metadata.session_id.as_deref());
+        let session = named.map(str::parse).transpose();
+        let session =
+            session.map_err(|_| Problem::of_field(Code::InvalidField, "metadata.session_id", "It is not a UUID."))?;
+        let (gate, caller, user) = (Arc::clone(gate), caller.clone(), request.user.clone());
+        let mut thread = Thread { gate, caller, user, turns, session, taken: None };
+        if session.is_none() && thread.turns.len() > 1 {
+            let history = thread.digest(thread.turns.len() - 1, None);
+            thread.session = thread.gate.conversations.take(&history);
+            thread.taken = thread.session.map(|_| history);
+        }
+        Ok(thread)
+    }
+
+    fn message(&self) -> Message {
+        let text = self.turns.last().map(|(_, text)| text.clone()).unwrap_or_default();
+        Message { session: self.session, customer: None, text, locale: None, channel: "openai".to_string() }
+    }
+
+    /// Remembers the conversation as the client will send it next time.
+    fn keep(&self, answer: &Answer) {
+        let history = self.digest(self.turns.len(), Some(&answer.reply.text()));
+        self.gate.conversations.keep(history, answer.session_id);
+    }
+
+    /// Nothing was answered: the way back stays open.
+    fn restore(&self) {
+        if let (Some(history), Some(session)) = (self.taken, self.session) {
+            self.gate.conversations.keep(history, session);
+        }
+    }
+
+    fn digest(&self, upto: usize, reply: Option<&str>) -> History {
+        let turns = self.turns[..upto].iter().map(|(role, text)| (role.as_str(), text.as_str()));
+        let reply = reply.map(|text| ("assistant", text));
+        digest(self.caller.key.as_ref(), self.user.as_deref(), turns.chain(reply))
+    }
+}
+
+fn check_roles(turns: &[(String, String)]) -> Result<(), Problem> {
+    let stranger = turns.iter().position(|(role, _)| !matches!(role.as_str(), "user" | "assistant"));
+    if let Some(at) = stranger {
+        let detail = format!("Role `{}` is not read: `truetill` takes no instructions from outside.", turns[at].0);
+        return Err(Problem::of_field(Code::UnsupportedField, &format!("messages[{at}].role"), detail));
+    }
+    match turns.last() {
+        Some((role, _)) if role == "user" => Ok(()),
+        _ => Err(Problem::of_field(Code::InvalidField, "messages", "The last message must be the user's.")),
+    }
+}
+
+fn completion(answer: &Answer) -> Completion {
+    let message = Reply { role: "assistant", content: answer.reply.text(), refusal: None };
+    Completion {
+        id: id_of(answer),
+        object: "chat.completion",
+        created: Timestamp::now().as_second(),
+        model: GUARDED.to_string(),
+        choices: vec![Choice { index: 0, message, finish_reason: "stop", logprobs: None }],
+        usage: usage(answer),
+        truetill: Some(ChatReply::from(answer)),
+    }
+}
+
+fn id_of(answer: &Answer) -> String {
+    format!("chatcmpl-{}", answer.turn_id)
+}
+
+/// None read and none written when no model was asked; unknown, so left out, when one was.
+fn usage(answer: &Answer) -> Option<Usage> {
+    (!answer.timings.generated).then(Usage::default)
+}

@@ -1,0 +1,151 @@
+//! An assistant over the repository's own data, behind the real router or a real socket.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+use truetill::app::App;
+use truetill::config::Config;
+use truetill::guard::Guard;
+use truetill::http::{self, Peer};
+use truetill::render::Renderer;
+use truetill::shop::Shop;
+
+/// The settings of most tests: the defaults over the repository's data.
+pub fn config() -> Config {
+    let mut config = Config::defaults();
+    config.paths.data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    config
+}
+
+/// A digest as it stands in the settings.
+pub fn digest(key: &str) -> String {
+    hex::encode(Sha256::digest(key))
+}
+
+fn app(config: Config) -> Arc<App> {
+    let shop = Shop::load(&config.paths.data).expect("data/rules");
+    let renderer = Renderer::load(&config.paths.data, shop.name()).expect("data/replies");
+    Arc::new(App { config, shop, renderer, guard: Guard::new() })
+}
+
+/// The router with an assistant behind it.
+pub struct TestApp {
+    router: Router,
+    peer: &'static str,
+}
+
+impl TestApp {
+    /// With the settings of most tests, asked from this machine.
+    pub fn new() -> TestApp {
+        TestApp::with(config())
+    }
+
+    /// With other settings.
+    pub fn with(config: Config) -> TestApp {
+        TestApp { router: http::router(app(config)).expect("router"), peer: "127.0.0.1:50000" }
+    }
+
+    /// Asked from another machine.
+    pub fn from_afar(mut self) -> TestApp {
+        self.peer = "192.0.2.7:50000";
+        self
+    }
+
+    /// Sends a request through the router.
+    pub async fn send(&self, mut request: Request<Body>) -> Reply {
+        request.extensions_mut().insert(Peer(self.peer.parse().unwrap()));
+        request.headers_mut().entry("host").or_insert("localhost:7070".parse().unwrap());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
+        Reply { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    /// Gets a path.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Posts JSON with headers.
+    pub async fn post(&self, path: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Reply {
+        let mut request = Request::post(path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).unwrap()).await
+    }
+}
+
+/// What came back.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// A header's text, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The events of a stream as name and data.
+    pub fn events(&self) -> Vec<(String, Value)> {
+        let part = |block: &str, name: &str| {
+            let line = block.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().trim().to_string()
+        };
+        let blocks = self.body.split("\n\n").filter(|block| block.contains("data:"));
+        blocks
+            .map(|block| (part(block, "event:"), serde_json::from_str(&part(block, "data:")).unwrap_or_default()))
+            .collect()
+    }
+}
+
+/// A server on a free port of this machine.
+pub struct Server {
+    pub address: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Server {
+    /// Starts it.
+    pub async fn start(config: Config) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(http::serve(app(config), listener, shutdown));
+        Server { address, stop, task }
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// Tries to serve on an address and gives back the refusal.
+pub async fn refusal_on(address: &str, config: Config) -> String {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let error = http::serve(app(config), listener, std::future::ready(())).await.unwrap_err();
+    format!("{error:#}")
+}
