@@ -14,7 +14,7 @@ use crate::domain::{Language, Product};
 use crate::engine::{Embed, EmbedInput};
 
 use super::analysis::Analyzer;
-use super::lexical::{Entry, LexicalWriter};
+use super::lexical::{Entry, Lexical, LexicalWriter};
 use super::manifest::Manifest;
 use super::names::{NameEntry, label};
 use super::vectors::{Key, Reuse, VectorWriter, key_of};
@@ -231,6 +231,8 @@ impl<'a> Builder<'a> {
         lexical.finish()?;
         let (embedded, reused) = vectors.flush(self.embed).await?;
         vectors.writer.finish()?;
+        Lexical::validate(&self.folder.join(layout::PRODUCTS))?;
+        Lexical::validate(&self.folder.join(layout::PASSAGES))?;
         let passages = passages.len();
         Ok(Built { passages, embedded: self.built.embedded + embedded, reused: self.built.reused + reused, ..self.built })
     }

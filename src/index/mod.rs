@@ -190,7 +190,7 @@ impl Inner {
 
     /// The best vector of each product counts.
     fn nearest_products(&self, vector: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        let most = if self.names.is_empty() { 1 } else { self.vectors.len().div_ceil(self.names.len()) };
+        let most = if self.names.is_empty() { 1 } else { self.vectors.count().div_ceil(self.names.len()) };
         let mut seen = std::collections::HashSet::new();
         let rows = self.vectors.nearest(vector, limit * most)?;
         let products = rows.into_iter().map(|(row, score)| (self.rows[row] as usize, score));
