@@ -237,7 +237,7 @@ mod tests {
         check(Language::En, "16GB 1,7 l", "16 gb 1.7 l");
         check(Language::En, "HP dv7-1211ea", "hp dv7 1211 ea dv71211ea");
         check(Language::En, "Core™2 Duo", "core 2 duo");
-        check(Language::Zh, "USB-C数据线", "usb c 数据 线 数据线");
+        check(Language::Zh, "USB-C数据线", "usb c 数据 数据线");
     }
 
     #[test]

@@ -14,15 +14,15 @@ use crate::domain::{Language, Product};
 use crate::engine::{Embed, EmbedInput};
 
 use super::analysis::Analyzer;
-use super::lexical::{Entry, LexicalWriter};
+use super::lexical::{Entry, Lexical, LexicalWriter};
 use super::manifest::Manifest;
 use super::names::{NameEntry, label};
 use super::vectors::{Key, Reuse, VectorWriter, key_of};
 
-/// Texts embedded in one call.
-const BATCH: usize = 64;
-/// Characters of a description that are embedded; the start says what a product is.
-const DESCRIPTION: usize = 160;
+/// Texts embedded in one call: enough for the embedder to put texts of one length together.
+const BATCH: usize = 256;
+/// Characters embedded of a product: the start of its name and description says what it is, and time grows with length.
+const EMBEDDED: usize = 128;
 
 /// Folder and file names inside a generation.
 pub mod layout {
@@ -179,7 +179,7 @@ impl<'a> Builder<'a> {
         self.products.add(&lexical_entry(product, kinds))?;
         texts.into_iter().for_each(|text| self.vectors.push(text));
         self.built.products += 1;
-        if self.vectors.unknown() >= BATCH || self.vectors.pending.len() >= BATCH * 16 {
+        if self.vectors.unknown() >= BATCH || self.vectors.pending.len() >= BATCH * 8 {
             self.flush().await?;
         }
         Ok(())
@@ -231,6 +231,8 @@ impl<'a> Builder<'a> {
         lexical.finish()?;
         let (embedded, reused) = vectors.flush(self.embed).await?;
         vectors.writer.finish()?;
+        Lexical::validate(&self.folder.join(layout::PRODUCTS))?;
+        Lexical::validate(&self.folder.join(layout::PASSAGES))?;
         let passages = passages.len();
         Ok(Built { passages, embedded: self.built.embedded + embedded, reused: self.built.reused + reused, ..self.built })
     }
@@ -242,9 +244,8 @@ fn embedded_texts(product: &Product, kinds: &[(Language, String)]) -> Vec<String
         let kind = kinds.iter().find(|(of, _)| *of == language).map_or("", |(_, words)| words.as_str());
         let kind = kind.split(" ; ").next().unwrap_or_default();
         let description = product.description.0.get(&language).map_or("", String::as_str);
-        let start: String = description.chars().take(DESCRIPTION).collect();
-        let parts = [name, kind, start.as_str()];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(". ")
+        let parts = [name, kind, description].into_iter().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(". ").chars().take(EMBEDDED).collect()
     };
     product.name.all().map(one).collect()
 }

@@ -87,6 +87,8 @@ pub struct Coverage {
     pub name_in_query: f32,
     /// Share of the question's words that stand in the name, the brand or the codes.
     pub query_in_name: f32,
+    /// Share of neighbouring words of the name that stand in the same order in the question.
+    pub in_order: f32,
 }
 
 /// A question's words as token numbers, one list of forms per word.
@@ -143,10 +145,16 @@ impl Names {
         &self.rows[row].id
     }
 
-    /// The products whose id, SKU or code stands in a text, in the order met.
-    pub fn codes_in(&self, text: &str) -> Vec<(usize, Option<Sku>)> {
-        let words: Vec<String> = words(text).into_iter().filter(|word| !word.joined).map(|word| word.text).collect();
+    /// The products that a text names by id, SKU or code, in the order met.
+    ///
+    /// A number in a long question is hardly an id: apart from an own code of letters and digits, codes count only
+    /// where they make up half of what is asked.
+    pub fn codes_in(&self, text: &str, analyzer: &Analyzer) -> Vec<(usize, Option<Sku>)> {
+        let words: Vec<_> = words(text).into_iter().filter(|word| !word.joined && !analyzer.is_stopword(word)).collect();
+        let words: Vec<String> = words.into_iter().map(|word| word.text).collect();
         let mut found: Vec<(usize, Option<Sku>)> = Vec::new();
+        let mut own: HashSet<usize> = HashSet::new();
+        let mut covered = 0;
         let mut from = 0;
         while from < words.len() {
             let longest = (1..=CODE_WORDS.min(words.len() - from)).rev();
@@ -159,12 +167,27 @@ impl Names {
                 from += 1;
                 continue;
             };
+            if self.is_own(*row as usize, &words[from..from + length].concat()) {
+                own.insert(*row as usize);
+            }
             if !found.iter().any(|(other, _)| *other == *row as usize) {
                 found.push((*row as usize, sku.clone()));
             }
+            covered += length;
             from += length;
         }
+        if covered * 2 < words.len() {
+            found.retain(|(row, _)| own.contains(row));
+        }
         found
+    }
+
+    /// True for the id or a SKU of a row that has letters and digits, which no other word looks like.
+    fn is_own(&self, row: usize, typed: &str) -> bool {
+        let key = code_key(typed);
+        let mixed = key.chars().any(char::is_alphabetic) && key.chars().any(|letter| letter.is_ascii_digit());
+        let own = |(_, sku): &(u32, Option<Sku>)| sku.is_some() || code_key(self.rows[row].id.as_str()) == key;
+        mixed && key.len() >= SHORTEST_CODE && self.codes.get(&key).is_some_and(own)
     }
 
     /// The numbers of a question's words.
@@ -195,11 +218,20 @@ impl Names {
             let query_in_name = share(query.0.iter().filter(|word| in_name(word)).count(), query.0.len());
             if name_in_query > best.name_in_query {
                 best.name_in_query = name_in_query;
+                best.in_order = in_order(*language, name, query);
             }
             best.query_in_name = best.query_in_name.max(query_in_name);
         }
         best
     }
+}
+
+/// Names of the same words differ by their order: `F / RCA M` beside `M / RCA F`.
+fn in_order(language: Language, name: &[u32], query: &QueryTokens) -> f32 {
+    let position = |token: &u32| query.0.iter().position(|word| word.contains(&(language, *token)));
+    let places: Vec<usize> = name.iter().filter_map(position).collect();
+    let ascending = places.windows(2).filter(|pair| pair[0] <= pair[1]).count();
+    if places.len() < 2 { 1.0 } else { ascending as f32 / (places.len() - 1) as f32 }
 }
 
 fn is_code(key: &str) -> bool {

@@ -2,9 +2,9 @@
 //! No stemmer of the search engine knows Slovak, and shoppers leave the diacritics out.
 
 /// Endings, longest first within each length; what is left keeps at least three letters.
-const ENDINGS: [&str; 37] = [
+const ENDINGS: [&str; 36] = [
     "iami", "ovia", "ami", "ach", "iam", "ych", "ich", "ymi", "imi", "eho", "emu", "ovi", "iou", "iek", "och", "ov", "om",
-    "am", "mi", "ou", "ej", "ym", "im", "em", "ie", "ia", "iu", "ho", "mu", "ok", "ek", "y", "i", "e", "a", "o", "u",
+    "am", "mi", "ou", "ej", "ym", "im", "em", "ie", "ia", "iu", "ho", "mu", "ok", "y", "i", "e", "a", "o", "u",
 ];
 
 /// The stem of a folded word; words with digits stay as they are.
@@ -15,7 +15,7 @@ pub fn stem(word: &str) -> String {
     for ending in ENDINGS {
         let Some(stem) = word.strip_suffix(ending) else { continue };
         // The fleeting vowel: `topanok`, `hodiniek` beside `topanky`, `hodinky`.
-        if matches!(ending, "ok" | "ek" | "iek") {
+        if matches!(ending, "ok" | "iek") {
             return if stem.len() >= 4 { format!("{stem}k") } else { word.to_string() };
         }
         if stem.len() >= 3 {

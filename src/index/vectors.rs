@@ -113,13 +113,8 @@ impl Vectors {
     }
 
     /// How many rows.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.scales.len()
-    }
-
-    /// True when there are none.
-    pub fn is_empty(&self) -> bool {
-        self.scales.is_empty()
     }
 
     /// The `limit` rows nearest to a unit-length query with their cosine, best first.

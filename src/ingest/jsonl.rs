@@ -43,10 +43,11 @@ pub fn stock_line(line: &str, at: &Place, report: &mut Report) -> Option<StockLi
 }
 
 fn object(line: &str, at: &Place, report: &mut Report) -> Option<Value> {
-    match serde_json::from_str(line) {
+    let read = serde_json::from_str(line).map_err(|error| error.to_string());
+    match read.and_then(|value: Value| if value.is_object() { Ok(value) } else { Err("no object".into()) }) {
         Ok(value) => Some(value),
         Err(error) => {
-            let reason = format!("not JSON: {error}; the row was left out");
+            let reason = format!("not a JSON object: {error}; the row was left out");
             report.skip(Finding::error("broken_row", at, reason, "write one JSON object per line"));
             None
         }
@@ -60,7 +61,9 @@ fn typed<T: DeserializeOwned>(value: Value, at: &Place, report: &mut Report) -> 
             let text = error.to_string();
             let code = if text.starts_with("unknown field") { "unknown_field" } else { "broken_row" };
             let mut finding = Finding::error(code, at, format!("{text}; the row was left out"), "mend or remove the field");
-            finding.field = text.split('`').nth(1).map(str::to_string);
+            if ["unknown field", "missing field", "unknown variant"].iter().any(|start| text.starts_with(start)) {
+                finding.field = text.split('`').nth(1).map(str::to_string);
+            }
             report.skip(finding);
             None
         }
