@@ -2,9 +2,18 @@
 //! In: a draft with its spans and the facts of the turn, or a plain text with a ledger. Out: a [`Verdict`].
 //! Pure and synchronous; it knows no model, index, clock or network, and trusts neither renderer nor mask.
 
+mod alias;
+mod bind;
 pub mod cases;
 mod ledger;
+mod lex;
+mod lexicon;
+mod licence;
+mod money;
+mod norm;
+mod numeral;
 mod template;
+mod text;
 mod verdict;
 
 pub use ledger::Ledger;
@@ -15,13 +24,22 @@ use crate::domain::reply::Citation;
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Role};
 
 /// The compiled lexicons; built once, shared by reference.
-#[derive(Debug, Default)]
-pub struct Guard {}
+#[derive(Debug)]
+pub struct Guard {
+    lexicon: lexicon::Lexicon,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Guard::new()
+    }
+}
 
 impl Guard {
     /// Compiles the lexicons of `data/guard`, which are part of the binary.
     pub fn new() -> Guard {
-        Guard {}
+        let lexicon = lexicon::Lexicon::load().unwrap_or_else(|error| panic!("{error}"));
+        Guard { lexicon }
     }
 
     /// Checks a draft against the facts of its turn and the shopper's own message.
@@ -40,16 +58,8 @@ impl Guard {
     ///
     /// # Errors
     /// The first fault found.
-    pub fn check_text(&self, _language: Language, _ledger: &Ledger, text: &str) -> Result<(), Violation> {
-        match text.find(|c: char| c.is_numeric()) {
-            Some(at) => Err(Violation {
-                code: Code::UnlicensedNumber,
-                segment: 0,
-                at: at..at,
-                detail: String::new(),
-            }),
-            None => Ok(()),
-        }
+    pub fn check_text(&self, language: Language, ledger: &Ledger, text: &str) -> Result<(), Violation> {
+        text::check(&self.lexicon, ledger, (language, text))
     }
 }
 
