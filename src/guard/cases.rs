@@ -63,3 +63,49 @@ pub(super) fn parse(row: &str) -> anyhow::Result<(Language, Ledger, String)> {
     let text = text.replace('\u{241F}', "");
     Ok((language.parse()?, Ledger::from_case(facts)?, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shared test data, from a checkout or from a worktree one level deeper.
+    pub(crate) fn shared(name: &str) -> Option<String> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let found = ["../shared/data", "../../shared/data"].iter().find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
+        if found.is_none() {
+            eprintln!("skipped: ../shared/data/{name} is not there");
+        }
+        found
+    }
+
+    #[test]
+    fn the_catalogue_is_judged_as_its_authors_did() {
+        let Some(file) = shared("guard_cases.tsv") else { return };
+        let mut wrong = Vec::new();
+        let guard = Guard::new();
+        for (index, row) in file.lines().enumerate().skip(1) {
+            let expected = row.split('\t').nth(3);
+            let (language, ledger, text) = parse(row).unwrap();
+            let verdict = guard.check_text(language, &ledger, &text);
+            let said = if verdict.is_ok() { "accept" } else { "reject" };
+            if std::env::var_os("GUARD_TRACE").is_some() {
+                eprintln!("{} {said} {:?} {text}", index + 1, verdict.as_ref().err().map(|fault| (fault.code, &fault.detail)));
+            }
+            if Some(said) != expected {
+                wrong.push(format!("{}: {said}: {text}: {verdict:?}", index + 1));
+            }
+        }
+        assert!(wrong.is_empty(), "{} of the catalogue:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_read_are_named() {
+        let refuse = |file: &str| run(file.as_bytes(), Vec::new()).map_err(|error| format!("{error:#}")).unwrap_err();
+        assert!(refuse("text\n").starts_with("line 1: the header"));
+        assert!(refuse("lang\tfacts\ttext\nru\n").starts_with("line 2: three columns"));
+        assert!(refuse("lang\tfacts\ttext\nru\t{}\tx\n").starts_with("line 2: facts:"));
+        let mut out = Vec::new();
+        run("lang\tfacts\ttext\nen\t[]\tIt is $5.\n".as_bytes(), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"line\":2,\"verdict\":\"reject\",\"code\":\"unbound_price\",\"at\":[6,8]}\n");
+    }
+}
