@@ -119,6 +119,13 @@ pub(super) struct Lexicon {
     numbers: Vec<Node>,
     /// ISO codes by index.
     pub currencies: Vec<String>,
+    months: Vec<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MonthFile {
+    stems: [Vec<String>; 12],
 }
 
 type WordTable = BTreeMap<String, BTreeMap<String, Vec<String>>>;
@@ -149,11 +156,13 @@ const NUMBER_FILES: [(&str, &str); 2] = [
 ];
 const MONEY_FILE: &str = include_str!("../../data/guard/money.toml");
 
+const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
+
 impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
         let mut lexicon =
-            Lexicon { nodes: vec![Node::default()], numbers: vec![Node::default()], currencies: Vec::new() };
+            Lexicon { nodes: vec![Node::default()], numbers: vec![Node::default()], currencies: Vec::new(), months: Vec::new() };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
         }
@@ -161,6 +170,9 @@ impl Lexicon {
             lexicon.add_classes(file, text)?;
         }
         lexicon.add_money()?;
+        let file = "months.toml";
+        let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
+        lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
         Ok(lexicon)
     }
 
@@ -231,6 +243,14 @@ impl Lexicon {
     /// The mask of one currency; 0 for one that is never written.
     pub fn currency_mask(&self, code: &str) -> u64 {
         self.currencies.iter().position(|known| known == code).map_or(0, |index| 1 << (index as u64 & 63))
+    }
+
+    /// The month, 1 to 12, whose name begins a word of `text`, when exactly one does.
+    pub fn month_in(&self, text: &str) -> Option<u8> {
+        let words = || text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let mut found = (1_u8..).zip(&self.months).filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
+        let first = found.next()?;
+        found.next().is_none().then_some(first.0)
     }
 
     /// The longest entry at `at`, with its end; `None` when no entry begins there.

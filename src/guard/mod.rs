@@ -5,6 +5,7 @@
 mod alias;
 mod bind;
 pub mod cases;
+mod draft;
 mod ledger;
 mod lex;
 mod lexicon;
@@ -12,6 +13,7 @@ mod licence;
 mod money;
 mod norm;
 mod numeral;
+mod spans;
 mod template;
 mod text;
 mod verdict;
@@ -43,10 +45,8 @@ impl Guard {
     }
 
     /// Checks a draft against the facts of its turn and the shopper's own message.
-    pub fn check(&self, draft: Draft, facts: &[Fact], shopper: &str) -> Verdict {
-        let _ledger = Ledger::from_facts(facts, shopper);
-        let violations: Vec<Violation> =
-            draft.segments.iter().enumerate().filter_map(|(index, segment)| stray_digit(index, segment)).collect();
+    pub fn check(&self, draft: Draft, facts: &[Fact], _shopper: &str) -> Verdict {
+        let violations = draft::check(&self.lexicon, &draft, facts);
         if !violations.is_empty() {
             return Verdict::Rejected(Rejection { draft, violations });
         }
@@ -61,17 +61,6 @@ impl Guard {
     pub fn check_text(&self, language: Language, ledger: &Ledger, text: &str) -> Result<(), Violation> {
         text::check(&self.lexicon, ledger, (language, text))
     }
-}
-
-fn stray_digit(index: usize, segment: &DraftSegment) -> Option<Violation> {
-    let outside = |at: usize| !segment.spans.iter().any(|span| span.range.contains(&at));
-    let (at, digit) = segment.text.char_indices().find(|(at, c)| c.is_numeric() && outside(*at))?;
-    Some(Violation {
-        code: Code::UnlicensedNumber,
-        segment: index,
-        at: at..at + digit.len_utf8(),
-        detail: format!("`{digit}` stands outside every fact"),
-    })
 }
 
 fn seal(segment: DraftSegment, facts: &[Fact]) -> CheckedSegment {
