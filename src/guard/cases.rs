@@ -65,11 +65,11 @@ pub(super) fn parse(row: &str) -> anyhow::Result<(Language, Ledger, String)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// The shared test data, from a checkout or from a worktree one level deeper.
-    pub(crate) fn shared(name: &str) -> Option<String> {
+    pub(in crate::guard) fn shared(name: &str) -> Option<String> {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let found = ["../shared/data", "../../shared/data"].iter().find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
         if found.is_none() {
@@ -96,6 +96,21 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{} of the catalogue:\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    /// `GUARD_PROBE=FILE cargo test probe -- --nocapture` prints every verdict that differs from the file's.
+    #[test]
+    fn probe() {
+        let Some(path) = std::env::var_os("GUARD_PROBE") else { return };
+        let guard = Guard::new();
+        for row in std::fs::read_to_string(path).unwrap().lines().skip(1) {
+            let (language, ledger, text) = parse(row).unwrap();
+            let verdict = guard.check_text(language, &ledger, &text);
+            let said = if verdict.is_ok() { "accept" } else { "reject" };
+            if row.split('\t').nth(3) != Some(said) {
+                eprintln!("PROBE {said} {text} {:?}", verdict.err().map(|fault| (fault.code, fault.detail)));
+            }
+        }
     }
 
     #[test]

@@ -11,10 +11,14 @@ mod lex;
 mod lexicon;
 mod licence;
 mod money;
+#[cfg(test)]
+mod mutants;
 mod norm;
 mod numeral;
 mod spans;
 mod template;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verdict;
 

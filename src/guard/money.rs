@@ -133,6 +133,7 @@ impl Reading<'_> {
             Kind::Odd => item(ItemKind::Odd, at + 1),
             _ if self.currency(at) => item(ItemKind::Currency, at + 1),
             Kind::Sign(sign) => item(ItemKind::Sign(*sign), at + 1),
+            Kind::Newline => item(ItemKind::Sign('\n'), at + 1),
             _ => item(ItemKind::Word, at + 1),
         }
     }
