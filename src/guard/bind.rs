@@ -26,6 +26,12 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     }
     neighbours(checker, sentence)?;
     let names = sentence.names();
+    let last = at.last().copied().unwrap_or_default();
+    if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
+        && first < last && dangling > last && row(sentence, dangling) != row(sentence, first)
+    {
+        return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
+    }
     let paired = sentence.has(Class::Respectively) && names.len() == at.len() && names.last() < at.first();
     for (order, &index) in at.iter().enumerate() {
         let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
@@ -168,7 +174,7 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         let code = if equal(row.old).is_ok() { Code::RoleMismatch } else { code };
         return fail(code, "not the price of this product");
     }
-    if let Some(counted) = sentence.counted(row) {
+    if let Some(counted) = sentence.counted(checker, row) {
         return Err(sentence.fault(Code::UnitMismatch, counted, "the price of one told for another number"));
     }
     unit(checker, sentence, row).or_else(|why| fail(Code::UnitMismatch, why))

@@ -107,6 +107,8 @@ pub(super) enum LexiconError {
 #[derive(Debug, Default)]
 struct Node {
     children: Vec<(u8, u32)>,
+    /// Children by byte, where there are many; 0 for none.
+    dense: Vec<u32>,
     star: u32,
     term: Option<Term>,
     stem: Option<Term>,
@@ -166,6 +168,8 @@ impl Lexicon {
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
         }
+        // German puts units before tens: `neunundneunzig` is recognised, and refused as out of order.
+        insert(&mut lexicon.numbers, "und", Term { bits: Class::Number.bit(), ..Term::default() });
         for (file, text) in CLASS_FILES {
             lexicon.add_classes(file, text)?;
         }
@@ -173,6 +177,7 @@ impl Lexicon {
         let file = "months.toml";
         let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
+        lexicon.nodes.iter_mut().for_each(Node::densify);
         Ok(lexicon)
     }
 
@@ -351,7 +356,21 @@ fn insert(nodes: &mut Vec<Node>, entry: &str, term: Term) {
     nodes[node].term.get_or_insert_default().merge(&term);
 }
 
+impl Node {
+    fn densify(&mut self) {
+        if self.children.len() > 4 {
+            self.dense = vec![0; 256];
+            for &(byte, next) in &self.children {
+                self.dense[usize::from(byte)] = next;
+            }
+        }
+    }
+}
+
 fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
+    if let Some(&next) = nodes[node].dense.get(usize::from(byte)) {
+        return (next != 0).then_some(next as usize);
+    }
     nodes[node].children.iter().find(|(known, _)| *known == byte).map(|(_, next)| *next as usize)
 }
 

@@ -165,7 +165,8 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     let measured = after.is_some_and(|item| {
         [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class))
     });
-    !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
+    let sized = after.is_some_and(|item| item.is(Class::Unit));
+    sized || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {

@@ -108,7 +108,20 @@ impl Reading<'_> {
             at = item.tokens.end.max(at + 1);
             found.push(item);
         }
+        self.share_currency(&mut found);
         found
+    }
+
+    /// In `from 14 990 to 19 990 ₸` the first number is an amount too.
+    fn share_currency(&self, items: &mut [Item]) {
+        for index in 1..items.len().saturating_sub(2) {
+            let limits = items[index - 1].is(Class::From)
+                && (items[index + 1].is(Class::To) || self.words(items[index + 1].tokens.clone()) == "to");
+            if let (true, ItemKind::Number(number), ItemKind::Money(money)) = (limits, &items[index].kind, &items[index + 2].kind) {
+                let amount = Amount { value: number.value, currencies: money.currencies };
+                items[index].kind = ItemKind::Money(amount);
+            }
+        }
     }
 
     fn item(&self, at: usize, sentence: &Range<usize>) -> Item {

@@ -34,8 +34,9 @@ fn price_strings_of_every_locale_are_read_right_or_refused() {
         if guard.check_text(language(locale), &ledger(&other, currency), &said).is_ok() {
             wrong.push(row.to_string());
         }
-        let exact = std::panic::catch_unwind(|| ledger(amount, currency));
-        read += usize::from(exact.is_ok_and(|ledger| guard.check_text(language(locale), &ledger, &said).is_ok()));
+        // CLDR prints yen with decimals the currency does not have.
+        let exact = crate::domain::Money::parse(amount, currency.parse().unwrap());
+        read += usize::from(exact.is_ok() && guard.check_text(language(locale), &ledger(amount, currency), &said).is_ok());
     }
     eprintln!("price_cldr: {all} strings, {read} read exactly, {} missed, {} read wrong", missed.len(), wrong.len());
     assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");

@@ -366,11 +366,12 @@ impl Sentence<'_> {
     }
 
     /// A number other than one before a name: `two kettles`.
-    pub fn counted(&self, row: &Row) -> Option<usize> {
+    pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
         self.items.iter().position(|item| match &item.kind {
             ItemKind::Number(number) => {
                 let attribute = self.reading.words(number.tokens.clone());
-                number.value != Some(ONE) && !row.attributes.iter().any(|known| known.contains(attribute)) && row.per.is_none()
+                let months = checker.rows().any(|plan| plan.months.is_some_and(|months| number.value == Some(i128::from(months) * ONE)));
+                !months && number.value != Some(ONE) && !row.attributes.iter().any(|known| known.contains(attribute)) && row.per.is_none()
             }
             _ => false,
         })
