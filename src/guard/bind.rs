@@ -87,6 +87,9 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
 
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
+    if sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Budget)) {
+        return Ok(Some(Subject::Budget));
+    }
     let mut waiting: Vec<usize> = Vec::new();
     let mut found = None;
     for item in &sentence.items[..index] {

@@ -192,3 +192,82 @@ impl Span<'_> {
         if words && !items.is_empty() { Ok(()) } else { Err("only a town's name may stand here".to_string()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{date, time};
+
+    use super::*;
+    use crate::domain::fact::{DeliveryFact, Passage, TotalFact};
+    use crate::domain::{FactId, Localised};
+
+    fn fact(body: FactBody) -> Fact {
+        let as_of = date(2026, 11, 21).at(10, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        Fact { id: FactId("f".to_string()), body, source: "test".to_string(), as_of }
+    }
+
+    fn check(body: &FactBody, (role, language, text): (Role, Language, &str), expected: bool) {
+        let lexicon = Lexicon::load().unwrap();
+        let found = verify(&lexicon, &fact(body.clone()), (role, language, text));
+        assert_eq!(found.is_ok(), expected, "{text} as {role:?}: {found:?}");
+    }
+
+    #[test]
+    fn delivery_is_read_back() {
+        use Language::{En, Ru, Sk, Zh};
+        let money = |minor| Money::new(minor, "EUR".parse().unwrap());
+        let delivery = FactBody::Delivery(DeliveryFact {
+            place: "nitra".into(),
+            name: Localised::only(Sk, "Nitra"),
+            cost: money(390),
+            free_from: Some(money(5000)),
+            cutoff: time(14, 30, 0, 0),
+            earliest: date(2026, 11, 23),
+            latest: date(2026, 12, 1),
+        });
+        check(&delivery, (Role::DeliveryCost, Sk, "3,90\u{a0}€"), true);
+        check(&delivery, (Role::DeliveryCost, Sk, "zadarmo"), false);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90"), true);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90 "), true);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90 or less"), false);
+        check(&delivery, (Role::DeliveryCost, Sk, "50 €"), false);
+        check(&delivery, (Role::FreeFrom, Ru, "50,00 €"), true);
+        check(&delivery, (Role::Earliest, En, "23 November"), true);
+        check(&delivery, (Role::Earliest, En, "23 December"), false);
+        check(&delivery, (Role::Earliest, Zh, "11月23日"), true);
+        check(&delivery, (Role::Earliest, Zh, "23月11日"), false);
+        check(&delivery, (Role::Earliest, Ru, "23 ноября"), true);
+        check(&delivery, (Role::Earliest, Sk, "23. novembra 2026"), true);
+        check(&delivery, (Role::Latest, Sk, "1. decembra"), true);
+        check(&delivery, (Role::Latest, Sk, "1.12."), true);
+        check(&delivery, (Role::Latest, Sk, "2.12."), false);
+        check(&delivery, (Role::Cutoff, Sk, "14:30"), true);
+        check(&delivery, (Role::Cutoff, Sk, "14:00"), false);
+        check(&delivery, (Role::Place, Sk, "Nitra"), true);
+        check(&delivery, (Role::Place, Sk, "Trnava"), false);
+        check(&delivery, (Role::Price, Sk, "3,90 €"), false);
+    }
+
+    #[test]
+    fn totals_and_passages_are_read_back() {
+        use Language::{En, Ru};
+        let total = FactBody::Total(TotalFact { offer: FactId("o".to_string()), quantity: 3, total: Money::new(7470, "EUR".parse().unwrap()) });
+        check(&total, (Role::Total, En, "€74.70"), true);
+        check(&total, (Role::Total, En, "€74.07"), false);
+        check(&total, (Role::Quantity, En, "3 pieces"), true);
+        check(&total, (Role::Quantity, Ru, "3 шт."), true);
+        check(&total, (Role::Quantity, En, "4 pieces"), false);
+        check(&total, (Role::Quantity, En, "3 of 5 pieces"), false);
+        let passage = FactBody::Passage(Passage {
+            document: "returns".to_string(),
+            section: "Money back".to_string(),
+            language: En,
+            version: "2026-01".to_string(),
+            text: "You may return it within 14 days.\nShoes too.".to_string(),
+        });
+        check(&passage, (Role::Quote, En, "You may return it within 14 days."), true);
+        check(&passage, (Role::Quote, En, "You may return it within 40 days."), false);
+        check(&passage, (Role::Citation, En, "Money back (returns, 2026-01)"), true);
+        check(&passage, (Role::Citation, En, "Money back (returns, 2025-01)"), false);
+    }
+}
