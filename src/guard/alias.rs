@@ -65,7 +65,7 @@ pub(super) fn find(aliases: &[Alias], text: &str) -> Vec<Found> {
     let mut before = ' ';
     while let Some(sign) = text[at..].chars().next() {
         let starts = is_han(sign) || (word_sign(sign) && !word_sign(before));
-        let best = aliases.iter().filter(|_| starts).filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row))).max();
+        let best = aliases.iter().filter(|alias| starts && alias.parts.first().is_some_and(|part| part.starts_with(sign))).filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row))).max();
         if let Some((end, row)) = best {
             found.push(Found { row, range: at..end });
             before = text[at..end].chars().next_back().unwrap_or(' ');

@@ -107,8 +107,6 @@ pub(super) enum LexiconError {
 #[derive(Debug, Default)]
 struct Node {
     children: Vec<(u8, u32)>,
-    /// Children by byte, where there are many; 0 for none.
-    dense: Vec<u32>,
     star: u32,
     term: Option<Term>,
     stem: Option<Term>,
@@ -119,6 +117,8 @@ struct Node {
 pub(super) struct Lexicon {
     nodes: Vec<Node>,
     numbers: Vec<Node>,
+    words: Trie,
+    parts: Trie,
     /// ISO codes by index.
     pub currencies: Vec<String>,
     months: Vec<Vec<String>>,
@@ -164,7 +164,14 @@ impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
         let mut lexicon =
-            Lexicon { nodes: vec![Node::default()], numbers: vec![Node::default()], currencies: Vec::new(), months: Vec::new() };
+            Lexicon {
+                nodes: vec![Node::default()],
+                numbers: vec![Node::default()],
+                words: Trie::default(),
+                parts: Trie::default(),
+                currencies: Vec::new(),
+                months: Vec::new(),
+            };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
         }
@@ -177,7 +184,8 @@ impl Lexicon {
         let file = "months.toml";
         let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
-        lexicon.nodes.iter_mut().for_each(Node::densify);
+        lexicon.words = Trie::freeze(&std::mem::take(&mut lexicon.nodes));
+        lexicon.parts = Trie::freeze(&std::mem::take(&mut lexicon.numbers));
         Ok(lexicon)
     }
 
@@ -261,7 +269,7 @@ impl Lexicon {
     /// The longest entry at `at`, with its end; `None` when no entry begins there.
     pub fn longest(&self, text: &str, at: usize) -> Option<(usize, Term)> {
         let mut best: Option<(usize, Term)> = None;
-        walk(&self.nodes, 0, (text, at), &mut best);
+        walk(&self.words, 0, (text, at), &mut best);
         best
     }
 
@@ -283,9 +291,9 @@ impl Lexicon {
         let mut ends = Vec::new();
         let mut node = 0;
         for (index, byte) in word.bytes().enumerate() {
-            let Some(next) = child(&self.numbers, node, byte) else { break };
+            let Some(next) = self.parts.child(node, byte) else { break };
             node = next;
-            if let Some(term) = self.numbers[node].term {
+            if let Some(term) = self.parts.term(self.parts.slots[node].term) {
                 ends.push((index + 1, term.value));
             }
         }
@@ -356,38 +364,88 @@ fn insert(nodes: &mut Vec<Node>, entry: &str, term: Term) {
     nodes[node].term.get_or_insert_default().merge(&term);
 }
 
-impl Node {
-    fn densify(&mut self) {
-        if self.children.len() > 4 {
-            self.dense = vec![0; 256];
-            for &(byte, next) in &self.children {
-                self.dense[usize::from(byte)] = next;
+/// The trie as it is read: nodes of a few bytes, so that the hot ones stay in the cache.
+#[derive(Debug, Default)]
+struct Trie {
+    slots: Vec<Slot>,
+    edges: Vec<(u8, u32)>,
+    wide: Vec<[u32; 256]>,
+    terms: Vec<Term>,
+}
+
+/// One node; indices are one too high, so that 0 is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    first: u32,
+    count: u16,
+    wide: u16,
+    star: u32,
+    term: u32,
+    stem: u32,
+}
+
+impl Trie {
+    fn freeze(nodes: &[Node]) -> Trie {
+        let mut trie = Trie::default();
+        for node in nodes {
+            let mut slot = Slot { first: trie.edges.len() as u32, count: node.children.len() as u16, star: node.star, ..Slot::default() };
+            if node.children.len() > 6 {
+                let mut wide = [0; 256];
+                node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
+                trie.wide.push(wide);
+                slot.wide = trie.wide.len() as u16;
+            } else {
+                trie.edges.extend(&node.children);
             }
+            let mut keep = |term: Option<Term>| match term {
+                Some(term) => {
+                    trie.terms.push(term);
+                    trie.terms.len() as u32
+                }
+                None => 0,
+            };
+            (slot.term, slot.stem) = (keep(node.term), keep(node.stem));
+            trie.slots.push(slot);
         }
+        trie
+    }
+
+    fn child(&self, node: usize, byte: u8) -> Option<usize> {
+        let slot = &self.slots[node];
+        let next = match slot.wide {
+            0 => {
+                let first = slot.first as usize;
+                let edges = &self.edges[first..first + usize::from(slot.count)];
+                edges.iter().find(|(known, _)| *known == byte).map_or(0, |(_, next)| *next)
+            }
+            wide => self.wide[usize::from(wide) - 1][usize::from(byte)],
+        };
+        (next != 0).then_some(next as usize)
+    }
+
+    fn term(&self, index: u32) -> Option<&Term> {
+        self.terms.get((index as usize).wrapping_sub(1))
     }
 }
 
 fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
-    if let Some(&next) = nodes[node].dense.get(usize::from(byte)) {
-        return (next != 0).then_some(next as usize);
-    }
     nodes[node].children.iter().find(|(known, _)| *known == byte).map(|(_, next)| *next as usize)
 }
 
-fn walk(nodes: &[Node], mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
+fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
     loop {
-        let here = &nodes[node];
-        if let Some(term) = here.stem.filter(|_| node != 0) {
-            offer(best, word_end(text, at), &term);
+        let here = trie.slots[node];
+        if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
+            offer(best, word_end(text, at), term);
         }
         if here.star != 0 {
-            walk(nodes, here.star as usize, (text, word_end(text, at)), best);
+            walk(trie, here.star as usize, (text, word_end(text, at)), best);
         }
-        if let Some(term) = here.term.filter(|_| at_boundary(text, at)) {
-            offer(best, at, &term);
+        if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
+            offer(best, at, term);
         }
         let Some(&byte) = text.as_bytes().get(at) else { return };
-        let Some(next) = child(nodes, node, byte) else { return };
+        let Some(next) = trie.child(node, byte) else { return };
         node = next;
         at += 1;
     }
