@@ -1,10 +1,53 @@
-//! The ledger: what a text may state, taken from the facts of a turn or from a case file.
+//! The ledger: what a text may state, taken from the facts of a turn or from a row of a case file.
 
-use crate::domain::Fact;
+use serde::Deserialize;
+
+use crate::domain::fact::{OfferFact, Passage};
+use crate::domain::order::Order;
+use crate::domain::product::Quote;
+use crate::domain::{Currency, Fact, FactBody, Money};
+
+use super::alias::{self, Alias};
+use super::norm::fold;
 
 /// All that a text may state.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {}
+pub struct Ledger {
+    pub(super) rows: Vec<Row>,
+    pub(super) aliases: Vec<Alias>,
+    /// Plain texts whose own numbers may be repeated: policies, attributes.
+    pub(super) texts: Vec<String>,
+    /// The shopper's own words.
+    pub(super) shopper: String,
+}
+
+/// What a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowKind {
+    Product,
+    Shipping,
+    FreeFrom,
+    Total,
+    Promo,
+    Instalment,
+    Phone,
+    Other,
+}
+
+/// One thing with its values.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Row {
+    pub kind: RowKind,
+    pub names: Vec<String>,
+    pub code: String,
+    pub now: Option<Money>,
+    pub old: Option<Money>,
+    pub per: Option<String>,
+    pub quantity: Option<u32>,
+    pub months: Option<u32>,
+    pub percent: Option<String>,
+    pub attributes: Vec<String>,
+}
 
 /// Why a case file's facts cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -12,19 +55,187 @@ pub enum LedgerError {
     /// Not the JSON the format asks for.
     #[error("facts: {0}: write a JSON list of objects with sku, name, price and currency")]
     Json(#[from] serde_json::Error),
+    /// An amount or currency that is none.
+    #[error("facts: `{sku}`: {source}")]
+    Money {
+        /// Of which row.
+        sku: String,
+        /// What is wrong.
+        source: crate::domain::money::MoneyError,
+    },
+}
+
+#[derive(Deserialize)]
+struct CaseRow {
+    sku: String,
+    #[serde(default)]
+    name: String,
+    price: Option<Amount>,
+    currency: Option<String>,
+    old_price: Option<Amount>,
+    per: Option<String>,
+    qty: Option<u32>,
+    #[serde(default)]
+    attrs: Vec<Amount>,
+    months: Option<u32>,
+    percent: Option<Amount>,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Amount {
+    Text(String),
+    Number(serde_json::Number),
+}
+
+impl Amount {
+    fn text(&self) -> String {
+        match self {
+            Amount::Text(text) => text.clone(),
+            Amount::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl Row {
+    fn new(kind: RowKind, code: &str) -> Row {
+        Row {
+            kind,
+            names: Vec::new(),
+            code: code.to_string(),
+            now: None,
+            old: None,
+            per: None,
+            quantity: None,
+            months: None,
+            percent: None,
+            attributes: Vec::new(),
+        }
+    }
 }
 
 impl Ledger {
     /// The ledger of a turn.
-    pub fn from_facts(_facts: &[Fact], _shopper: &str) -> Ledger {
-        Ledger {}
+    pub fn from_facts(facts: &[Fact], shopper: &str) -> Ledger {
+        let mut ledger = Ledger { shopper: shopper.to_string(), ..Ledger::default() };
+        for fact in facts {
+            match &fact.body {
+                FactBody::Offer(offer) => ledger.rows.push(offer_row(offer)),
+                FactBody::Delivery(delivery) => {
+                    let mut row = Row::new(RowKind::Shipping, "");
+                    row.names = delivery.name.all().map(|(_, name)| name.to_string()).collect();
+                    row.now = Some(delivery.cost);
+                    ledger.rows.push(row);
+                    let mut free = Row::new(RowKind::FreeFrom, "");
+                    free.now = delivery.free_from;
+                    ledger.rows.push(free);
+                }
+                FactBody::Passage(Passage { text, .. }) => ledger.texts.push(fold(text)),
+                FactBody::Order(order) => ledger.rows.push(order_row(order)),
+                FactBody::Contact(contact) => {
+                    ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
+                    ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));
+                }
+                FactBody::Total(total) => {
+                    let mut row = Row::new(RowKind::Total, "");
+                    row.now = Some(total.total);
+                    row.quantity = Some(total.quantity);
+                    ledger.rows.push(row);
+                }
+            }
+        }
+        ledger.named()
     }
 
     /// The ledger of one row of a case file.
     ///
     /// # Errors
     /// What is not a JSON list of facts.
-    pub fn from_case(_json: &str) -> Result<Ledger, LedgerError> {
-        Ok(Ledger {})
+    pub fn from_case(json: &str) -> Result<Ledger, LedgerError> {
+        let rows: Vec<CaseRow> = serde_json::from_str(json)?;
+        let mut ledger = Ledger::default();
+        for row in rows {
+            ledger.add_case(row)?;
+        }
+        Ok(ledger.named())
     }
+
+    fn add_case(&mut self, case: CaseRow) -> Result<(), LedgerError> {
+        let (kind, code) = match case.sku.split_once(':') {
+            Some(("@promo", code)) => (RowKind::Promo, code),
+            Some(("@instalment", sku)) => (RowKind::Instalment, sku),
+            _ => match case.sku.as_str() {
+                "@ship" => (RowKind::Shipping, ""),
+                "@free_ship_from" => (RowKind::FreeFrom, ""),
+                "@total" => (RowKind::Total, ""),
+                "@phone" => (RowKind::Phone, case.text.as_deref().unwrap_or("")),
+                sku if sku.starts_with('@') => (RowKind::Other, ""),
+                sku => (RowKind::Product, sku),
+            },
+        };
+        let money = |amount: &Option<Amount>| -> Result<Option<Money>, LedgerError> {
+            let (Some(amount), Some(currency)) = (amount, &case.currency) else { return Ok(None) };
+            let at = |source| LedgerError::Money { sku: case.sku.clone(), source };
+            let currency: Currency = currency.parse().map_err(at)?;
+            Money::parse(&amount.text(), currency).map(Some).map_err(at)
+        };
+        let mut row = Row::new(kind, code);
+        row.now = money(&case.price)?;
+        row.old = money(&case.old_price)?;
+        row.per = case.per.as_deref().map(fold);
+        row.quantity = case.qty;
+        row.months = case.months;
+        row.percent = case.percent.as_ref().map(Amount::text);
+        row.attributes = case.attrs.iter().map(|attribute| fold(&attribute.text())).collect();
+        match (case.sku.as_str(), &row.kind) {
+            ("@user", _) => self.shopper = case.text.clone().unwrap_or_default(),
+            (_, RowKind::Other) => {
+                self.texts.push(fold(&case.name));
+                self.texts.extend(case.text.as_deref().map(fold));
+            }
+            _ => row.names.push(case.name.clone()),
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Adds the ways to write each product's name and code.
+    fn named(mut self) -> Ledger {
+        let products = |row: &&Row| row.kind == RowKind::Product;
+        for (index, row) in self.rows.iter().enumerate() {
+            if row.kind == RowKind::Product {
+                let rivals: Vec<&str> = self
+                    .rows
+                    .iter()
+                    .filter(products)
+                    .filter(|other| other.names != row.names)
+                    .flat_map(|other| other.names.iter().map(String::as_str))
+                    .collect();
+                self.aliases.extend(row.names.iter().flat_map(|name| alias::aliases(index, name, &rivals)));
+            }
+            if matches!(row.kind, RowKind::Product | RowKind::Promo) && !row.code.is_empty() {
+                self.aliases.push(alias::code(index, &row.code));
+            }
+        }
+        self
+    }
+}
+
+fn offer_row(offer: &OfferFact) -> Row {
+    let mut row = Row::new(RowKind::Product, offer.offer.sku.as_str());
+    row.names = offer.name.all().map(|(_, name)| name.to_string()).collect();
+    if let Quote::Known { now, old, .. } = &offer.offer.price {
+        (row.now, row.old) = (Some(*now), *old);
+    }
+    row.attributes.extend(offer.offer.size.as_deref().map(fold));
+    row.attributes.extend(offer.summary.all().map(|(_, text)| fold(text)));
+    row
+}
+
+fn order_row(order: &Order) -> Row {
+    let mut row = Row::new(RowKind::Total, &order.number);
+    row.now = Money::parse(&order.total, order.currency).ok();
+    row.attributes.push(fold(&order.number));
+    row
 }

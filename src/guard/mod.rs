@@ -2,9 +2,24 @@
 //! In: a draft with its spans and the facts of the turn, or a plain text with a ledger. Out: a [`Verdict`].
 //! Pure and synchronous; it knows no model, index, clock or network, and trusts neither renderer nor mask.
 
+mod alias;
+mod bind;
 pub mod cases;
+mod draft;
 mod ledger;
+mod lex;
+mod lexicon;
+mod licence;
+mod money;
+#[cfg(test)]
+mod mutants;
+mod norm;
+mod numeral;
+mod spans;
 mod template;
+#[cfg(test)]
+mod tests;
+mod text;
 mod verdict;
 
 pub use ledger::Ledger;
@@ -15,20 +30,27 @@ use crate::domain::reply::Citation;
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Role};
 
 /// The compiled lexicons; built once, shared by reference.
-#[derive(Debug, Default)]
-pub struct Guard {}
+#[derive(Debug)]
+pub struct Guard {
+    lexicon: lexicon::Lexicon,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Guard::new()
+    }
+}
 
 impl Guard {
     /// Compiles the lexicons of `data/guard`, which are part of the binary.
     pub fn new() -> Guard {
-        Guard {}
+        let lexicon = lexicon::Lexicon::load().unwrap_or_else(|error| panic!("{error}"));
+        Guard { lexicon }
     }
 
     /// Checks a draft against the facts of its turn and the shopper's own message.
-    pub fn check(&self, draft: Draft, facts: &[Fact], shopper: &str) -> Verdict {
-        let _ledger = Ledger::from_facts(facts, shopper);
-        let violations: Vec<Violation> =
-            draft.segments.iter().enumerate().filter_map(|(index, segment)| stray_digit(index, segment)).collect();
+    pub fn check(&self, draft: Draft, facts: &[Fact], _shopper: &str) -> Verdict {
+        let violations = draft::check(&self.lexicon, &draft, facts);
         if !violations.is_empty() {
             return Verdict::Rejected(Rejection { draft, violations });
         }
@@ -40,28 +62,9 @@ impl Guard {
     ///
     /// # Errors
     /// The first fault found.
-    pub fn check_text(&self, _language: Language, _ledger: &Ledger, text: &str) -> Result<(), Violation> {
-        match text.find(|c: char| c.is_numeric()) {
-            Some(at) => Err(Violation {
-                code: Code::UnlicensedNumber,
-                segment: 0,
-                at: at..at,
-                detail: String::new(),
-            }),
-            None => Ok(()),
-        }
+    pub fn check_text(&self, language: Language, ledger: &Ledger, text: &str) -> Result<(), Violation> {
+        text::check(&self.lexicon, ledger, (language, text))
     }
-}
-
-fn stray_digit(index: usize, segment: &DraftSegment) -> Option<Violation> {
-    let outside = |at: usize| !segment.spans.iter().any(|span| span.range.contains(&at));
-    let (at, digit) = segment.text.char_indices().find(|(at, c)| c.is_numeric() && outside(*at))?;
-    Some(Violation {
-        code: Code::UnlicensedNumber,
-        segment: index,
-        at: at..at + digit.len_utf8(),
-        detail: format!("`{digit}` stands outside every fact"),
-    })
 }
 
 fn seal(segment: DraftSegment, facts: &[Fact]) -> CheckedSegment {

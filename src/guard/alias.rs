@@ -1,0 +1,167 @@
+//! Finding the names of products in a text: inflected, quoted, shortened to what tells them apart.
+//! Digits must match exactly; only the endings of words may differ.
+
+use std::ops::Range;
+
+use super::lexicon::{is_han, spaced_letter};
+use super::norm::fold;
+
+/// One way to write a name.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Alias {
+    /// The row of the ledger it names.
+    pub row: usize,
+    parts: Vec<String>,
+    exact: bool,
+}
+
+/// A name found in a text.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    /// The row it names.
+    pub row: usize,
+    /// Where, in the plain text.
+    pub range: Range<usize>,
+}
+
+/// Collects the ways to write `name`; `rivals` are the names of the other rows.
+pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
+    let full = parts(name);
+    let mut found = vec![Alias { row, parts: full.clone(), exact: false }];
+    let rivals: Vec<Vec<String>> = rivals.iter().map(|rival| parts(rival)).collect();
+    let mut offer = |candidate: Vec<String>, telling: bool| {
+        let letters: usize = candidate.iter().map(|part| part.chars().filter(|c| c.is_alphabetic()).count()).sum();
+        let shared = rivals.iter().any(|rival| contains(rival, &candidate));
+        if telling && letters >= 2 && !shared && candidate != full {
+            found.push(Alias { row, parts: candidate, exact: false });
+        }
+    };
+    if let Some(core) = quoted(name) {
+        offer(parts(core), true);
+    } else if full.len() > 1 && !name.contains(is_han) {
+        let words: Vec<&str> = name.split_whitespace().collect();
+        if let [_, rest @ ..] = words.as_slice() {
+            offer(parts(&rest.join(" ")), distinctive(rest));
+        }
+        if let [rest @ .., _] = words.as_slice() {
+            offer(parts(&rest.join(" ")), distinctive(rest));
+        }
+    }
+    found
+}
+
+/// A code, which must stand as it is.
+pub(super) fn code(row: usize, code: &str) -> Alias {
+    Alias { row, parts: parts(code), exact: true }
+}
+
+/// The names in `text`, longest first where several begin, not overlapping.
+pub(super) fn find(aliases: &[Alias], text: &str) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    if aliases.is_empty() {
+        return found;
+    }
+    let mut at = 0;
+    let mut before = ' ';
+    while let Some(sign) = text[at..].chars().next() {
+        let starts = is_han(sign) || (word_sign(sign) && !word_sign(before));
+        let best = aliases.iter().filter(|alias| starts && alias.parts.first().is_some_and(|part| part.starts_with(sign))).filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row))).max();
+        if let Some((end, row)) = best {
+            found.push(Found { row, range: at..end });
+            before = text[at..end].chars().next_back().unwrap_or(' ');
+            at = end;
+            continue;
+        }
+        before = sign;
+        at += sign.len_utf8();
+    }
+    found
+}
+
+fn word_sign(sign: char) -> bool {
+    sign.is_ascii_digit() || spaced_letter(sign)
+}
+
+fn parts(name: &str) -> Vec<String> {
+    let folded = fold(name);
+    let mut found: Vec<String> = Vec::new();
+    let mut open = false;
+    for sign in folded.chars() {
+        match (word_sign(sign), is_han(sign)) {
+            (true, _) if open => found.last_mut().into_iter().for_each(|part| part.push(sign)),
+            (true, _) | (_, true) => found.push(sign.to_string()),
+            _ => {}
+        }
+        open = word_sign(sign);
+    }
+    found
+}
+
+fn contains(whole: &[String], part: &[String]) -> bool {
+    part.is_empty() || whole.windows(part.len()).any(|window| window == part)
+}
+
+fn quoted(name: &str) -> Option<&str> {
+    let (open, sign) = name.char_indices().find(|(_, c)| matches!(c, '«' | '“' | '"' | '„' | '「' | '《'))?;
+    let rest = &name[open + sign.len_utf8()..];
+    let close = rest.find(['»', '”', '"', '“', '」', '》'])?;
+    Some(&rest[..close])
+}
+
+fn distinctive(words: &[&str]) -> bool {
+    words.iter().any(|word| word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit()) && word.chars().any(char::is_alphabetic))
+}
+
+fn matches(alias: &Alias, text: &str, mut at: usize) -> Option<usize> {
+    for (index, part) in alias.parts.iter().enumerate() {
+        if index > 0 {
+            at += text[at..].chars().take_while(|c| connector(*c)).map(char::len_utf8).sum::<usize>();
+        }
+        if part.starts_with(is_han) {
+            at += text[at..].starts_with(part.as_str()).then_some(part.len())?;
+            continue;
+        }
+        let end = at + text[at..].chars().take_while(|c| word_sign(*c)).map(char::len_utf8).sum::<usize>();
+        let word = &text[at..end];
+        if word != part && (alias.exact || !inflected(part, word)) {
+            return None;
+        }
+        at = end;
+    }
+    (!alias.parts.is_empty()).then_some(at)
+}
+
+fn connector(sign: char) -> bool {
+    matches!(sign, ' ' | '-' | '«' | '»' | '"' | '“' | '”' | '„' | '「' | '」' | '《' | '》' | ',' | '.')
+}
+
+/// True when `word` is `part` with another ending.
+fn inflected(part: &str, word: &str) -> bool {
+    if part.bytes().chain(word.bytes()).any(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let length = part.chars().count();
+    let common = part.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    length >= 4 && common + 2 >= length && common >= 3 && word.chars().count() <= common + 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, rival: &str, text: &str, expected: usize) {
+        let found = find(&aliases(0, name, &[rival]), &fold(text));
+        assert_eq!(found.len(), expected, "{name} in {text}: {found:?}");
+    }
+
+    #[test]
+    fn names_are_found_inflected_and_shortened() {
+        check("чайник «Волна»", "чайник «Бриз»", "Цена чайника «Волна» и «Волны»", 2);
+        check("чайник «Волна»", "чайник «Бриз»", "Чайник «Шторм», чайник", 0);
+        check("hrnček Tatry", "hrnček Dunaj", "Hrnčeky Tatry, cena hrnčeka Tatry, Tatry", 3);
+        check("Trailhead 45 backpack", "Summit 60 backpack", "Trailhead 45, Trailhead 46, Trailhead", 1);
+        check("iPhone 15 128 GB", "", "iPhone 15 128 GB", 1);
+        check("水壶“清风”", "水壶“云海”", "水壶“清风”和“清风”", 2);
+        check("káva Orava", "", "kávy Orava, káva", 1);
+    }
+}

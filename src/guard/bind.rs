@@ -1,0 +1,214 @@
+//! Who an amount belongs to: product, delivery, total, instalment or the shopper's own budget, within one sentence.
+//! Nothing is carried from sentence to sentence but a bare pronoun; beside an amount only neutral words may stand.
+
+use crate::domain::Money;
+
+use super::ledger::{Row, RowKind};
+use super::lexicon::Class;
+use super::money::{Amount, Item, ItemKind};
+use super::text::{Checker, Fault, Sentence};
+use super::verdict::Code;
+
+/// What the words before an amount speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    Row(usize),
+    Kind(RowKind),
+    Budget,
+}
+
+
+/// Checks every amount of a sentence.
+pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
+    let at: Vec<usize> = (0..sentence.items.len()).filter(|&index| amount(&sentence.items[index]).is_some()).collect();
+    if at.is_empty() {
+        return Ok(());
+    }
+    neighbours(checker, sentence)?;
+    let names = sentence.names();
+    let last = at.last().copied().unwrap_or_default();
+    if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
+        && first < last && dangling > last && row(sentence, dangling) != row(sentence, first)
+    {
+        return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
+    }
+    let paired = sentence.has(Class::Respectively) && names.len() == at.len() && names.last() < at.first();
+    for (order, &index) in at.iter().enumerate() {
+        let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
+        let Some(subject) = subject else {
+            if ranged(checker, sentence, &at) {
+                return Ok(());
+            }
+            return Err(sentence.fault(Code::UnboundPrice, index, "no product of the facts stands before this amount"));
+        };
+        matches(checker, sentence, index, subject)?;
+    }
+    Ok(())
+}
+
+fn amount(item: &Item) -> Option<&Amount> {
+    match &item.kind {
+        ItemKind::Money(amount) => Some(amount),
+        _ => None,
+    }
+}
+
+fn row(sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
+    match sentence.items[index].kind {
+        ItemKind::Name(row) => Some(Subject::Row(row)),
+        _ => None,
+    }
+}
+
+/// Words that may stand beside an amount; any other could turn a true price into a false claim.
+fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
+    const HARMLESS: u64 = Class::Neutral.bit() | Class::Benign.bit() | Class::Shipping.bit() | Class::Total.bit()
+        | Class::Budget.bit() | Class::Old.bit() | Class::From.bit() | Class::To.bit() | Class::Respectively.bit()
+        | Class::Instalment.bit() | Class::Per.bit() | Class::Zero.bit() | Class::Discount.bit();
+    for (index, item) in sentence.items.iter().enumerate() {
+        let code = match &item.kind {
+            ItemKind::Word if item.is(Class::Negation) => Some((Code::PriceTalk, "a negation beside an amount")),
+            ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
+            ItemKind::Word if item.is(Class::NumberLike) => Some((Code::PriceTalk, "a share of an amount")),
+            ItemKind::Word if item.bits & HARMLESS != 0 => None,
+            ItemKind::Word => {
+                let known = sentence.after_number(index) || checker.ledger_word(item);
+                (!known).then_some((Code::PriceTalk, "a word that could change what the amount means"))
+            }
+            ItemKind::Sign('~' | '≈' | '±' | '<' | '>' | '≤' | '≥' | '+') => Some((Code::PriceTalk, "a sign that changes the amount")),
+            _ => None,
+        };
+        if let Some((code, why)) = code {
+            return Err(sentence.fault(code, index, why));
+        }
+    }
+    Ok(())
+}
+
+/// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
+fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
+    if sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Budget)) {
+        return Ok(Some(Subject::Budget));
+    }
+    let mut waiting: Vec<usize> = Vec::new();
+    let mut found = None;
+    for item in &sentence.items[..index] {
+        match item.kind {
+            ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => {
+                found = Some(Subject::Row(row));
+                if !waiting.contains(&row) {
+                    waiting.push(row);
+                }
+            }
+            ItemKind::Money(_) => waiting.clear(),
+            ItemKind::Word if item.is(Class::Total) => found = Some(Subject::Kind(RowKind::Total)),
+            ItemKind::Word if item.is(Class::Budget) => found = Some(Subject::Budget),
+            ItemKind::Word if item.is(Class::Shipping) => found = Some(Subject::Kind(RowKind::Shipping)),
+            _ => {}
+        }
+    }
+    if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
+        return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
+    }
+    let shipping = sentence.has(Class::Shipping);
+    let mixes = found == Some(Subject::Kind(RowKind::Shipping)) || (shipping && matches!(found, Some(Subject::Row(_))));
+    if mixes && !waiting.is_empty() {
+        // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
+        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+    }
+    if found.is_some() {
+        return Ok(found);
+    }
+    let mut after: Vec<Subject> = sentence.names().iter().filter_map(|&index| row(sentence, index)).collect();
+    after.dedup();
+    Ok(match after.as_slice() {
+        [only] => Some(*only),
+        [] => sentence.focus.map(Subject::Row),
+        _ => None,
+    })
+}
+
+fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject: Subject) -> Result<(), Fault> {
+    let Some(written) = amount(&sentence.items[index]) else { return Ok(()) };
+    let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
+    let equal = |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
+    match subject {
+        Subject::Budget if checker.shopper_said(written) => Ok(()),
+        Subject::Budget => fail(Code::PriceMismatch, "the shopper named no such amount"),
+        Subject::Kind(kind) => {
+            let free = kind == RowKind::Shipping && (sentence.has(Class::Zero) || sentence.from_before(index));
+            let kind = if free { RowKind::FreeFrom } else { kind };
+            let mut rows = checker.rows().filter(|row| row.kind == kind).peekable();
+            if rows.peek().is_none() {
+                return fail(Code::RoleMismatch, "no fact of this kind");
+            }
+            let mut last = Err(Code::PriceMismatch);
+            for row in rows {
+                last = equal(row.now);
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last.or_else(|code| fail(code, "not the amount of the fact"))
+        }
+        Subject::Row(number) => {
+            let Some(row) = checker.row(number) else { return fail(Code::UnboundPrice, "no such product") };
+            product(checker, sentence, index, row)
+        }
+    }
+}
+
+/// An amount said of a product: its price, its old price, or its instalment, for the fact's own unit.
+fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &Row) -> Result<(), Fault> {
+    let Some(written) = amount(&sentence.items[index]) else { return Ok(()) };
+    let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
+    let equal = |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
+    if sentence.instalment_near(index) {
+        let plan = checker.rows().find(|plan| plan.kind == RowKind::Instalment && (plan.code == row.code || row.code.is_empty()));
+        return equal(plan.and_then(|plan| plan.now)).or_else(|code| fail(code, "not the instalment of the fact"));
+    }
+    if sentence.from_before(index) {
+        return fail(Code::PriceTalk, "a range that is not the product's price");
+    }
+    if sentence.old_before(index) {
+        return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
+    }
+    if let Err(code) = equal(row.now) {
+        let code = if equal(row.old).is_ok() { Code::RoleMismatch } else { code };
+        return fail(code, "not the price of this product");
+    }
+    if let Some(counted) = sentence.counted(checker, row) {
+        return Err(sentence.fault(Code::UnitMismatch, counted, "the price of one told for another number"));
+    }
+    unit(checker, sentence, row).or_else(|why| fail(Code::UnitMismatch, why))
+}
+
+fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(), &'static str> {
+    let per = sentence.per_words(checker);
+    match (&row.per, per) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err("the fact's price is for one piece"),
+        (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
+        (Some(known), Some(words)) => {
+            let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            let same = words.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(unit) || checker.same_unit(word, unit));
+            if same { Ok(()) } else { Err("another unit than the fact's") }
+        }
+    }
+}
+
+/// `from 14 990 to 19 990` over all products: the true lowest and highest, nothing else.
+fn ranged(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> bool {
+    let prices: Vec<Money> = checker.rows().filter(|row| row.kind == RowKind::Product).filter_map(|row| row.now).collect();
+    let (Some(low), Some(high)) = (prices.iter().min_by_key(|money| money.minor), prices.iter().max_by_key(|money| money.minor)) else {
+        return false;
+    };
+    let one_currency = prices.iter().all(|money| money.currency == low.currency);
+    let is = |index: usize, money: &Money| amount(&sentence.items[index]).is_some_and(|amount| amount.equals(*money, checker.lexicon).is_ok());
+    let plain = one_currency && sentence.names().is_empty() && !sentence.has(Class::Shipping);
+    plain && match at {
+        [first, second] => sentence.from_before(*first) && is(*first, low) && is(*second, high),
+        [only] => sentence.from_before(*only) && !sentence.has(Class::To) && is(*only, low),
+        _ => false,
+    }
+}

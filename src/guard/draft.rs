@@ -1,0 +1,284 @@
+//! The checker of drafts: spans are read back, amounts must follow their own product's name, and the words
+//! between spans may hold no number, currency, percentage or claim at all.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Role, Span};
+
+use super::lex;
+use super::lexicon::{Class, Lexicon};
+use super::money::{Item, ItemKind, Reading};
+use super::norm;
+use super::spans;
+use super::text;
+use super::verdict::{Code, Violation};
+
+/// All faults of a draft.
+pub(super) fn check(lexicon: &Lexicon, draft: &Draft, facts: &[Fact]) -> Vec<Violation> {
+    let known: BTreeMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
+    let named = draft.segments.iter().flat_map(|segment| &segment.spans).filter(|span| span.role == Role::Name);
+    let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact).copied()).collect();
+    let mut found = Vec::new();
+    for (index, segment) in draft.segments.iter().enumerate() {
+        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named };
+        let faults = part.check();
+        found.extend(faults.into_iter().map(|(code, at, detail)| Violation { code, segment: index, at, detail }));
+    }
+    found
+}
+
+type Fault = (Code, Range<usize>, String);
+
+struct Part<'a> {
+    lexicon: &'a Lexicon,
+    language: Language,
+    segment: &'a DraftSegment,
+    known: &'a BTreeMap<&'a FactId, &'a Fact>,
+    named: &'a [&'a Fact],
+}
+
+impl Part<'_> {
+    fn check(&self) -> Vec<Fault> {
+        if let Some(fault) = self.misplaced() {
+            return vec![fault];
+        }
+        let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
+        found.extend(self.binding());
+        found.extend(self.between());
+        found
+    }
+
+    fn text(&self, span: &Span) -> &str {
+        self.segment.text.get(span.range.clone()).unwrap_or("")
+    }
+
+    fn fact(&self, span: &Span) -> Option<&Fact> {
+        self.known.get(&span.fact).copied()
+    }
+
+    fn misplaced(&self) -> Option<Fault> {
+        let mut end = 0;
+        for span in &self.segment.spans {
+            let inside = span.range.start >= end && span.range.start < span.range.end && self.segment.text.get(span.range.clone()).is_some();
+            if !inside || self.fact(span).is_none() {
+                let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
+                return Some((Code::BadSpan, span.range.clone(), detail));
+            }
+            end = span.range.end;
+        }
+        None
+    }
+
+    fn span(&self, span: &Span) -> Option<Fault> {
+        let said = (span.role, self.language, self.text(span));
+        let why = spans::verify(self.lexicon, self.fact(span)?, said).err()?;
+        Some((Code::SpanMismatch, span.range.clone(), format!("`{}` as {:?} of `{}`: {why}", self.text(span), span.role, span.fact)))
+    }
+
+    /// An amount belongs to the nearest name before it; counts and places to their own product or delivery.
+    fn binding(&self) -> Vec<Fault> {
+        let mut found = Vec::new();
+        let mut name: Option<&Fact> = None;
+        let mut place: Option<&Span> = None;
+        let names = self.segment.spans.iter().filter(|span| span.role == Role::Name).count();
+        for span in &self.segment.spans {
+            let Some(fact) = self.fact(span) else { continue };
+            match span.role {
+                Role::Name => name = Some(fact),
+                Role::Place => place = Some(span),
+                Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
+                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is not the product named before", span.fact)));
+                }
+                Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary if !same_product(fact, name) => {
+                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is another product than the one named", span.fact)));
+                }
+                Role::Total | Role::Quantity if !self.total_bound(fact, name) => {
+                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` totals another product", span.fact)));
+                }
+                Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff
+                    if place.is_some_and(|place| place.fact != span.fact) =>
+                {
+                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is another delivery than the place named", span.fact)));
+                }
+                _ => {}
+            }
+            if let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) {
+                let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
+                let own = offer.places.iter().filter(|(name, _)| town.is_some_and(|town| name.all().any(|(_, known)| known == town)));
+                let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
+                let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
+                let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
+                if !digits.is_empty() && !known.iter().any(|count| count.to_string() == digits) {
+                    found.push((Code::SpanUnbound, span.range.clone(), format!("the fact has {known:?} here")));
+                }
+            }
+        }
+        found
+    }
+
+    fn bound(&self, fact: &Fact, name: Option<&Fact>, names: usize) -> bool {
+        match name {
+            Some(name) => name.id == fact.id || (same_product(fact, Some(name)) && same_price(fact, name)),
+            // "19.90 for the mug": one product alone in the segment may follow its price.
+            None => names == 1 && self.segment.spans.iter().any(|span| span.role == Role::Name && span.fact == fact.id),
+        }
+    }
+
+    fn total_bound(&self, fact: &Fact, name: Option<&Fact>) -> bool {
+        match (&fact.body, name) {
+            (FactBody::Total(total), Some(name)) => total.offer == name.id,
+            (FactBody::Total(_), None) => false,
+            _ => true,
+        }
+    }
+
+    /// The words between the spans.
+    fn between(&self) -> Vec<Fault> {
+        let islands: Vec<Range<usize>> = self.segment.spans.iter().map(|span| span.range.clone()).collect();
+        let normal = norm::normalise(&self.segment.text, &islands);
+        if let Some(at) = normal.bidi.clone() {
+            return vec![(Code::BidiControl, at, "a direction control".to_string())];
+        }
+        let tokens = lex::tokens(self.lexicon, &normal, self.language, &[]);
+        let reading = Reading { text: &normal.text, tokens: &tokens, language: self.language };
+        let mut found = Vec::new();
+        for range in text::sentences(&tokens, |_| true) {
+            let items = reading.items(range);
+            for index in 0..items.len() {
+                if let Some((code, why)) = self.item(&items, index, &reading) {
+                    let span = &items[index].tokens;
+                    let at = normal.original(tokens[span.start].range.start..tokens[span.end - 1].range.end);
+                    let words = self.segment.text.get(at.clone()).unwrap_or("");
+                    found.push((code, at.clone(), format!("`{words}`: {why}")));
+                }
+            }
+        }
+        found
+    }
+
+    fn item(&self, items: &[Item], index: usize, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
+        let item = &items[index];
+        let role = |index: Option<usize>| index.and_then(|index| items.get(index)).and_then(|item| self.role(item));
+        let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
+        let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
+        if let Some(fault) = bare(item, reading) {
+            return Some(fault);
+        }
+        if item.kind != ItemKind::Word {
+            return None;
+        }
+        let denied = items[index.saturating_sub(4)..index].iter().chain(items.get(index + 1)).any(|item| item.is(Class::Negation));
+        let next = role(Some(index + 1));
+        if item.is(Class::Slang) {
+            Some((Code::Slang, "an amount in slang"))
+        } else if item.is(Class::Commit) && !denied {
+            Some((Code::Commitment, "a promise that binds the shop"))
+        } else if item.is(Class::Zero) && !denied && !has(&[Role::FreeFrom]) {
+            Some((Code::ZeroPrice, "free without its threshold"))
+        } else if item.is(Class::Discount) && !denied && !has(&[Role::OldPrice, Role::SaleUntil]) {
+            Some((Code::Discount, "a reduction without the old price"))
+        } else if (item.is(Class::Compare) || item.is(Class::Dearer)) && !self.compared(items, item.is(Class::Dearer)) {
+            Some((Code::Comparison, "not true of the offers named"))
+        } else if amount && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per, Class::Instalment].iter().any(|&class| item.is(class)) {
+            Some((Code::PriceTalk, "a word that changes what the amount means"))
+        } else if item.is(Class::Old) && next == Some(Role::Price) {
+            Some((Code::RoleMismatch, "the price now told as the price before"))
+        } else if item.is(Class::From) && next == Some(Role::Price) && !self.lowest(items.get(index + 1)) {
+            Some((Code::PriceMismatch, "not the lowest price of this product"))
+        } else {
+            None
+        }
+    }
+
+    fn island(&self, item: &Item) -> Option<&Span> {
+        match item.kind {
+            ItemKind::Island(index) => self.segment.spans.get(index),
+            _ => None,
+        }
+    }
+
+    fn role(&self, item: &Item) -> Option<Role> {
+        self.island(item).map(|span| span.role)
+    }
+
+    /// True when the one product of the sentence is the cheapest (or dearest) of all the draft names.
+    fn compared(&self, items: &[Item], dearer: bool) -> bool {
+        let mut names = items.iter().filter_map(|item| self.island(item)).filter(|span| span.role == Role::Name);
+        let (Some(span), None) = (names.next(), names.next()) else { return false };
+        let prices: Vec<(Currency, i64)> = self.named.iter().filter_map(|fact| price(fact)).collect();
+        let own = self.fact(span).and_then(price);
+        let one_currency = prices.iter().all(|price| Some(price.0) == own.map(|own| own.0));
+        let best = if dearer { prices.iter().max() } else { prices.iter().min() };
+        one_currency && prices.len() > 1 && best.copied() == own
+    }
+
+    fn lowest(&self, item: Option<&Item>) -> bool {
+        let own = item.and_then(|item| self.island(item)).and_then(|span| self.fact(span));
+        let Some(own) = own else { return false };
+        let rivals = self.known.values().filter(|fact| same_product(fact, Some(own))).filter_map(|fact| price(fact));
+        rivals.min() == price(own)
+    }
+}
+
+/// A number, amount or sign that stands outside every span.
+fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
+    match &item.kind {
+        ItemKind::Money(_) => Some((Code::UnboundPrice, "an amount outside every fact")),
+        ItemKind::Number(number) if number.words => Some((Code::NumberWord, "a number outside every fact")),
+        ItemKind::Number(_) => Some((Code::UnlicensedNumber, "a number outside every fact")),
+        ItemKind::Pattern if !reading.words(item.tokens.clone()).ends_with(['.', ')']) => {
+            Some((Code::UnlicensedNumber, "a number outside every fact"))
+        }
+        ItemKind::Percent(_) | ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage outside every fact")),
+        ItemKind::Word if item.is(Class::Percent) => Some((Code::Discount, "a percentage outside every fact")),
+        ItemKind::Currency => Some((Code::PriceTalk, "a currency outside every fact")),
+        ItemKind::Mixed | ItemKind::Odd => Some((Code::MixedToken, "a word or sign that could hide a number")),
+        _ => None,
+    }
+}
+
+/// Faults of a template's own words; `{slots}` are the islands.
+pub(super) fn template_fault(lexicon: &Lexicon, language: Language, text: &str, islands: &[Range<usize>]) -> Option<(Code, Range<usize>, u64)> {
+    let normal = norm::normalise(text, islands);
+    if let Some(at) = normal.bidi {
+        return Some((Code::BidiControl, at, 0));
+    }
+    let tokens = lex::tokens(lexicon, &normal, language, &[]);
+    let reading = Reading { text: &normal.text, tokens: &tokens, language };
+    let claims = [(Class::Slang, Code::Slang), (Class::Commit, Code::Commitment), (Class::Zero, Code::ZeroPrice), (Class::Discount, Code::Discount), (Class::Compare, Code::Comparison), (Class::Dearer, Code::Comparison)];
+    for range in text::sentences(&tokens, |_| true) {
+        let items = reading.items(range);
+        for (index, item) in items.iter().enumerate() {
+            let denied = items[index.saturating_sub(4)..index].iter().chain(items.get(index + 1)).any(|item| item.is(Class::Negation));
+            let claim = claims.iter().find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied).map(|(_, code)| *code);
+            if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
+                let at = normal.original(tokens[item.tokens.start].range.start..tokens[item.tokens.end - 1].range.end);
+                return Some((code, at, item.bits));
+            }
+        }
+    }
+    None
+}
+
+fn same_product(fact: &Fact, name: Option<&Fact>) -> bool {
+    match (&fact.body, name.map(|name| &name.body)) {
+        (FactBody::Offer(own), Some(FactBody::Offer(named))) => own.product == named.product,
+        (FactBody::Offer(_), None) => true,
+        _ => true,
+    }
+}
+
+fn same_price(fact: &Fact, name: &Fact) -> bool {
+    match (&fact.body, &name.body) {
+        (FactBody::Offer(own), FactBody::Offer(named)) => own.offer.price == named.offer.price,
+        _ => false,
+    }
+}
+
+fn price(fact: &Fact) -> Option<(Currency, i64)> {
+    match &fact.body {
+        FactBody::Offer(offer) => offer.offer.price.now().map(|money| (money.currency, money.minor)),
+        _ => None,
+    }
+}

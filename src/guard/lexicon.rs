@@ -1,0 +1,538 @@
+//! The word lists of `data/guard`, compiled once into one trie: what a word or phrase of any language means.
+//! All languages are active at once, so a Slovak number in a Russian sentence is still a number.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::Language;
+
+use super::norm::fold;
+
+macro_rules! classes {
+    ($($variant:ident = $name:literal,)*) => {
+        /// What a word can be. The names are the tables of `data/guard/*.toml`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Class { $($variant,)* }
+
+        impl Class {
+            fn named(name: &str) -> Option<Class> {
+                match name { $($name => Some(Class::$variant),)* _ => None }
+            }
+
+            /// Its bit in [`Term::bits`].
+            pub const fn bit(self) -> u64 {
+                1 << self as u64
+            }
+        }
+    };
+}
+
+classes! {
+    Number = "number", Short = "short", Currency = "major", Minor = "minor", Tenth = "tenth",
+    Zero = "zero", Discount = "discount", Commit = "commit", Slang = "slang", Compare = "compare", Dearer = "dearer",
+    Price = "price", Old = "old", Negation = "negation", Shipping = "shipping", Total = "total",
+    Instalment = "instalment", Budget = "budget", Respectively = "respectively", From = "from", To = "to",
+    Approx = "approx", Per = "per", Defer = "defer", Terms = "terms", NumberLike = "number_like", Percent = "percent",
+    Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
+    Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
+}
+
+/// What is known of a word or phrase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Term {
+    /// Its classes.
+    pub bits: u64,
+    /// Its value, for numbers.
+    pub value: u64,
+    /// The currencies it may stand for: bits by index in [`Lexicon::currencies`].
+    pub currencies: u64,
+    /// An ordinary word in these languages, whatever else it is: bits by [`Language`].
+    local: u8,
+}
+
+impl Term {
+    /// True for any of `classes`.
+    pub fn is(&self, class: Class) -> bool {
+        self.bits & class.bit() != 0
+    }
+
+    fn merge(&mut self, other: &Term) {
+        self.bits |= other.bits;
+        self.currencies |= other.currencies;
+        self.local |= other.local;
+        if other.bits & (Class::Number.bit() | Class::Short.bit()) != 0 {
+            self.value = other.value;
+        }
+    }
+
+    /// The term as it reads in `language`.
+    pub fn localised(mut self, language: Language) -> Term {
+        let foreign = Class::Number.bit() | Class::Currency.bit() | Class::Minor.bit();
+        if self.local & (1 << language as u8) != 0 {
+            self.bits = (self.bits & !foreign) | Class::Neutral.bit();
+            self.currencies = 0;
+        }
+        self
+    }
+}
+
+/// Why the word lists cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LexiconError {
+    /// Not TOML, or not the shape of this file.
+    #[error("data/guard/{file}: {source}")]
+    Toml {
+        /// The file.
+        file: &'static str,
+        /// What and where.
+        source: toml::de::Error,
+    },
+    /// A table, language or value nobody knows.
+    #[error("data/guard/{file}:{line}: unknown {what} `{name}`; {fix}")]
+    Unknown {
+        /// The file.
+        file: &'static str,
+        /// The line.
+        line: usize,
+        /// What kind of name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// How to mend it.
+        fix: &'static str,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(u8, u32)>,
+    star: u32,
+    term: Option<Term>,
+    stem: Option<Term>,
+}
+
+/// The compiled word lists.
+#[derive(Debug)]
+pub(super) struct Lexicon {
+    nodes: Vec<Node>,
+    numbers: Vec<Node>,
+    words: Trie,
+    parts: Trie,
+    /// ISO codes by index.
+    pub currencies: Vec<String>,
+    months: Vec<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MonthFile {
+    stems: [Vec<String>; 12],
+}
+
+type WordTable = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoneyFile {
+    major: Vec<MoneyRow>,
+    minor: Vec<MoneyRow>,
+    tenth: Vec<MoneyRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoneyRow {
+    codes: Vec<String>,
+    words: Vec<String>,
+}
+
+const CLASS_FILES: [(&str, &str); 3] = [
+    ("claims.toml", include_str!("../../data/guard/claims.toml")),
+    ("licences.toml", include_str!("../../data/guard/licences.toml")),
+    ("neutral.toml", include_str!("../../data/guard/neutral.toml")),
+];
+const NUMBER_FILES: [(&str, &str); 2] = [
+    ("numbers.toml", include_str!("../../data/guard/numbers.toml")),
+    ("numbers_extra.toml", include_str!("../../data/guard/numbers_extra.toml")),
+];
+const MONEY_FILE: &str = include_str!("../../data/guard/money.toml");
+
+const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
+
+impl Lexicon {
+    /// Compiles the files of `data/guard`.
+    pub fn load() -> Result<Lexicon, LexiconError> {
+        let mut lexicon =
+            Lexicon {
+                nodes: vec![Node::default()],
+                numbers: vec![Node::default()],
+                words: Trie::default(),
+                parts: Trie::default(),
+                currencies: Vec::new(),
+                months: Vec::new(),
+            };
+        for (file, text) in NUMBER_FILES {
+            lexicon.add_numbers(file, text)?;
+        }
+        // German puts units before tens: `neunundneunzig` is recognised, and refused as out of order.
+        insert(&mut lexicon.numbers, "und", Term { bits: Class::Number.bit(), ..Term::default() });
+        for (file, text) in CLASS_FILES {
+            lexicon.add_classes(file, text)?;
+        }
+        lexicon.add_money()?;
+        let file = "months.toml";
+        let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
+        lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
+        lexicon.words = Trie::freeze(&std::mem::take(&mut lexicon.nodes));
+        lexicon.parts = Trie::freeze(&std::mem::take(&mut lexicon.numbers));
+        Ok(lexicon)
+    }
+
+    fn add_numbers(&mut self, file: &'static str, text: &str) -> Result<(), LexiconError> {
+        let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
+        for (language, rows) in table {
+            for (value, words) in rows {
+                let value = value.parse().map_err(|_| {
+                    unknown(file, text, &value, ("value", "the key is the number in figures"))
+                })?;
+                let class = if language == "short" { Class::Short } else { Class::Number };
+                for word in words {
+                    let term = Term { bits: class.bit(), value, ..Term::default() };
+                    insert(&mut self.nodes, &fold(&word), term);
+                    if class == Class::Number && fold(&word).chars().count() >= 3 {
+                        insert(&mut self.numbers, &fold(&word), term);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_classes(&mut self, file: &'static str, text: &str) -> Result<(), LexiconError> {
+        let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
+        for (name, rows) in table {
+            for (language, words) in rows {
+                let code: Language = language.parse().map_err(|_| {
+                    unknown(file, text, &language, ("language", "use en, ru, sk or zh"))
+                })?;
+                let term = match (name.as_str(), Class::named(&name)) {
+                    ("local", _) => Term { local: 1 << code as u8, ..Term::default() },
+                    (_, Some(class)) => Term { bits: class.bit(), ..Term::default() },
+                    (_, None) => return Err(unknown(file, text, &name, ("class", "see src/guard/lexicon.rs"))),
+                };
+                for word in words {
+                    insert(&mut self.nodes, &fold_entry(&word), term);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_money(&mut self) -> Result<(), LexiconError> {
+        let file = "money.toml";
+        let table: MoneyFile = toml::from_str(MONEY_FILE).map_err(|source| LexiconError::Toml { file, source })?;
+        let groups = [(Class::Currency, table.major), (Class::Minor, table.minor), (Class::Tenth, table.tenth)];
+        for (class, rows) in groups {
+            for row in rows {
+                let currencies = row.codes.iter().fold(0, |mask, code| mask | self.currency_bit(code));
+                let term = Term { bits: class.bit(), currencies, ..Term::default() };
+                for word in row.words {
+                    insert(&mut self.nodes, &fold_entry(&word), term);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn currency_bit(&mut self, code: &str) -> u64 {
+        let index = self.currencies.iter().position(|known| known == code).unwrap_or_else(|| {
+            self.currencies.push(code.to_string());
+            self.currencies.len() - 1
+        });
+        1 << (index as u64 & 63)
+    }
+
+    /// The mask of one currency; 0 for one that is never written.
+    pub fn currency_mask(&self, code: &str) -> u64 {
+        self.currencies.iter().position(|known| known == code).map_or(0, |index| 1 << (index as u64 & 63))
+    }
+
+    /// The month, 1 to 12, whose name begins a word of `text`, when exactly one does.
+    pub fn month_in(&self, text: &str) -> Option<u8> {
+        let words = || text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let mut found = (1_u8..).zip(&self.months).filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
+        let first = found.next()?;
+        found.next().is_none().then_some(first.0)
+    }
+
+    /// The longest entry at `at`, with its end; `None` when no entry begins there.
+    pub fn longest(&self, text: &str, at: usize) -> Option<(usize, Term)> {
+        let mut best: Option<(usize, Term)> = None;
+        walk(&self.words, 0, (text, at), &mut best);
+        best
+    }
+
+    /// True when `word` is built of several number words, or of one with a currency or percent word behind it.
+    pub fn composite(&self, word: &str) -> Option<Composite> {
+        let mut values = Vec::new();
+        let rest = self.morphemes(word, &mut values)?;
+        let tail = &word[rest..];
+        if tail.is_empty() {
+            return (values.len() > 1).then_some(Composite::Number(values));
+        }
+        let (_, term) = self.longest(tail, 0)?;
+        let money = Class::Currency.bit() | Class::Percent.bit() | Class::Minor.bit();
+        (tail.chars().count() >= 3 && term.bits & money != 0).then_some(Composite::Priced)
+    }
+
+    /// Number words from the start of `word`, longest first with backtracking; the byte where they end.
+    fn morphemes(&self, word: &str, values: &mut Vec<u64>) -> Option<usize> {
+        let mut ends = Vec::new();
+        let mut node = 0;
+        for (index, byte) in word.bytes().enumerate() {
+            let Some(next) = self.parts.child(node, byte) else { break };
+            node = next;
+            if let Some(term) = self.parts.term(self.parts.slots[node].term) {
+                ends.push((index + 1, term.value));
+            }
+        }
+        let mut fallback = None;
+        for &(end, value) in ends.iter().rev() {
+            let mut deeper = vec![value];
+            let stop = match self.morphemes(&word[end..], &mut deeper) {
+                Some(rest) => end + rest,
+                None => end,
+            };
+            if stop == word.len() {
+                values.extend(deeper);
+                return Some(stop);
+            }
+            fallback.get_or_insert((stop, deeper));
+        }
+        let (stop, deeper) = fallback?;
+        values.extend(deeper);
+        Some(stop)
+    }
+}
+
+/// A word with numbers inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Composite {
+    /// Nothing but numbers: `dvadsaťštyri`.
+    Number(Vec<u64>),
+    /// A number with a currency or percent: `пятисотрублёвый`.
+    Priced,
+}
+
+/// Phrases keep their stars; `fold` would take them for markup.
+fn fold_entry(entry: &str) -> String {
+    entry.split('*').map(fold).collect::<Vec<_>>().join("*")
+}
+
+fn unknown(file: &'static str, text: &str, name: &str, (what, fix): (&'static str, &'static str)) -> LexiconError {
+    let line = text.lines().position(|line| line.contains(name)).map_or(0, |index| index + 1);
+    LexiconError::Unknown { file, line, what, name: name.to_string(), fix }
+}
+
+fn insert(nodes: &mut Vec<Node>, entry: &str, term: Term) {
+    let mut node = 0;
+    let last = entry.len().saturating_sub(1);
+    for (index, byte) in entry.bytes().enumerate() {
+        if byte == b'*' {
+            if index == last {
+                nodes[node].stem.get_or_insert_default().merge(&term);
+                return;
+            }
+            if nodes[node].star == 0 {
+                nodes.push(Node::default());
+                nodes[node].star = nodes.len() as u32 - 1;
+            }
+            node = nodes[node].star as usize;
+            continue;
+        }
+        node = match child(nodes, node, byte) {
+            Some(next) => next,
+            None => {
+                nodes.push(Node::default());
+                let next = nodes.len() as u32 - 1;
+                nodes[node].children.push((byte, next));
+                next as usize
+            }
+        };
+    }
+    nodes[node].term.get_or_insert_default().merge(&term);
+}
+
+/// The trie as it is read: nodes of a few bytes, so that the hot ones stay in the cache.
+#[derive(Debug, Default)]
+struct Trie {
+    slots: Vec<Slot>,
+    edges: Vec<(u8, u32)>,
+    wide: Vec<[u32; 256]>,
+    terms: Vec<Term>,
+}
+
+/// One node; indices are one too high, so that 0 is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    first: u32,
+    count: u16,
+    wide: u16,
+    star: u32,
+    term: u32,
+    stem: u32,
+}
+
+impl Trie {
+    fn freeze(nodes: &[Node]) -> Trie {
+        let mut trie = Trie::default();
+        for node in nodes {
+            let mut slot = Slot { first: trie.edges.len() as u32, count: node.children.len() as u16, star: node.star, ..Slot::default() };
+            if node.children.len() > 6 {
+                let mut wide = [0; 256];
+                node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
+                trie.wide.push(wide);
+                slot.wide = trie.wide.len() as u16;
+            } else {
+                trie.edges.extend(&node.children);
+            }
+            let mut keep = |term: Option<Term>| match term {
+                Some(term) => {
+                    trie.terms.push(term);
+                    trie.terms.len() as u32
+                }
+                None => 0,
+            };
+            (slot.term, slot.stem) = (keep(node.term), keep(node.stem));
+            trie.slots.push(slot);
+        }
+        trie
+    }
+
+    fn child(&self, node: usize, byte: u8) -> Option<usize> {
+        let slot = &self.slots[node];
+        let next = match slot.wide {
+            0 => {
+                let first = slot.first as usize;
+                let edges = &self.edges[first..first + usize::from(slot.count)];
+                edges.iter().find(|(known, _)| *known == byte).map_or(0, |(_, next)| *next)
+            }
+            wide => self.wide[usize::from(wide) - 1][usize::from(byte)],
+        };
+        (next != 0).then_some(next as usize)
+    }
+
+    fn term(&self, index: u32) -> Option<&Term> {
+        self.terms.get((index as usize).wrapping_sub(1))
+    }
+}
+
+fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
+    nodes[node].children.iter().find(|(known, _)| *known == byte).map(|(_, next)| *next as usize)
+}
+
+fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
+    loop {
+        let here = trie.slots[node];
+        if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
+            offer(best, word_end(text, at), term);
+        }
+        if here.star != 0 {
+            walk(trie, here.star as usize, (text, word_end(text, at)), best);
+        }
+        if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
+            offer(best, at, term);
+        }
+        let Some(&byte) = text.as_bytes().get(at) else { return };
+        let Some(next) = trie.child(node, byte) else { return };
+        node = next;
+        at += 1;
+    }
+}
+
+fn offer(best: &mut Option<(usize, Term)>, end: usize, term: &Term) {
+    match best {
+        Some((known, _)) if *known > end => {}
+        Some((known, merged)) if *known == end => merged.merge(term),
+        _ => *best = Some((end, *term)),
+    }
+}
+
+/// True for letters of scripts that put spaces between words.
+pub(super) fn spaced_letter(sign: char) -> bool {
+    if sign.is_ascii() {
+        return sign.is_ascii_alphabetic();
+    }
+    matches!(sign, 'а'..='я') || (sign.is_alphabetic() && !is_han(sign))
+}
+
+/// True for signs of Chinese writing (and kana, which is written without spaces too).
+pub(super) fn is_han(sign: char) -> bool {
+    matches!(sign as u32, 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
+}
+
+fn word_end(text: &str, at: usize) -> usize {
+    let Some(rest) = text.get(at..) else { return at };
+    rest.char_indices().find(|(_, sign)| !spaced_letter(*sign)).map_or(text.len(), |(index, _)| at + index)
+}
+
+fn at_boundary(text: &str, at: usize) -> bool {
+    if !text.is_char_boundary(at) {
+        return false;
+    }
+    let before = text[..at].chars().next_back();
+    let after = text[at..].chars().next();
+    !(before.is_some_and(spaced_letter) && after.is_some_and(spaced_letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lexicon() -> Lexicon {
+        Lexicon::load().unwrap()
+    }
+
+    #[test]
+    fn files_of_data_guard_compile() {
+        let lexicon = lexicon();
+        assert!(lexicon.currencies.len() < 64, "the currency mask has 64 bits");
+    }
+
+    #[test]
+    fn words_and_phrases_are_found() {
+        let lexicon = lexicon();
+        let check = |text: &str, end: usize, class: Class| {
+            let folded = fold(text);
+            let (found, term) = lexicon.longest(&folded, 0).unwrap();
+            assert!(found == end && term.is(class), "{text}: {found} {term:?}");
+        };
+        check("eighty-nine", 6, Class::Number);
+        check("бесплатно", 18, Class::Zero);
+        check("free of charge.", 14, Class::Zero);
+        check("половина цены", 25, Class::Zero);
+        check("eur", 3, Class::Currency);
+        check("päť", 3, Class::Number);
+        assert_eq!(lexicon.longest("europe", 0).filter(|(_, term)| term.is(Class::Currency)), None);
+    }
+
+    #[test]
+    fn composite_numbers_are_taken_apart() {
+        let lexicon = lexicon();
+        let check = |word: &str, expected: Option<Composite>| assert_eq!(lexicon.composite(&fold(word)), expected, "{word}");
+        check("dvadsaťštyri", Some(Composite::Number(vec![20, 4])));
+        check("deväťstodeväťdesiatdeväť", Some(Composite::Number(vec![900, 90, 9])));
+        check("stotisíc", Some(Composite::Number(vec![100, 1000])));
+        check("пятисотрублевый", Some(Composite::Priced));
+        check("стоит", None);
+        check("stone", None);
+        check("often", None);
+    }
+
+    #[test]
+    fn unknown_names_are_reported_with_their_line() {
+        let error = unknown("claims.toml", "[a]\n[nonsense]\n", "nonsense", ("class", "see"));
+        assert!(error.to_string().starts_with("data/guard/claims.toml:2: unknown class `nonsense`"), "{error}");
+    }
+}

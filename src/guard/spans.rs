@@ -1,0 +1,273 @@
+//! Re-reads each rendered stretch of a draft and compares it with its fact, without the renderer's help:
+//! amounts are parsed back, names and codes must be the fact's own strings, counts and dates must be equal.
+
+use jiff::civil::{Date, Time};
+
+use crate::domain::product::Quote;
+use crate::domain::{Fact, FactBody, Language, Money, Role};
+
+use super::lex;
+use super::lexicon::{Class, Lexicon};
+use super::money::{ItemKind, Reading};
+use super::norm;
+use super::numeral::ONE;
+
+/// Compares `text` with the value `role` of `fact`; the error says what the value is.
+pub(super) fn verify(lexicon: &Lexicon, fact: &Fact, (role, language, text): (Role, Language, &str)) -> Result<(), String> {
+    let own = |strings: Vec<String>| match strings.iter().any(|known| known.trim() == text.trim() && !text.trim().is_empty()) {
+        true => Ok(()),
+        false => Err(format!("the fact has {strings:?}")),
+    };
+    let span = Span { lexicon, language, text };
+    match role {
+        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom => match amount(fact, role) {
+            Some(money) => span.money(money),
+            None => Err("the fact has no such amount".to_string()),
+        },
+        Role::Stock | Role::Quantity => span.count(&counts(fact, role)),
+        Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
+            Some(date) => span.date(date),
+            None => Err("the fact has no such day".to_string()),
+        },
+        Role::Cutoff => match &fact.body {
+            FactBody::Delivery(delivery) => span.time(delivery.cutoff),
+            _ => Err("the fact has no cut-off".to_string()),
+        },
+        Role::Citation => span.citation(fact),
+        Role::Place if matches!(fact.body, FactBody::Order(_)) => span.plain(),
+        _ => own(strings(fact, role)),
+    }
+}
+
+/// The amount of a fact in a role.
+pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
+    match (&fact.body, role) {
+        (FactBody::Offer(offer), Role::Price) => offer.offer.price.now(),
+        (FactBody::Offer(offer), Role::OldPrice) => match &offer.offer.price {
+            Quote::Known { old, .. } => *old,
+            Quote::Stale | Quote::Missing => None,
+        },
+        (FactBody::Delivery(delivery), Role::DeliveryCost) => Some(delivery.cost),
+        (FactBody::Delivery(delivery), Role::FreeFrom) => delivery.free_from,
+        (FactBody::Total(total), Role::Total) => Some(total.total),
+        (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
+        (FactBody::Order(order), Role::DeliveryCost) => Money::parse(&order.shipping, order.currency).ok(),
+        _ => None,
+    }
+}
+
+fn counts(fact: &Fact, role: Role) -> Vec<u32> {
+    match (&fact.body, role) {
+        (FactBody::Offer(offer), Role::Stock) => {
+            offer.offer.in_stock().into_iter().chain(offer.places.iter().map(|(_, count)| *count)).collect()
+        }
+        (FactBody::Total(total), Role::Quantity) => vec![total.quantity],
+        _ => Vec::new(),
+    }
+}
+
+fn date(fact: &Fact, role: Role) -> Option<Date> {
+    match (&fact.body, role) {
+        (FactBody::Offer(offer), Role::SaleUntil) => match &offer.offer.price {
+            Quote::Known { until, .. } => *until,
+            Quote::Stale | Quote::Missing => None,
+        },
+        (FactBody::Delivery(delivery), Role::Earliest) => Some(delivery.earliest),
+        (FactBody::Delivery(delivery), Role::Latest) => Some(delivery.latest),
+        (FactBody::Order(order), Role::Promised) => order.promised,
+        (FactBody::Order(order), Role::Delivered) => order.delivered,
+        _ => None,
+    }
+}
+
+fn strings(fact: &Fact, role: Role) -> Vec<String> {
+    let all = |text: &crate::domain::Localised| text.all().map(|(_, text)| text.to_string()).collect::<Vec<_>>();
+    match (&fact.body, role) {
+        (FactBody::Offer(offer), Role::Name) => all(&offer.name),
+        (FactBody::Offer(offer), Role::Summary) => all(&offer.summary),
+        (FactBody::Offer(offer), Role::Colour) => all(&offer.colour),
+        (FactBody::Offer(offer), Role::Size) => offer.offer.size.clone().into_iter().collect(),
+        (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.to_string()],
+        (FactBody::Offer(offer), Role::Place) => offer.places.iter().flat_map(|(name, _)| all(name)).collect(),
+        (FactBody::Delivery(delivery), Role::Place) => all(&delivery.name),
+        (FactBody::Passage(passage), Role::Quote) => {
+            std::iter::once(passage.text.clone()).chain(passage.text.lines().map(str::to_string)).collect()
+        }
+        (FactBody::Order(order), Role::OrderNumber) => vec![order.number.clone()],
+        (FactBody::Order(order), Role::Carrier) => order.carrier.clone().into_iter().collect(),
+        (FactBody::Order(order), Role::Tracking) => order.tracking.clone().into_iter().collect(),
+        (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.clone()],
+        (FactBody::Contact(contact), Role::Email) => vec![contact.email.clone()],
+        (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),
+        _ => Vec::new(),
+    }
+}
+
+struct Span<'a> {
+    lexicon: &'a Lexicon,
+    language: Language,
+    text: &'a str,
+}
+
+impl Span<'_> {
+    fn items(&self) -> Option<Vec<ItemKind>> {
+        let normal = norm::normalise(self.text, &[]);
+        if normal.bidi.is_some() {
+            return None;
+        }
+        let tokens = lex::tokens(self.lexicon, &normal, self.language, &[]);
+        let reading = Reading { text: &normal.text, tokens: &tokens, language: self.language };
+        let free = tokens.len() == 1 && tokens[0].is(Class::Zero);
+        let items = reading.items(0..tokens.len()).into_iter().map(|item| item.kind).collect();
+        Some(if free { Vec::new() } else { items })
+    }
+
+    fn money(&self, money: Money) -> Result<(), String> {
+        match self.items().as_deref() {
+            Some([ItemKind::Money(amount)]) if amount.equals(money, self.lexicon).is_ok() => Ok(()),
+            Some([]) if money.minor == 0 && !self.text.trim().is_empty() => Ok(()),
+            _ => Err(format!("the fact has {money}")),
+        }
+    }
+
+    fn count(&self, known: &[u32]) -> Result<(), String> {
+        let items = self.items().unwrap_or_default();
+        let numbers: Vec<&ItemKind> = items.iter().filter(|item| !matches!(item, ItemKind::Word | ItemKind::Sign('.' | ','))).collect();
+        let value = |item: &ItemKind| match item {
+            ItemKind::Number(number) => number.value,
+            _ => None,
+        };
+        match numbers.as_slice() {
+            [only] if known.iter().any(|&count| value(only) == Some(i128::from(count) * ONE)) => Ok(()),
+            _ => Err(format!("the fact has {known:?}")),
+        }
+    }
+
+    /// The numbers of the text, in order, read without any lexicon.
+    fn integers(&self) -> Vec<i64> {
+        let folded = norm::fold(self.text);
+        folded.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+    }
+
+    fn date(&self, date: Date) -> Result<(), String> {
+        let (day, month, year) = (i64::from(date.day()), i64::from(date.month()), i64::from(date.year()));
+        let named = self.lexicon.month_in(&norm::fold(self.text));
+        let numbers = self.integers();
+        let fits = match named {
+            Some(found) => i64::from(found) == month && (numbers == [day] || numbers == [day, year]),
+            None if self.text.contains('月') => numbers == [month, day] || numbers == [year, month, day],
+            None => numbers == [day, month] || numbers == [day, month, year] || numbers == [year, month, day],
+        };
+        if fits && self.only_date() { Ok(()) } else { Err(format!("the fact has {date}")) }
+    }
+
+    /// A date holds no sign that could hide another number.
+    fn only_date(&self) -> bool {
+        let folded = norm::fold(self.text);
+        !folded.contains([norm::ODD, norm::UNKNOWN, '%', '$', '€'])
+    }
+
+    fn time(&self, time: Time) -> Result<(), String> {
+        let (hour, minute) = (i64::from(time.hour()), i64::from(time.minute()));
+        let numbers = self.integers();
+        let fits = numbers == [hour, minute] || (minute == 0 && numbers == [hour]);
+        if fits && self.only_date() { Ok(()) } else { Err(format!("the fact has {time}")) }
+    }
+
+    fn citation(&self, fact: &Fact) -> Result<(), String> {
+        let FactBody::Passage(passage) = &fact.body else { return Err("the fact is no passage".to_string()) };
+        let mut rest = self.text.to_string();
+        let mut found = false;
+        for own in [&passage.section, &passage.version, &passage.document] {
+            found |= !own.is_empty() && rest.contains(own.as_str());
+            rest = rest.replace(own.as_str(), "");
+        }
+        if found && !rest.chars().any(char::is_numeric) { Ok(()) } else { Err(format!("the fact has {} {} {}", passage.document, passage.section, passage.version)) }
+    }
+
+    /// A word or two without any number: what the order fact itself does not hold.
+    fn plain(&self) -> Result<(), String> {
+        let items = self.items().unwrap_or_default();
+        let words = items.iter().all(|item| matches!(item, ItemKind::Word | ItemKind::Sign('-' | '.')));
+        if words && !items.is_empty() { Ok(()) } else { Err("only a town's name may stand here".to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{date, time};
+
+    use super::*;
+    use crate::domain::fact::{DeliveryFact, Passage, TotalFact};
+    use crate::domain::{FactId, Localised};
+
+    fn fact(body: FactBody) -> Fact {
+        let as_of = date(2026, 11, 21).at(10, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+        Fact { id: FactId("f".to_string()), body, source: "test".to_string(), as_of }
+    }
+
+    fn check(body: &FactBody, (role, language, text): (Role, Language, &str), expected: bool) {
+        let lexicon = Lexicon::load().unwrap();
+        let found = verify(&lexicon, &fact(body.clone()), (role, language, text));
+        assert_eq!(found.is_ok(), expected, "{text} as {role:?}: {found:?}");
+    }
+
+    #[test]
+    fn delivery_is_read_back() {
+        use Language::{En, Ru, Sk, Zh};
+        let money = |minor| Money::new(minor, "EUR".parse().unwrap());
+        let delivery = FactBody::Delivery(DeliveryFact {
+            place: "nitra".into(),
+            name: Localised::only(Sk, "Nitra"),
+            cost: money(390),
+            free_from: Some(money(5000)),
+            cutoff: time(14, 30, 0, 0),
+            earliest: date(2026, 11, 23),
+            latest: date(2026, 12, 1),
+        });
+        check(&delivery, (Role::DeliveryCost, Sk, "3,90\u{a0}€"), true);
+        check(&delivery, (Role::DeliveryCost, Sk, "zadarmo"), false);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90"), true);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90 "), true);
+        check(&delivery, (Role::DeliveryCost, En, "€3.90 or less"), false);
+        check(&delivery, (Role::DeliveryCost, Sk, "50 €"), false);
+        check(&delivery, (Role::FreeFrom, Ru, "50,00 €"), true);
+        check(&delivery, (Role::Earliest, En, "23 November"), true);
+        check(&delivery, (Role::Earliest, En, "23 December"), false);
+        check(&delivery, (Role::Earliest, Zh, "11月23日"), true);
+        check(&delivery, (Role::Earliest, Zh, "23月11日"), false);
+        check(&delivery, (Role::Earliest, Ru, "23 ноября"), true);
+        check(&delivery, (Role::Earliest, Sk, "23. novembra 2026"), true);
+        check(&delivery, (Role::Latest, Sk, "1. decembra"), true);
+        check(&delivery, (Role::Latest, Sk, "1.12."), true);
+        check(&delivery, (Role::Latest, Sk, "2.12."), false);
+        check(&delivery, (Role::Cutoff, Sk, "14:30"), true);
+        check(&delivery, (Role::Cutoff, Sk, "14:00"), false);
+        check(&delivery, (Role::Place, Sk, "Nitra"), true);
+        check(&delivery, (Role::Place, Sk, "Trnava"), false);
+        check(&delivery, (Role::Price, Sk, "3,90 €"), false);
+    }
+
+    #[test]
+    fn totals_and_passages_are_read_back() {
+        use Language::{En, Ru};
+        let total = FactBody::Total(TotalFact { offer: FactId("o".to_string()), quantity: 3, total: Money::new(7470, "EUR".parse().unwrap()) });
+        check(&total, (Role::Total, En, "€74.70"), true);
+        check(&total, (Role::Total, En, "€74.07"), false);
+        check(&total, (Role::Quantity, En, "3 pieces"), true);
+        check(&total, (Role::Quantity, Ru, "3 шт."), true);
+        check(&total, (Role::Quantity, En, "4 pieces"), false);
+        check(&total, (Role::Quantity, En, "3 of 5 pieces"), false);
+        let passage = FactBody::Passage(Passage {
+            document: "returns".to_string(),
+            section: "Money back".to_string(),
+            language: En,
+            version: "2026-01".to_string(),
+            text: "You may return it within 14 days.\nShoes too.".to_string(),
+        });
+        check(&passage, (Role::Quote, En, "You may return it within 14 days."), true);
+        check(&passage, (Role::Quote, En, "You may return it within 40 days."), false);
+        check(&passage, (Role::Citation, En, "Money back (returns, 2026-01)"), true);
+        check(&passage, (Role::Citation, En, "Money back (returns, 2025-01)"), false);
+    }
+}

@@ -1,0 +1,157 @@
+//! What the guard as a whole must do, beside the catalogue and the mutants: price strings nobody here wrote,
+//! any text at all, and the shape of a checked reply.
+
+use proptest::prelude::*;
+
+use crate::domain::{Language, Role};
+
+use super::cases::tests::shared;
+use super::{Code, Guard, Ledger, Verdict, mutants};
+
+fn ledger(amount: &str, currency: &str) -> Ledger {
+    let row = serde_json::json!([{"sku": "VLT", "name": "Volt", "price": amount, "currency": currency}]);
+    Ledger::from_case(&row.to_string()).unwrap()
+}
+
+fn language(locale: &str) -> Language {
+    locale.parse().unwrap_or(Language::En)
+}
+
+#[test]
+fn price_strings_of_every_locale_are_read_right_or_refused() {
+    let Some(file) = shared("price_cldr.tsv") else { return };
+    let guard = Guard::new();
+    let (mut missed, mut wrong, mut read, mut all) = (Vec::new(), Vec::new(), 0, 0);
+    for row in file.lines().skip(1) {
+        let column: Vec<&str> = row.split('\t').collect();
+        let [locale, currency, amount, _, text] = column.as_slice() else { panic!("{row}") };
+        all += 1;
+        if guard.check_text(language(locale), &Ledger::default(), text).is_ok() {
+            missed.push(row.to_string());
+        }
+        let said = format!("Volt: {text}");
+        let other = format!("{}1", amount.split('.').next().unwrap());
+        if guard.check_text(language(locale), &ledger(&other, currency), &said).is_ok() {
+            wrong.push(row.to_string());
+        }
+        // CLDR prints yen with decimals the currency does not have.
+        let exact = crate::domain::Money::parse(amount, currency.parse().unwrap());
+        read += usize::from(exact.is_ok() && guard.check_text(language(locale), &ledger(amount, currency), &said).is_ok());
+    }
+    eprintln!("price_cldr: {all} strings, {read} read exactly, {} missed, {} read wrong", missed.len(), wrong.len());
+    assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
+}
+
+#[test]
+fn spelled_prices_are_read_right_or_refused() {
+    let Some(file) = shared("price_spelled_out.tsv") else { return };
+    let guard = Guard::new();
+    let (mut missed, mut wrong, mut read, mut all) = (Vec::new(), Vec::new(), 0, 0);
+    for row in file.lines().skip(1) {
+        let column: Vec<&str> = row.split('\t').collect();
+        let [lang, currency, amount, _, text] = column.as_slice() else { panic!("{row}") };
+        // A lone "one" is an article in half of these languages.
+        if *amount == "1" && currency.is_empty() {
+            continue;
+        }
+        all += 1;
+        if guard.check_text(language(lang), &Ledger::default(), text).is_ok() {
+            missed.push(row.to_string());
+        }
+        if currency.is_empty() {
+            continue;
+        }
+        let said = format!("Volt: {text}");
+        let other = format!("{}1", amount.split('.').next().unwrap());
+        if guard.check_text(language(lang), &ledger(&other, currency), &said).is_ok() {
+            wrong.push(row.to_string());
+        }
+        read += usize::from(guard.check_text(language(lang), &ledger(amount, currency), &said).is_ok());
+    }
+    eprintln!("price_spelled_out: {all} strings, {read} read exactly, {} missed, {} read wrong", missed.len(), wrong.len());
+    assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
+}
+
+#[test]
+fn real_price_strings_are_never_overlooked() {
+    let Some(file) = shared("price_parser_cases.jsonl") else { return };
+    let guard = Guard::new();
+    let (mut missed, mut all) = (Vec::new(), 0);
+    for row in file.lines() {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let text = row["price_raw"].as_str().unwrap_or("");
+        if row["amount"].is_null() || !text.chars().any(char::is_numeric) {
+            continue;
+        }
+        all += 1;
+        if guard.check_text(Language::En, &Ledger::default(), text).is_ok() {
+            missed.push(text.to_string());
+        }
+    }
+    eprintln!("price_parser_cases: {all} strings with an amount, {} let through without a fact", missed.len());
+    assert!(missed.len() * 100 <= all * 5, "{} of {all}: {missed:#?}", missed.len());
+}
+
+#[test]
+fn a_checked_reply_is_the_draft_it_was() {
+    let pieces = [("Voda", None), (" dobrá", None)];
+    let draft = mutants::draft(Language::Sk, &pieces);
+    let Verdict::Accepted(reply) = Guard::new().check(draft, &[], "") else { panic!("refused") };
+    assert_eq!(reply.text(), "Voda dobrá");
+    assert_eq!(reply.segments().len(), 1);
+    let draft = mutants::draft(Language::Sk, &[("Voda", Some((0, Role::Name)))]);
+    let Verdict::Rejected(rejection) = Guard::new().check(draft, &[], "") else { panic!("an unknown fact passed") };
+    assert_eq!(rejection.violations[0].code, Code::BadSpan);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(text in any::<String>(), priced in "[0-9 .,$€₸тысяч百万元йa-z\u{200b}&#;<]{0,40}") {
+        let guard = GUARD.with(|guard| guard.clone());
+        let ledger = ledger("24.90", "EUR");
+        for said in [&text, &priced] {
+            for language in Language::ALL {
+                if let Err(fault) = guard.check_text(language, &ledger, said) {
+                    prop_assert!(said.get(fault.at.clone()).is_some(), "{:?} of {said:?}", fault.at);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_accepted_draft_is_the_sum_of_its_segments(parts in prop::collection::vec("[a-zа-я€7 ]{0,8}", 1..4)) {
+        let guard = GUARD.with(|guard| guard.clone());
+        let segments = parts.iter().flat_map(|part| mutants::draft(Language::Ru, &[(part, None)]).segments).collect();
+        let draft = crate::domain::Draft { language: Language::Ru, segments };
+        if let Verdict::Accepted(reply) = guard.check(draft, &[], "") {
+            prop_assert_eq!(reply.text(), parts.join("\n"));
+        }
+    }
+}
+
+thread_local! {
+    static GUARD: std::rc::Rc<Guard> = std::rc::Rc::new(Guard::new());
+}
+
+/// Prints microseconds per KB; run it in a release build to compare with the target of 20.
+#[test]
+fn the_cost_is_known() {
+    let guard = Guard::new();
+    let ledger = ledger("24.90", "EUR");
+    let texts = [
+        (Language::En, "Volt is 24.90 EUR. It is available in our shop today. "),
+        (Language::Ru, "Здравствуйте! Volt есть в наличии, сейчас он стоит 24,90 евро. "),
+        (Language::Zh, "您好，Volt有现货，现在的价格是24.90欧元。"),
+        (Language::Sk, "Dobrý deň, Volt máme na sklade, stojí 24,90 €. "),
+    ];
+    for (language, sentence) in texts {
+        let text = sentence.repeat(1 + 1024 / sentence.len());
+        assert_eq!(guard.check_text(language, &ledger, &text), Ok(()));
+        let start = std::time::Instant::now();
+        for _ in 0..200 {
+            let _ = std::hint::black_box(guard.check_text(language, &ledger, std::hint::black_box(&text)));
+        }
+        let per_kb = start.elapsed().as_secs_f64() * 1e6 / 200.0 * 1024.0 / text.len() as f64;
+        eprintln!("guard: {language}: {per_kb:.1} us per KB");
+    }
+}
