@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::domain::{Language, Money};
 
 use super::lex::{Kind, Token};
-use super::lexicon::{Class, Lexicon};
+use super::lexicon::{Class, Lexicon, spaced_letter};
 use super::licence;
 use super::numeral::{self, Numeral, ONE};
 use super::verdict::Code;
@@ -253,7 +253,10 @@ impl Reading<'_> {
     /// True when figures or a number word stand right behind, as in 三块五.
     fn glued(&self, end: usize) -> bool {
         self.tokens.get(end).is_some_and(|token| {
-            !token.spaced && (matches!(token.kind, Kind::Figures | Kind::Mixed | Kind::Odd) || token.is(Class::Number))
+            let digits = matches!(token.kind, Kind::Figures | Kind::Mixed | Kind::Odd) || token.is(Class::Number);
+            // `$72,247.7l`: a letter glued to the figures can pass for one more of them.
+            let letter = end > 0 && self.tokens[end - 1].kind == Kind::Figures && self.text[token.range.clone()].starts_with(spaced_letter);
+            !token.spaced && (digits || letter)
         })
     }
 }

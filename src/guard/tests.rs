@@ -147,11 +147,14 @@ fn the_cost_is_known() {
     for (language, sentence) in texts {
         let text = sentence.repeat(1 + 1024 / sentence.len());
         assert_eq!(guard.check_text(language, &ledger, &text), Ok(()));
-        let start = std::time::Instant::now();
-        for _ in 0..200 {
+        // The best of many runs: what the code costs, not what else the machine does.
+        let mut best = f64::MAX;
+        for _ in 0..300 {
+            let start = std::time::Instant::now();
             let _ = std::hint::black_box(guard.check_text(language, &ledger, std::hint::black_box(&text)));
+            best = best.min(start.elapsed().as_secs_f64());
         }
-        let per_kb = start.elapsed().as_secs_f64() * 1e6 / 200.0 * 1024.0 / text.len() as f64;
+        let per_kb = best * 1e6 * 1024.0 / text.len() as f64;
         eprintln!("guard: {language}: {per_kb:.1} us per KB");
     }
 }

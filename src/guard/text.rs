@@ -280,7 +280,11 @@ impl<'a> Checker<'a> {
     /// True for a word that stands in a name or attribute of the ledger.
     pub fn ledger_word(&self, item: &Item) -> bool {
         let word = self.reading.words(item.tokens.clone());
-        word.chars().count() > 2
+        let length = word.chars().count();
+        // Endings differ: `чайники` is the noun of `чайник «Волна»`.
+        let keep = if length >= 6 { length - 2 } else { length };
+        let word = word.char_indices().nth(keep).map_or(word, |(end, _)| &word[..end]);
+        (length > 2 || word.starts_with(super::lexicon::is_han))
             && self.rows().any(|row| row.names.iter().any(|name| norm::fold(name).contains(word)) || row.attributes.iter().any(|known| known.contains(word)))
     }
 
