@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::config::Config;
 use crate::domain::Message;
 use crate::domain::session::SessionId;
+use crate::http::ChatReply;
 use crate::turn::{self, Answer, TurnError, Watcher};
 
 use super::{Who, explain, open};
@@ -53,7 +54,7 @@ fn message(text: String, who: &Who, session: Option<SessionId>) -> Message {
 
 async fn show(app: &crate::app::App, answer: &Answer, (explained, json): (bool, bool)) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(&answer.to_api())?);
+        println!("{}", serde_json::to_string(&ChatReply::from(answer))?);
         return Ok(());
     }
     if explained && let Some(record) = app.state.turn(answer.turn_id).await? {

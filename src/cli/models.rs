@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::config::Config;
 use crate::pull::Models;
 use crate::pull::folders::Folders;
-use crate::pull::progress::Console;
+use crate::pull::progress;
 
 /// What `pull` without a name fetches: what `serve` needs.
 const NEEDED: [&str; 2] = ["embedder", "default"];
@@ -13,10 +13,10 @@ const NEEDED: [&str; 2] = ["embedder", "default"];
 /// Fetches and verifies.
 pub(super) fn pull(config: &Config, names: &[String]) -> anyhow::Result<ExitCode> {
     let models = Models::open(Folders { models: config.models_dir(), ..Folders::from_env() })?;
-    let console = Console::new();
+    let shown = progress::for_stderr();
     let needed: Vec<String> = NEEDED.iter().map(|name| name.to_string()).collect();
     for name in if names.is_empty() { &needed } else { names } {
-        let model = models.pull(&name.parse()?, &console)?;
+        let model = models.pull(&name.parse()?, &*shown)?;
         println!("{}  {}", model.id.name, model.path.display());
     }
     println!("next: truetill index");

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::config::Config;
 use crate::domain::Message;
 use crate::domain::session::TurnId;
-use crate::engine::{Embed, Search};
+use crate::engine::Search;
 use crate::http;
 use crate::shop::Shop;
 use crate::store::{OrderBook, StateStore};

@@ -28,6 +28,7 @@ use crate::http::door::auth::Keys;
 use crate::http::door::{auth, passage};
 use crate::http::openai::conversations::Conversations;
 
+pub use chat::types::ChatReply;
 pub use door::auth::Peer;
 pub use serve::serve;
 

@@ -59,10 +59,7 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     };
     let record = TurnRecord::new(&answer, &message.channel, &screened, &understanding, &outcome, settled.draft);
     remember(app, &mut session, &answer, &outcome, &screened);
-    if let Err(error) = app.state.record(&session, answer.turn_id, &record).await {
-        // The customer has the answer; the operator must hear that its record is missing.
-        tracing::error!(turn = %answer.turn_id, error = format!("{error:#}"), "the audit could not be written");
-    }
+    write_down(app, session, answer.turn_id, record).await;
     Ok(answer)
 }
 
@@ -99,6 +96,20 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
+}
+
+/// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it.
+async fn write_down(app: &App, session: Session, turn: TurnId, record: TurnRecord) {
+    let state = app.state.clone();
+    let writing = tokio::spawn(async move {
+        if let Err(error) = state.record(&session, turn, &record).await {
+            // The customer has the answer; the operator must hear that its record is missing.
+            tracing::error!(%turn, error = format!("{error:#}"), "the audit could not be written");
+        }
+    });
+    if let Err(error) = writing.await {
+        tracing::error!(%turn, %error, "the audit could not be written");
+    }
 }
 
 fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {
