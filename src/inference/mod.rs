@@ -2,8 +2,10 @@
 //! In: checked files of `pull`. Out: the `Embed` and `Generate` seams. No other module knows candle.
 
 pub mod embedder;
+pub mod generator;
 mod header;
 pub mod threads;
 mod weights;
 
 pub use embedder::{Embedder, EmbedderSettings};
+pub use generator::{DeviceChoice, Generator, GeneratorSettings};
