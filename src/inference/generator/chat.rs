@@ -2,6 +2,7 @@
 //! In: system text and turns. Out: prompt ids. Message texts are put in as ids, after rendering.
 
 use anyhow::{Context, anyhow, bail};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 use super::vocabulary::Vocabulary;
@@ -26,8 +27,11 @@ impl Chat {
         environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        // As the models' makers render them.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+        environment.set_syntax(syntax);
+        // A template is part of a downloaded file: it may not run for ever.
+        environment.set_fuel(Some(1_000_000));
         environment.add_template_owned(NAME, template).context("the model's chat template")?;
         let (begin, end) = vocabulary.begin_and_end();
         let chat = Chat { environment, begin, end };
@@ -69,8 +73,8 @@ impl Chat {
             messages,
             add_generation_prompt => true,
             enable_thinking => false,
-            bos_token => self.begin,
-            eos_token => self.end,
+            bos_token => self.begin.as_str(),
+            eos_token => self.end.as_str(),
         });
         let rendered = rendered.map_err(|e| anyhow!("the model's chat template: {e:#}"))?;
         // A template that drops a turn would let the model answer something else.

@@ -46,7 +46,7 @@ fn a_grammar_is_followed() {
     let Some(mut core) = core() else { return };
     let mut check = |grammar: &str, holds: &dyn Fn(&str) -> bool| {
         let job = Job { temperature: 1.5, ..job("How much is 12 and 30?", Some(grammar)) };
-        for seed in 0..4 {
+        for seed in 0..2 {
             let done = core.generate(&Job { seed, ..job.clone() }, &|| true).unwrap();
             assert!(holds(&done.text), "{grammar}: {done:?}");
         }
