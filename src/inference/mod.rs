@@ -1,9 +1,12 @@
 //! The models, run in this process through candle: the embedder and the generator.
 //! In: checked files of `pull`. Out: the `Embed` and `Generate` seams. No other module knows candle.
 
+pub mod bench;
 pub mod embedder;
+pub mod generator;
 mod header;
 pub mod threads;
 mod weights;
 
 pub use embedder::{Embedder, EmbedderSettings};
+pub use generator::{DeviceChoice, Generator, GeneratorSettings};
