@@ -11,16 +11,20 @@ use crate::config::Config;
 use crate::domain::{Language, Message, ProductId};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
-use crate::inference;
+use crate::inference::{self, bench::BenchSettings};
 
 use super::{Bench, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
     match what {
-        Bench::Inference { model, prompt_tokens, gen_tokens, threads } => {
+        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs } => {
             let model = open::language_model(&config, &model)?;
-            let report = inference::bench(&model, inference::BenchRequest { prompt_tokens, gen_tokens, threads })?;
+            if threads > 0 {
+                inference::threads::restart_with(threads).context("setting --threads")?;
+            }
+            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, generator: open::generator_settings(&config)? };
+            let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }
         Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,

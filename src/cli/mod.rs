@@ -200,6 +200,9 @@ pub enum Bench {
         /// Worker threads; 0 for all cores.
         #[arg(long, default_value_t = 0)]
         threads: usize,
+        /// Runs; the median is told.
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {

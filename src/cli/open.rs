@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,7 @@ use crate::app::{App, Engines};
 use crate::config::Config;
 use crate::engine::{Embed, Generate};
 use crate::index::Index;
-use crate::inference::{Embedder, EmbedderSettings, Generator, GeneratorSettings};
+use crate::inference::{DeviceChoice, Embedder, EmbedderSettings, Generator, GeneratorSettings, threads};
 use crate::pull::folders::Folders;
 use crate::pull::{Models, PullRequest, VerifiedModel};
 use crate::shop::Shop;
@@ -54,13 +54,23 @@ fn generator(config: &Config) -> anyhow::Result<Option<Arc<dyn Generate>>> {
         return Ok(None);
     }
     let model = language_model(config, &config.generation.model)?;
-    let settings = GeneratorSettings {
-        context: config.generation.context,
-        threads: config.generation.threads,
-        queue: config.generation.queue,
-        device: config.generation.device.parse()?,
-    };
+    if config.generation.threads > 0 {
+        threads::restart_with(config.generation.threads).context("setting generation.threads")?;
+    }
+    let settings = generator_settings(config)?;
     Ok(Some(Arc::new(Generator::load(&model, settings)?)))
+}
+
+/// The model's settings of `[generation]`.
+pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSettings> {
+    let device = match config.generation.device.as_str() {
+        "cpu" => DeviceChoice::Cpu,
+        "cuda" => DeviceChoice::Cuda(0),
+        "auto" if cfg!(feature = "cuda") => DeviceChoice::Cuda(0),
+        "auto" => DeviceChoice::Cpu,
+        other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
+    };
+    Ok(GeneratorSettings { queue: config.generation.queue, context: config.generation.context, device })
 }
 
 /// The verified file behind a role, a name or a path.
