@@ -166,7 +166,7 @@ impl Mapping {
     /// When it is not ASCII.
     pub fn delimiter(&self) -> anyhow::Result<u8> {
         let default = if self.format == Format::Csv { ',' } else { '\t' };
-        Ok(u8::try_from(self.delimiter.unwrap_or(default)).ok().filter(u8::is_ascii).context("not ASCII")?)
+        u8::try_from(self.delimiter.unwrap_or(default)).ok().filter(u8::is_ascii).context("not ASCII")
     }
 
     /// Every column it reads.

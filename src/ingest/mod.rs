@@ -156,15 +156,12 @@ fn feed_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 fn feed(path: &Path, request: &IndexRequest) -> anyhow::Result<Feed> {
     let path = path.to_path_buf();
-    let first = loop {
-        let mut lines = Lines::open(&path)?;
-        match lines.read()? {
-            None => return Ok(Feed::Empty(path)),
-            Some((_, Ok(text))) => break text,
-            Some((at, Err(finding))) if !is_json(&path) => anyhow::bail!("{}:{}: {}", at.file, at.line, finding.reason),
-            // The finding is made when the feed is read; until a line tells more it holds products.
-            Some(_) => return Ok(Feed::Products(path)),
-        }
+    let first = match Lines::open(&path)?.read()? {
+        None => return Ok(Feed::Empty(path)),
+        Some((_, Ok(text))) => text,
+        Some((at, Err(finding))) if !is_json(&path) => anyhow::bail!("{}:{}: {}", at.file, at.line, finding.reason),
+        // The finding is made when the feed is read; until a line tells more it holds products.
+        Some(_) => return Ok(Feed::Products(path)),
     };
     if is_json(&path) || (request.mapping.is_none() && first.trim_start().starts_with('{')) {
         return Ok(match jsonl::kind_of(&first) {

@@ -62,26 +62,27 @@ impl Table {
             self.at.line = record.position().map_or(0, csv::Position::line);
             match self.row(&record, report) {
                 Ok(row) => return Ok(Some(row)),
-                Err(finding) => report.skip(finding),
+                Err(finding) => report.skip(*finding),
             }
         }
         Ok(None)
     }
 
-    fn row(&self, record: &csv::ByteRecord, report: &mut Report) -> Result<Row, Finding> {
+    fn row(&self, record: &csv::ByteRecord, report: &mut Report) -> Result<Row, Box<Finding>> {
         let at = &self.at;
         if record.len() != self.reader_width() {
             let reason = format!("{} columns, the header has {}; the row was left out", record.len(), self.reader_width());
-            return Err(Finding::error("broken_row", at, reason, "give every row all columns of the header"));
+            return Err(Finding::error("broken_row", at, reason, "give every row all columns of the header").into());
         }
         let record = csv::StringRecord::from_byte_record(record.clone())
-            .map_err(|error| not_utf8(at, error.utf8_error().valid_up_to()).of(self.name_of(error.utf8_error().field())))?;
+            .map_err(|error| not_utf8(at, error.utf8_error().valid_up_to()).of(self.name_of(error.utf8_error().field())))
+            .map_err(Box::new)?;
         let cell = |column: &str| self.cell(&record, column);
         let maybe = |column: &Option<String>| column.as_deref().map(cell).filter(|text| !text.is_empty());
         let id = cell(&self.mapping.id);
         if id.is_empty() {
             let finding = Finding::error("no_id", at, "no id; the row was left out", "give each product its own id");
-            return Err(finding.of(&self.mapping.id));
+            return Err(finding.of(&self.mapping.id).into());
         }
         let sku = Sku(maybe(&self.mapping.sku).unwrap_or_else(|| id.clone()));
         let text = |text: String| if text.is_empty() { Localised::default() } else { Localised::only(self.mapping.language, text) };
