@@ -1,7 +1,6 @@
 # truetill: what can be made. `make help` prints this list.
 CARGO ?= cargo
-PROFILE ?= release
-BIN = target/$(PROFILE)/truetill
+BIN = target/release/truetill
 
 .PHONY: help demo setup build index serve check test eval bench fmt
 
@@ -27,10 +26,9 @@ serve: build ## the HTTP API and the chat page
 check: ## every rule of the shop, without model and index: seconds, not minutes
 	$(CARGO) test --no-default-features
 
-test: ## all tests; fetches what they need (the 135M model, the embedder, the default model)
-	$(CARGO) build --bin truetill
-	target/debug/truetill pull tiny embedder default
-	$(CARGO) test
+test: build ## all tests; fetches what they need (the 135M model, the embedder, the default model)
+	$(BIN) pull tiny embedder default
+	$(CARGO) test --release
 
 eval: index ## the scenarios of data/scenarios with the default model
 	$(BIN) eval data/scenarios
@@ -41,4 +39,4 @@ bench: index ## price questions, the guard, the model: figures as JSON
 
 fmt: ## format and lint
 	$(CARGO) fmt
-	$(CARGO) clippy --all-targets
+	$(CARGO) clippy --release --all-targets
