@@ -12,17 +12,19 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
-use truetill::app::App;
+use truetill::app::{App, Engines};
 use truetill::config::Config;
-use truetill::guard::Guard;
+use truetill::engine::{Generate, Search};
 use truetill::http::{self, Peer};
-use truetill::render::Renderer;
-use truetill::shop::Shop;
+use truetill::store::{OrderBook, StateStore};
+
+use crate::fakes::{HashedLetters, ShopFront};
 
 /// The settings of most tests: the defaults over the repository's data.
 pub fn config() -> Config {
     let mut config = Config::defaults();
     config.paths.data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    config.paths.state = std::env::temp_dir().join("truetill-tests");
     config
 }
 
@@ -31,10 +33,20 @@ pub fn digest(key: &str) -> String {
     hex::encode(Sha256::digest(key))
 }
 
-fn app(config: Config) -> Arc<App> {
-    let shop = Shop::load(&config.paths.data).expect("data/rules");
-    let renderer = Renderer::load(&config.paths.data, shop.name()).expect("data/replies");
-    Arc::new(App { config, shop, renderer, guard: Guard::new() })
+/// An assistant over the repository's data, with fakes behind the seams.
+pub async fn app(config: Config, generate: Option<Arc<dyn Generate>>) -> Arc<App> {
+    let front = Arc::new(ShopFront::load(&config.paths.data));
+    let engines = Engines {
+        search: Arc::clone(&front) as Arc<dyn Search>,
+        catalog: front,
+        orders: Arc::new(OrderBook::load(&config.paths.data.join("orders")).expect("data/orders")),
+        embed: Arc::new(HashedLetters),
+        generate,
+        state: StateStore::in_memory().await.expect("SQLite in memory"),
+    };
+    let mut app = App::assemble(config, engines).await.expect("the repository's data");
+    app.clock = || "2026-11-23T09:00:00Z".parse().expect("a moment"); // a Monday morning in Bratislava
+    Arc::new(app)
 }
 
 /// The router with an assistant behind it.
@@ -45,13 +57,18 @@ pub struct TestApp {
 
 impl TestApp {
     /// With the settings of most tests, asked from this machine.
-    pub fn new() -> TestApp {
-        TestApp::with(config())
+    pub async fn new() -> TestApp {
+        TestApp::with(config()).await
     }
 
     /// With other settings.
-    pub fn with(config: Config) -> TestApp {
-        TestApp { router: http::router(app(config)).expect("router"), peer: "127.0.0.1:50000" }
+    pub async fn with(config: Config) -> TestApp {
+        TestApp::over(app(config, None).await)
+    }
+
+    /// Over an assistant made elsewhere.
+    pub fn over(app: Arc<App>) -> TestApp {
+        TestApp { router: http::router(app).expect("router"), peer: "127.0.0.1:50000" }
     }
 
     /// Asked from another machine.
@@ -132,7 +149,7 @@ impl Server {
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(http::serve(app(config), listener, shutdown));
+        let task = tokio::spawn(http::serve(app(config, None).await, listener, shutdown));
         Server { address, stop, task }
     }
 
@@ -146,6 +163,6 @@ impl Server {
 /// Tries to serve on an address and gives back the refusal.
 pub async fn refusal_on(address: &str, config: Config) -> String {
     let listener = TcpListener::bind(address).await.unwrap();
-    let error = http::serve(app(config), listener, std::future::ready(())).await.unwrap_err();
+    let error = http::serve(app(config, None).await, listener, std::future::ready(())).await.unwrap_err();
     format!("{error:#}")
 }

@@ -24,7 +24,7 @@ fn check(reply: &Reply, status: u16, code: &str, field: Option<&str>) {
 
 #[tokio::test]
 async fn a_message_gets_the_reply_of_the_contract() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let reply = app.post(CHAT, r#"{"message":"menu","locale":"sk","channel":"web"}"#, &[]).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     let body = reply.json();
@@ -41,7 +41,7 @@ async fn a_message_gets_the_reply_of_the_contract() {
 
 #[tokio::test]
 async fn a_stream_tells_verified_segments_that_add_up_to_the_reply() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let reply = app.post(CHAT, r#"{"message":"menu","locale":"ru"}"#, &[EVENTS]).await;
     assert_eq!((reply.status.as_u16(), reply.header("content-type")), (200, "text/event-stream"));
     let events = reply.events();
@@ -56,7 +56,7 @@ async fn a_stream_tells_verified_segments_that_add_up_to_the_reply() {
 
 #[tokio::test]
 async fn each_bad_body_has_its_own_code() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let post = |body: &'static [u8]| app.post(CHAT, body, &[]);
     check(&post(b"{").await, 400, "invalid_json", None);
     check(&post(b"").await, 400, "invalid_json", None);
@@ -79,7 +79,7 @@ async fn each_bad_body_has_its_own_code() {
 
 #[tokio::test]
 async fn a_body_without_a_length_is_cut_off_too() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let chunks = std::iter::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 4096])).take(64);
     let body = Body::from_stream(tokio_stream::iter(chunks));
     check(&app.post(CHAT, body, &[]).await, 413, "body_too_large", None);
@@ -87,7 +87,7 @@ async fn a_body_without_a_length_is_cut_off_too() {
 
 #[tokio::test]
 async fn unknown_addresses_and_methods_are_problems() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     check(&app.get("/nowhere").await, 404, "not_found", None);
     check(&app.get("/assets/../Cargo.toml").await, 404, "not_found", None);
     let reply = app.get(CHAT).await;
@@ -99,7 +99,7 @@ async fn unknown_addresses_and_methods_are_problems() {
 
 #[tokio::test]
 async fn request_ids_are_kept_when_they_are_sound() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let ask = async |id: &str| {
         let request = Request::get("/health").header("x-request-id", id).body(Body::empty()).unwrap();
         app.send(request).await.header("x-request-id").to_string()
@@ -115,7 +115,7 @@ async fn configured_keys_are_required() {
     let mut settings = config();
     settings.server.keys = vec![digest("shop")];
     settings.server.admin_keys = vec![digest("root")];
-    let app = TestApp::with(settings).from_afar();
+    let app = TestApp::with(settings).await.from_afar();
     let body = r#"{"message":"menu","customer":"c-1"}"#;
     let reply = app.post(CHAT, body, &[]).await;
     check(&reply, 401, "unauthorized", None);
@@ -139,16 +139,16 @@ async fn configured_keys_are_required() {
 #[tokio::test]
 async fn without_keys_only_this_machine_names_the_customer() {
     let body = r#"{"message":"menu","customer":"c-1"}"#;
-    assert_eq!(TestApp::new().post(CHAT, body, &[]).await.status, 200);
-    let reply = TestApp::new().post(CHAT, body, &[("x-forwarded-for", "192.0.2.7")]).await;
+    assert_eq!(TestApp::new().await.post(CHAT, body, &[]).await.status, 200);
+    let reply = TestApp::new().await.post(CHAT, body, &[("x-forwarded-for", "192.0.2.7")]).await;
     check(&reply, 403, "customer_not_trusted", Some("customer"));
-    let reply = TestApp::new().from_afar().post(CHAT, body, &[]).await;
+    let reply = TestApp::new().await.from_afar().post(CHAT, body, &[]).await;
     check(&reply, 403, "customer_not_trusted", Some("customer"));
 }
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_first_answer() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let key = ("idempotency-key", "k-1");
     let first = app.post(CHAT, r#"{"message":"menu"}"#, &[key]).await;
     let second = app.post(CHAT, r#"{"message":"menu"}"#, &[key]).await;
@@ -173,7 +173,7 @@ async fn a_repeated_request_gets_the_first_answer() {
 async fn more_turns_than_slots_are_refused_at_once() {
     let mut settings = config();
     settings.server.concurrent_turns = 0;
-    let app = TestApp::with(settings);
+    let app = TestApp::with(settings).await;
     for headers in [&[][..], &[EVENTS], &[("idempotency-key", "k-1")], &[("idempotency-key", "k-1")]] {
         let reply = app.post(CHAT, r#"{"message":"menu"}"#, headers).await;
         check(&reply, 503, "busy", None);
@@ -187,7 +187,7 @@ async fn more_turns_than_slots_are_refused_at_once() {
 
 #[tokio::test]
 async fn completions_answer_in_the_openai_shape() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let body = json!({ "model": "truetill", "messages": [{ "role": "user", "content": "menu" }] }).to_string();
     let reply = app.post(COMPLETIONS, body, &[]).await;
     let body = reply.json();
@@ -198,7 +198,7 @@ async fn completions_answer_in_the_openai_shape() {
 
 #[tokio::test]
 async fn completion_chunks_add_up_and_end_with_done() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let body = json!({
         "model": "truetill", "messages": [{ "role": "user", "content": [{ "type": "text", "text": "menu" }] }],
         "stream": true, "stream_options": { "include_usage": true },
@@ -214,7 +214,7 @@ async fn completion_chunks_add_up_and_end_with_done() {
 
 #[tokio::test]
 async fn a_history_sent_back_goes_on_in_the_same_session() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let ask = async |messages: Value| {
         let body = json!({ "model": "truetill", "user": "ann", "messages": messages }).to_string();
         app.post(COMPLETIONS, body, &[]).await.json()
@@ -233,7 +233,7 @@ async fn a_history_sent_back_goes_on_in_the_same_session() {
 
 #[tokio::test]
 async fn completions_refuse_by_name_what_they_would_ignore() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let check = async |extra: Value, status: u16, code: &str, param: &str| {
         let mut body = json!({ "model": "truetill", "messages": [{ "role": "user", "content": "menu" }] });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -255,7 +255,7 @@ async fn completions_refuse_by_name_what_they_would_ignore() {
 
 #[tokio::test]
 async fn the_pages_need_nothing_from_elsewhere() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     for path in ["/", "/docs"] {
         let page = app.get(path).await;
         assert!(page.header("content-security-policy").contains("script-src 'self'"));
@@ -276,7 +276,7 @@ async fn the_pages_need_nothing_from_elsewhere() {
 
 #[tokio::test]
 async fn operation_tells_state_and_counts() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     assert_eq!(app.get("/health").await.json()["status"], "ok");
     let ready = app.get("/ready").await.json();
     assert!(ready["ready"].is_boolean() && ready["reasons"].is_array());

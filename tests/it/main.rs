@@ -2,6 +2,8 @@
 
 mod clients;
 mod common;
+mod fakes;
 mod http;
 mod openapi;
 mod socket;
+mod turns;

@@ -21,7 +21,7 @@ fn routes() -> Vec<(&'static str, &'static str)> {
 
 #[tokio::test]
 async fn every_route_is_described_and_every_description_is_a_route() {
-    let document = TestApp::new().get("/openapi.json").await.json();
+    let document = TestApp::new().await.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap();
     let mut described: Vec<(&str, &str)> = Vec::new();
     for (path, verbs) in paths {
@@ -47,7 +47,7 @@ async fn every_reference_resolves() {
             _ => {}
         }
     }
-    let document = TestApp::new().get("/openapi.json").await.json();
+    let document = TestApp::new().await.get("/openapi.json").await.json();
     let mut references = Vec::new();
     walk(&document, &mut references);
     assert!(!references.is_empty());
@@ -58,7 +58,7 @@ async fn every_reference_resolves() {
 
 #[tokio::test]
 async fn every_described_route_exists() {
-    let app = TestApp::new();
+    let app = TestApp::new().await;
     let document = app.get("/openapi.json").await.json();
     for (path, verbs) in document["paths"].as_object().unwrap() {
         for verb in verbs.as_object().unwrap().keys() {
