@@ -1,0 +1,108 @@
+//! The embedder against the reference library's own vectors, in four languages.
+
+use std::path::Path;
+
+use super::*;
+use sha2::{Digest, Sha256};
+
+fn core() -> Option<Core> {
+    match crate::pull::locate("embedder") {
+        Ok(model) => Some(Core::load(&model, EmbedderSettings::default()).unwrap()),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn file(path: &str) -> Option<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        eprintln!("skipped: {} is not there", path.display());
+    }
+    text
+}
+
+/// Base64 of int8 components.
+fn unpacked(text: &str) -> Vec<f32> {
+    let digit = |c: u8| match c {
+        b'A'..=b'Z' => c - b'A',
+        b'a'..=b'z' => c - b'a' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let mut bytes: Vec<u8> = Vec::new();
+    for four in text.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = four.iter().fold(0u32, |b, c| b << 6 | u32::from(digit(*c))) << (6 * (4 - four.len()));
+        bytes.extend(&bits.to_be_bytes()[1..four.len()]);
+    }
+    bytes.iter().map(|b| f32::from(*b as i8)).collect()
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+#[test]
+fn vectors_agree_with_the_reference() {
+    let (Some(core), Some(sentences), Some(reference)) =
+        (core(), file("data/eval/embedding_sentences.txt"), file("tests/data/embedding_reference.tsv"))
+    else {
+        return;
+    };
+    let expected: std::collections::HashMap<_, _> =
+        reference.lines().filter_map(|l| l.split_once('\t')).collect();
+    let mut cosines = Vec::new();
+    for line in sentences.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
+        let (language, rest) = line.split_once('\t').unwrap();
+        let (kind, text) = rest.split_once('\t').unwrap();
+        let input = if kind == "query" { EmbedInput::Query } else { EmbedInput::Passage };
+        let key = &hex::encode(Sha256::digest(rest))[..16];
+        let reference = expected.get(key).unwrap_or_else(|| panic!("no reference for `{text}`; run scripts/embedding_reference.py"));
+        let vector = core.embed(input, &[text.to_owned()]).unwrap().remove(0);
+        cosines.push((cosine(&vector, &unpacked(reference)), language, text));
+    }
+    cosines.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mean = cosines.iter().map(|c| c.0).sum::<f64>() / cosines.len() as f64;
+    eprintln!("{} sentences, cosine min {:.6} mean {mean:.6}", cosines.len(), cosines[0].0);
+    assert!(cosines.len() >= 200 && cosines[0].0 >= 0.999, "{:?}", &cosines[..5.min(cosines.len())]);
+}
+
+#[test]
+fn batches_and_order_change_nothing() {
+    let Some(core) = core() else { return };
+    let texts: Vec<String> = (1..60).map(|n| "modrá zimná bunda ".repeat(n % 7 + 1) + &n.to_string()).collect();
+    let together = core.embed(EmbedInput::Passage, &texts).unwrap();
+    for (text, vector) in texts.iter().zip(&together).step_by(9) {
+        let alone = core.embed(EmbedInput::Passage, std::slice::from_ref(text)).unwrap().remove(0);
+        assert!(cosine(&alone, vector) > 0.999_99, "{text}");
+        assert!((vector.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn odd_texts_have_vectors() {
+    let Some(core) = core() else { return };
+    let long = "очень длинный текст ".repeat(5000);
+    let texts = ["", " ", "\0\u{1}", "🦊🦊", "<s></s>", &long].map(str::to_owned);
+    let vectors = core.embed(EmbedInput::Query, &texts).unwrap();
+    assert!(vectors.iter().all(|v| v.len() == 384 && v.iter().all(|x| x.is_finite())));
+    assert!(core.embed(EmbedInput::Query, &[]).unwrap().is_empty());
+    let ids = core.tokens(EmbedInput::Query, "<s></s><unk>");
+    assert_eq!(ids.iter().filter(|id| **id == core.begin || **id == core.end).count(), 2);
+}
+
+#[tokio::test]
+async fn the_seam_answers_in_order() {
+    let Ok(model) = crate::pull::locate("embedder") else {
+        return eprintln!("skipped: run `truetill pull embedder`");
+    };
+    let embedder = Embedder::load(&model, EmbedderSettings::default()).unwrap();
+    assert_eq!((embedder.dimensions(), embedder.model().name.as_str()), (384, "multilingual-e5-small"));
+    let texts = ["сколько стоит доставка", "koľko stojí doručenie", "red running shoes"].map(str::to_owned);
+    let v = embedder.embed(EmbedInput::Query, texts.to_vec()).await.unwrap();
+    assert!(cosine(&v[0], &v[1]) > cosine(&v[0], &v[2]));
+}

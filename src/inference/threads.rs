@@ -1,0 +1,29 @@
+//! How many threads the kernels use. candle reads that from the environment once, at its first matrix.
+
+/// The threads that kernels of this process use.
+pub fn in_use() -> usize {
+    let set = |name| std::env::var(name).ok().and_then(|v| v.parse().ok()).filter(|n| *n > 0);
+    set("CANDLE_NUM_THREADS")
+        .or_else(|| set("RAYON_NUM_THREADS"))
+        .unwrap_or_else(candle_core::utils::get_num_threads)
+}
+
+/// Starts this program anew with so many kernel threads, unless it has them; call it first in `main`.
+#[cfg(unix)]
+pub fn restart_with(threads: usize) -> std::io::Result<()> {
+    use std::os::unix::process::CommandExt;
+    let wanted = threads.max(1).to_string();
+    let names = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
+    if names.iter().all(|n| std::env::var(n).is_ok_and(|v| v == wanted)) {
+        return Ok(());
+    }
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    command.args(std::env::args_os().skip(1)).envs(names.map(|n| (n, wanted.clone())));
+    Err(command.exec())
+}
+
+/// Elsewhere the variables have to be set before the start.
+#[cfg(not(unix))]
+pub fn restart_with(_: usize) -> std::io::Result<()> {
+    Ok(())
+}
