@@ -13,6 +13,7 @@ mod definitions;
 mod examples;
 mod examples_cache;
 mod folded;
+mod kernel;
 mod model;
 mod rules;
 mod slots;
@@ -90,6 +91,11 @@ impl Understander {
     pub fn by_rules(&self, input: Input<'_>) -> Option<Understanding> {
         let sure = self.rules.decide(input)?;
         Some(self.finish(input, sure.commands, Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes }))
+    }
+
+    /// The second tier alone, over a vector of the message.
+    pub fn vote(&self, vector: &[f32]) -> Option<Vote> {
+        self.examples.as_ref().map(|examples| examples.vote(vector))
     }
 
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {

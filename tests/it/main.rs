@@ -1,1 +1,3 @@
 //! x
+#[cfg(feature = "inference")]
+mod understanding;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Input;
 use super::clauses;
 use super::definitions::{CommandRules, Meaning};
-use super::folded::fold;
+use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
@@ -154,7 +154,10 @@ impl CommandRules {
     /// A bare order number, code or contact.
     fn by_numbers(&self, input: Input<'_>) -> Option<Sure> {
         let found = self.fill(Passage { message: input.message, text: &input.message.text });
-        if found.rest > 1 {
+        // Verbs such as "cancel" are no product words either, so the whole message has to be short.
+        let words = fold(&input.message.text).split(' ').count();
+        let han = input.message.text.chars().filter(|c| is_han(*c)).count();
+        if found.rest > 1 || words > 2 || han > 3 {
             return None;
         }
         let slots = found.slots;
