@@ -171,3 +171,6 @@ struct Verdict {
     tier: Tier,
     notes: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
-//! x
+//! Integration tests: one binary, a line per file.
+
+mod screening;
 #[cfg(feature = "inference")]
 mod understanding;

@@ -83,7 +83,7 @@ fn numbers_speak() {
         ("tt 10401", "order_status(order_number=TT-10401)"),
         ("где мой заказ 10452", "order_status(order_number=10452)"),
         ("cancel my order TT-10401", "cancel_order(order_number=TT-10401)"),
-        ("订单号10452在哪里", "order_status(order_number=10452)"),
+        ("订单号10452", "order_status(order_number=10452)"),
         ("4006381333931", "find_product(sku=4006381333931)"),
     ]);
 }
