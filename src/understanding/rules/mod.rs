@@ -197,10 +197,13 @@ impl CommandRules {
         if !meanings.is_empty() {
             return meanings;
         }
-        let mut without = folded.clone();
-        for hit in self.pointers.find(&folded).into_iter().rev() {
-            without.replace_range(hit.range, "");
+        let mut without = String::with_capacity(folded.len());
+        let mut from = 0;
+        for hit in self.pointers.find(&folded) {
+            without.push_str(folded.get(from..hit.range.start).unwrap_or(""));
+            from = from.max(hit.range.end);
         }
+        without.push_str(&folded[from..]);
         found(&fold(&without))
     }
 
