@@ -91,8 +91,8 @@ fn card(text: &str, range: Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let digits: Vec<u32> = text[range.clone()].chars().filter_map(|c| c.to_digit(10)).collect();
-    // A product barcode has thirteen bare digits and a check digit of its own.
-    let barcode = digits.len() == range.len() && matches!(digits.len(), 13 | 14) && is_barcode(&digits);
+    // A product's barcode has thirteen bare digits and a check digit of its own.
+    let barcode = digits.len() == range.len() && digits.len() == 13 && is_barcode(&digits);
     let varied = digits.iter().any(|digit| *digit != digits[0]);
     (varied && !barcode && matches!(digits[0], 1..=6) && luhn(&digits)).then_some(range)
 }

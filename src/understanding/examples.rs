@@ -1,4 +1,4 @@
-//! The second tier: the nearest labelled examples by embedding vote, and say how sure they are.
+//! The second tier: labelled examples vote by the likeness of their embeddings, and say how sure they are.
 //! How sure a vote is was learnt from the examples themselves, each judged by all the others.
 
 use std::path::Path;
@@ -8,23 +8,24 @@ use anyhow::Context;
 use regex::Regex;
 
 use super::definitions::CommandRules;
-use super::examples_cache as cache;
+use super::examples_cache::{self as cache, Stored};
+use super::kernel::{Centring, fit, kernel};
 use crate::domain::CommandName;
 use crate::engine::{Embed, EmbedInput};
 
-/// Neighbours that vote.
+/// Neighbours named in explanations and shown to the model.
 const NEIGHBOURS: usize = 12;
-/// How fast a neighbour's say falls with its distance; E5 cosines live in a narrow band.
-const TEMPERATURE: f32 = 0.025;
-/// The share of examples that lie farther from all others than a message may before it counts as out of scope.
+/// The share of examples that lie farther from all others than a message may before it counts as like none.
 const FAR_SHARE: f64 = 0.005;
 
-/// All labelled examples with their vectors.
+/// All labelled examples with their vectors and their says.
 pub struct ExampleIndex {
     labels: Vec<CommandName>,
     texts: Vec<String>,
-    vectors: Vec<Vec<f32>>,
-    calibration: Calibration,
+    /// Centred, for the votes.
+    centred: Vec<Vec<f32>>,
+    centring: Centring,
+    stored: Stored,
 }
 
 /// The outcome of a vote.
@@ -38,17 +39,25 @@ pub struct Vote {
     pub near: bool,
     /// The nearest examples: index and cosine, nearest first.
     pub neighbours: Vec<(usize, f32)>,
-    /// The runner-up and the share of either.
-    second: Option<CommandName>,
-    shares: (f32, f32),
+    /// The runner-up, and the score of either.
+    second: CommandName,
+    scores: (f32, f32),
 }
 
 impl Vote {
+    fn margin(&self) -> f32 {
+        self.scores.0 - self.scores.1
+    }
+
+    fn nearness(&self) -> f32 {
+        self.neighbours.first().map_or(0.0, |(_, cosine)| *cosine)
+    }
+
     /// For `--explain`.
     pub fn explain(&self) -> String {
-        let nearest = self.neighbours.first().map_or(0.0, |(_, cosine)| *cosine);
-        let second = self.second.map_or("-", CommandName::as_str);
-        format!("examples: {} {:.2}, then {second} {:.2}, nearest {nearest:.3}, sure {:.2}", self.name, self.shares.0, self.shares.1, self.confidence)
+        let nearest = self.nearness();
+        let (first, second) = self.scores;
+        format!("examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}", self.name, self.second, self.confidence)
     }
 }
 
@@ -73,32 +82,44 @@ pub(super) fn anonymous(text: &str) -> String {
 }
 
 impl ExampleIndex {
-    /// Embeds the examples, or reads their vectors from `folder` when model and examples are the ones stored there.
+    /// Embeds and fits the examples, or reads the outcome from `folder` when model and examples are the ones stored there.
     ///
     /// # Errors
-    /// The embedder fails, or its vectors cannot be stored.
+    /// The embedder fails, or the outcome cannot be stored.
     pub async fn build(rules: &CommandRules, embed: &dyn Embed, folder: Option<&Path>) -> anyhow::Result<Self> {
         let examples = rules.specs.iter().flat_map(|spec| spec.examples.iter().map(|(_, text)| (spec.name, anonymous(text))));
         let (labels, texts): (Vec<CommandName>, Vec<String>) = examples.unzip();
         let key = cache::Key::new(&embed.model(), embed.dimensions(), &rules.examples_hash);
-        if let Some((vectors, calibration)) = folder.and_then(|folder| cache::load(folder, &key, texts.len())) {
-            return Ok(ExampleIndex { labels, texts, vectors, calibration });
+        if let Some(stored) = folder.and_then(|folder| cache::load(folder, &key, texts.len())) {
+            return Ok(Self::over(labels, texts, stored));
         }
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(64) {
             vectors.extend(embed.embed(EmbedInput::Query, batch.to_vec()).await.context("embedding the examples of data/rules/commands.toml")?);
         }
-        let mut index = ExampleIndex { labels, texts, vectors, calibration: Calibration::default() };
-        index.calibration = index.calibrate();
+        let mut index = Self::over(labels, texts, Stored { vectors, says: Vec::new(), calibration: Calibration::default() });
+        index.learn();
         if let Some(folder) = folder {
-            cache::store(folder, &key, (&index.vectors, index.calibration))?;
+            cache::store(folder, &key, &index.stored)?;
         }
         Ok(index)
     }
 
+    fn over(labels: Vec<CommandName>, texts: Vec<String>, stored: Stored) -> Self {
+        let centring = Centring::of(&stored.vectors);
+        let centred = stored.vectors.iter().map(|vector| centring.apply(vector)).collect();
+        ExampleIndex { labels, texts, centred, centring, stored }
+    }
+
     /// The vote over a message's vector.
     pub fn vote(&self, vector: &[f32]) -> Vote {
-        self.vote_without(vector, None)
+        let centred = self.centring.apply(vector);
+        let mut scores = vec![0.0_f32; CommandName::ALL.len()];
+        for (other, says) in self.centred.iter().zip(&self.stored.says) {
+            let likeness = kernel(&centred, other);
+            scores.iter_mut().zip(says).for_each(|(score, say)| *score += likeness * say);
+        }
+        self.outcome(&scores, self.nearest(vector, None))
     }
 
     /// An example and its label.
@@ -106,53 +127,60 @@ impl ExampleIndex {
         (self.texts[at].clone(), self.labels[at])
     }
 
-    /// Each example judged by the others: label, vote.
-    pub fn leave_one_out(&self) -> Vec<(CommandName, Vote)> {
-        (0..self.vectors.len()).map(|at| (self.labels[at], self.vote_without(&self.vectors[at], Some(at)))).collect()
-    }
-
-    /// The examples' texts with their labels, in the order of [`Self::leave_one_out`].
+    /// The examples' texts with their labels.
     pub fn examples(&self) -> impl Iterator<Item = (&str, CommandName)> {
         self.texts.iter().map(String::as_str).zip(self.labels.iter().copied())
     }
 
-    fn vote_without(&self, vector: &[f32], left_out: Option<usize>) -> Vote {
-        let mut near: Vec<(usize, f32)> = self.vectors.iter().map(|other| dot(vector, other)).enumerate().filter(|(at, _)| Some(*at) != left_out).collect();
-        let count = NEIGHBOURS.min(near.len());
-        near.select_nth_unstable_by(count.saturating_sub(1), |a, b| b.1.total_cmp(&a.1));
-        near.truncate(count);
-        near.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let best = near.first().map_or(0.0, |(_, cosine)| *cosine);
-        let mut shares: Vec<(CommandName, f32)> = Vec::new();
-        for (at, cosine) in &near {
-            let say = ((cosine - best) / TEMPERATURE).exp();
-            match shares.iter_mut().find(|(name, _)| *name == self.labels[*at]) {
-                Some((_, share)) => *share += say,
-                None => shares.push((self.labels[*at], say)),
-            }
-        }
-        let total: f32 = shares.iter().map(|(_, share)| share).sum();
-        shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let share = |at: usize| shares.get(at).map_or(0.0, |(_, share)| share / total);
-        let (first, second) = (share(0), share(1));
-        Vote {
-            name: shares.first().map_or(CommandName::FindProduct, |(name, _)| *name),
-            confidence: self.calibration.chance(first - second, best),
-            near: best >= self.calibration.far,
-            neighbours: near,
-            second: shares.get(1).map(|(name, _)| *name),
-            shares: (first, second),
-        }
+    /// Each example judged by all the others, in the order of [`Self::examples`]. Fits again: for measuring.
+    pub fn leave_one_out(&self) -> Vec<Vote> {
+        let left_out = fit(&self.centred, &self.classes(), CommandName::ALL.len()).left_out;
+        self.votes_left_out(&left_out)
     }
 
-    /// Fits the chance to how often the others are right about each example.
-    fn calibrate(&self) -> Calibration {
-        let outcomes: Vec<(f64, f64, bool)> = self
-            .leave_one_out()
-            .into_iter()
-            .map(|(label, vote)| (f64::from(vote.shares.0 - vote.shares.1), f64::from(vote.neighbours.first().map_or(0.0, |(_, cosine)| *cosine)), vote.name == label))
-            .collect();
-        Calibration::fit(&outcomes)
+    fn learn(&mut self) {
+        let fitted = fit(&self.centred, &self.classes(), CommandName::ALL.len());
+        let votes = self.votes_left_out(&fitted.left_out);
+        self.stored.says = fitted.says;
+        let outcome = |(vote, label): (&Vote, &CommandName)| (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label);
+        self.stored.calibration = Calibration::fit(&votes.iter().zip(&self.labels).map(outcome).collect::<Vec<_>>());
+    }
+
+    fn votes_left_out(&self, left_out: &[Vec<f32>]) -> Vec<Vote> {
+        let vote = |(at, scores): (usize, &Vec<f32>)| self.outcome(scores, self.nearest(&self.stored.vectors[at], Some(at)));
+        left_out.iter().enumerate().map(vote).collect()
+    }
+
+    fn classes(&self) -> Vec<usize> {
+        self.labels.iter().map(|label| CommandName::ALL.iter().position(|name| name == label).expect("invariant: ALL holds every command")).collect()
+    }
+
+    fn nearest(&self, vector: &[f32], left_out: Option<usize>) -> Vec<(usize, f32)> {
+        let mut near: Vec<(usize, f32)> = self.stored.vectors.iter().map(|other| dot(vector, other)).enumerate().filter(|(at, _)| Some(*at) != left_out).collect();
+        let count = NEIGHBOURS.min(near.len());
+        if count > 0 {
+            near.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));
+        }
+        near.truncate(count);
+        near.sort_by(|a, b| b.1.total_cmp(&a.1));
+        near
+    }
+
+    fn outcome(&self, scores: &[f32], neighbours: Vec<(usize, f32)>) -> Vote {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+        let mut vote = Vote {
+            name: CommandName::ALL[order[0]],
+            confidence: 0.0,
+            near: false,
+            neighbours,
+            second: CommandName::ALL[order[1]],
+            scores: (scores[order[0]], scores[order[1]]),
+        };
+        let calibration = &self.stored.calibration;
+        vote.confidence = calibration.chance(vote.margin(), vote.nearness());
+        vote.near = vote.nearness() >= calibration.far;
+        vote
     }
 }
 

@@ -1,4 +1,4 @@
-//! The examples' vectors on disk, so that a start does not embed them again. A file that does not fit its key is ignored.
+//! The examples' vectors and says on disk, so that a start does not embed and fit them again. A file that does not fit its key is ignored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use super::examples::Calibration;
+use crate::domain::CommandName;
 use crate::engine::ModelId;
 
 /// First line of a file; changes with the layout or the way of voting.
-const LAYOUT: &str = "truetill-examples-1";
+const LAYOUT: &str = "truetill-examples-2";
 
 /// What vectors depend on: the model, the examples, this layout.
 pub(super) struct Key {
@@ -29,21 +30,37 @@ impl Key {
     }
 }
 
-/// The stored vectors, when they are whole and belong to `key`.
-pub(super) fn load(folder: &Path, key: &Key, count: usize) -> Option<(Vec<Vec<f32>>, Calibration)> {
+/// What is stored: per example its vector and its say for each command, and how sure votes are.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    pub(super) vectors: Vec<Vec<f32>>,
+    pub(super) says: Vec<Vec<f32>>,
+    pub(super) calibration: Calibration,
+}
+
+/// What is stored, when it is whole and belongs to `key`.
+pub(super) fn load(folder: &Path, key: &Key, count: usize) -> Option<Stored> {
     let bytes = fs::read(key.path(folder)).ok()?;
     let header_end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (digest, body_hash, calibration): (String, String, Calibration) = serde_json::from_slice(&bytes[..header_end]).ok()?;
     let body = &bytes[header_end + 1..];
-    let whole = digest == key.digest && body.len() == count * key.dimensions * 4 && hex::encode(Sha256::digest(body)) == body_hash;
+    let width = key.dimensions + CommandName::ALL.len();
+    let whole = digest == key.digest && body.len() == count * width * 4 && hex::encode(Sha256::digest(body)) == body_hash;
     let float = |chunk: &[u8]| chunk.try_into().map(f32::from_le_bytes).unwrap_or_default();
-    whole.then(|| (body.chunks_exact(key.dimensions * 4).map(|row| row.chunks_exact(4).map(float).collect()).collect(), calibration))
+    let row = |row: &[u8]| {
+        let mut vector: Vec<f32> = row.chunks_exact(4).map(float).collect();
+        let says = vector.split_off(key.dimensions);
+        (vector, says)
+    };
+    let (vectors, says) = if whole { body.chunks_exact(width * 4).map(row).unzip() } else { return None };
+    Some(Stored { vectors, says, calibration })
 }
 
-/// Stores the vectors beside and renames, so that a reader never sees half a file.
-pub(super) fn store(folder: &Path, key: &Key, (vectors, calibration): (&[Vec<f32>], Calibration)) -> anyhow::Result<()> {
-    let body: Vec<u8> = vectors.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
-    let header = serde_json::to_vec(&(&key.digest, hex::encode(Sha256::digest(&body)), calibration))?;
+/// Stores beside and renames, so that a reader never sees half a file.
+pub(super) fn store(folder: &Path, key: &Key, stored: &Stored) -> anyhow::Result<()> {
+    let rows = stored.vectors.iter().zip(&stored.says);
+    let body: Vec<u8> = rows.flat_map(|(vector, says)| vector.iter().chain(says)).flat_map(|value| value.to_le_bytes()).collect();
+    let header = serde_json::to_vec(&(&key.digest, hex::encode(Sha256::digest(&body)), stored.calibration))?;
     let path = key.path(folder);
     let aside = path.with_extension(format!("tmp{}", std::process::id()));
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -60,9 +77,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let model = ModelId { name: "m".into(), sha256: "00".into() };
         let (key, other) = (Key::new(&model, 2, "a"), Key::new(&model, 2, "b"));
-        let vectors = vec![vec![0.5, -1.0], vec![1.0, 0.25]];
-        store(folder.path(), &key, (&vectors, Calibration::default())).unwrap();
-        assert_eq!(load(folder.path(), &key, 2), Some((vectors, Calibration::default())));
+        let says = vec![vec![0.5; CommandName::ALL.len()]; 2];
+        let stored = Stored { vectors: vec![vec![0.5, -1.0], vec![1.0, 0.25]], says, calibration: Calibration::default() };
+        store(folder.path(), &key, &stored).unwrap();
+        assert_eq!(load(folder.path(), &key, 2), Some(stored));
         assert_eq!(load(folder.path(), &key, 3), None);
         assert_eq!(load(folder.path(), &other, 2), None);
         let path = key.path(folder.path());

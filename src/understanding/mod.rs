@@ -13,6 +13,7 @@ mod definitions;
 mod examples;
 mod examples_cache;
 mod folded;
+mod kernel;
 mod model;
 mod rules;
 mod slots;
@@ -92,6 +93,11 @@ impl Understander {
         Some(self.finish(input, sure.commands, Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes }))
     }
 
+    /// The second tier alone, over a vector of the message.
+    pub fn vote(&self, vector: &[f32]) -> Option<Vote> {
+        self.examples.as_ref().map(|examples| examples.vote(vector))
+    }
+
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
         let vector = match (input.vector, embed) {
@@ -165,3 +171,6 @@ struct Verdict {
     tier: Tier,
     notes: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

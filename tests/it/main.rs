@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! All integration tests in one binary.
 
 mod clients;
@@ -7,3 +8,10 @@ mod http;
 mod openapi;
 mod socket;
 mod turns;
+=======
+//! Integration tests: one binary, a line per file.
+
+mod screening;
+#[cfg(feature = "inference")]
+mod understanding;
+>>>>>>> understanding

@@ -6,11 +6,16 @@ use std::ops::Range;
 use super::Input;
 use super::clauses;
 use super::definitions::{CommandRules, Meaning};
-use super::folded::fold;
+use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Slots};
+
+/// From this score of screening on, a message tries to bend the assistant.
+const BENDING: f32 = 0.7;
+/// From this score on, it advertises.
+const ADVERTISING: f32 = 0.6;
 
 /// What the rules are sure of.
 pub(super) struct Sure {
@@ -24,8 +29,10 @@ impl CommandRules {
     pub(super) fn decide(&self, input: Input<'_>) -> Option<Sure> {
         self.answer(input)
             .or_else(|| self.whole_phrase(input))
+            .or_else(|| bending(input))
             .or_else(|| self.by_cues(input))
             .or_else(|| self.by_numbers(input))
+            .or_else(|| advertising(input))
     }
 
     /// An answer to the question asked last fills the slot of the command that waits.
@@ -154,7 +161,10 @@ impl CommandRules {
     /// A bare order number, code or contact.
     fn by_numbers(&self, input: Input<'_>) -> Option<Sure> {
         let found = self.fill(Passage { message: input.message, text: &input.message.text });
-        if found.rest > 1 {
+        // Verbs such as "cancel" are no product words either, so the whole message has to be short.
+        let words = fold(&input.message.text).split(' ').count();
+        let han = input.message.text.chars().filter(|c| is_han(*c)).count();
+        if found.rest > 1 || words > 2 || han > 3 {
             return None;
         }
         let slots = found.slots;
@@ -187,10 +197,13 @@ impl CommandRules {
         if !meanings.is_empty() {
             return meanings;
         }
-        let mut without = folded.clone();
-        for hit in self.pointers.find(&folded).into_iter().rev() {
-            without.replace_range(hit.range, "");
+        let mut without = String::with_capacity(folded.len());
+        let mut from = 0;
+        for hit in self.pointers.find(&folded) {
+            without.push_str(folded.get(from..hit.range.start).unwrap_or(""));
+            from = from.max(hit.range.end);
         }
+        without.push_str(&folded[from..]);
         found(&fold(&without))
     }
 
@@ -244,6 +257,20 @@ fn rank(name: CommandName) -> u8 {
         C::DeliveryInfo | C::Policy => 2,
         _ => 1,
     }
+}
+
+/// What screening is sure about is no question to the shop.
+fn bending(input: Input<'_>) -> Option<Sure> {
+    by_score(CommandName::Unsafe, input.message.injection, BENDING)
+}
+
+fn advertising(input: Input<'_>) -> Option<Sure> {
+    by_score(CommandName::Spam, input.message.spam, ADVERTISING)
+}
+
+fn by_score(name: CommandName, score: f32, enough: f32) -> Option<Sure> {
+    let command = Command { name, slots: Slots::default() };
+    (score >= enough).then(|| Sure { commands: vec![command], confidence: score, notes: vec![format!("screening {score:.2}")] })
 }
 
 fn meant(meaning: &Meaning) -> Command {
