@@ -36,7 +36,9 @@ impl Models {
                 progress.note(&format!("{} is here and verified", model.file));
                 return Ok(found);
             }
-            Err(ModelError::Refused { fault, .. }) => progress.note(&format!("{fault}; fetching it anew")),
+            Err(ModelError::Refused { fault, .. }) => {
+                progress.note(&format!("{fault}; fetching it anew"))
+            }
             _ => {}
         }
         let _held = self.hold(&model.file, progress)?;
@@ -191,8 +193,10 @@ impl Models {
 
     /// Puts a file under its name in the models folder, pinned to its content.
     fn adopt(&self, from: &Path, source: &str, name: &str) -> anyhow::Result<()> {
-        let bytes = fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
-        let sha256 = folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
+        let bytes =
+            fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
+        let sha256 =
+            folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
         match self.free_name(name)? {
             Some(pin) if pin.sha256 != sha256 => {
                 bail!(
