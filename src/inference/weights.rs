@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::BufReader;
 
 use anyhow::Context;
-use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::quantized::QTensor;
+use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
 
 use super::header;
@@ -70,7 +70,11 @@ impl Weights {
     /// A tensor of a given shape, as floats.
     pub fn floats(&mut self, name: &str, shape: &[usize]) -> anyhow::Result<Vec<f32>> {
         let tensor: Tensor = self.tensor(name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
-        anyhow::ensure!(tensor.dims() == shape, "tensor {name} has shape {:?}, not {shape:?}", tensor.dims());
+        anyhow::ensure!(
+            tensor.dims() == shape,
+            "tensor {name} has shape {:?}, not {shape:?}",
+            tensor.dims()
+        );
         Ok(tensor.flatten_all()?.to_vec1()?)
     }
 }

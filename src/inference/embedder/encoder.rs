@@ -60,13 +60,22 @@ impl Encoder {
     /// Reads the encoder out of a model file.
     pub fn load(weights: &mut Weights, threads: usize) -> anyhow::Result<Encoder> {
         let architecture = weights.text("general.architecture")?;
-        ensure!(architecture == "bert", "an embedder of architecture `{architecture}`; only bert is supported");
+        ensure!(
+            architecture == "bert",
+            "an embedder of architecture `{architecture}`; only bert is supported"
+        );
         let hidden = weights.number("bert.embedding_length")?;
         let heads = weights.number("bert.attention.head_count")?;
         let layers = weights.number("bert.block_count")?;
         let positions = weights.number("bert.context_length")?;
-        ensure!(heads > 0 && hidden.is_multiple_of(heads * 4) && hidden.is_multiple_of(32), "{hidden} in {heads} heads");
-        ensure!((1..=64).contains(&layers) && positions >= 2, "{layers} layers, {positions} positions");
+        ensure!(
+            heads > 0 && hidden.is_multiple_of(heads * 4) && hidden.is_multiple_of(32),
+            "{hidden} in {heads} heads"
+        );
+        ensure!(
+            (1..=64).contains(&layers) && positions >= 2,
+            "{layers} layers, {positions} positions"
+        );
         let epsilon = weights.value("bert.attention.layer_norm_epsilon")?.to_f32()?;
         let words = weights.tensor("token_embd.weight", &Device::Cpu)?;
         ensure!(words.shape().dims2()?.1 == hidden, "token_embd.weight has rows of another length");
@@ -118,14 +127,19 @@ impl Encoder {
     }
 
     fn embed(&self, sequences: &[Vec<u32>]) -> anyhow::Result<Vec<f32>> {
-        ensure!(sequences.iter().all(|s| (1..=self.max_tokens()).contains(&s.len())), "a sequence is empty or too long");
+        ensure!(
+            sequences.iter().all(|s| (1..=self.max_tokens()).contains(&s.len())),
+            "a sequence is empty or too long"
+        );
         let ids: Vec<u32> = sequences.concat();
         let count = ids.len();
         let rows = self.words.embedding(&Tensor::from_vec(ids, count, &Device::Cpu)?)?;
         let rows: Vec<f32> = rows.flatten_all()?.to_vec1()?;
         let mut x = vec![0.0; count * self.padded];
         let places = sequences.iter().flat_map(|s| 0..s.len());
-        for ((to, from), place) in x.chunks_exact_mut(self.padded).zip(rows.chunks_exact(self.hidden)).zip(places) {
+        for ((to, from), place) in
+            x.chunks_exact_mut(self.padded).zip(rows.chunks_exact(self.hidden)).zip(places)
+        {
             let to = &mut to[..self.hidden];
             to.copy_from_slice(from);
             let position = &self.positions[place * self.hidden..][..self.hidden];
@@ -185,7 +199,8 @@ impl Encoder {
                 let (count, rows) = take_share(lengths, share);
                 let (mine, others) = lengths.split_at(count);
                 let (rows_in, rest_in) = qkv.split_at(rows * 3 * self.hidden);
-                let (rows_out, rest_out) = std::mem::take(&mut out).split_at_mut(rows * self.padded);
+                let (rows_out, rest_out) =
+                    std::mem::take(&mut out).split_at_mut(rows * self.padded);
                 (qkv, out, lengths) = (rest_in, rest_out, others);
                 let mut work = move || self.attend_each(rows_in, bias, (mine, rows_out));
                 if others.is_empty() { work() } else { drop(scope.spawn(work)) }
@@ -207,7 +222,13 @@ impl Encoder {
         }
     }
 
-    fn attend(&self, qkv: &[f32], bias: &[f32], (head, b): (usize, &mut HeadBuffers), out: &mut [f32]) {
+    fn attend(
+        &self,
+        qkv: &[f32],
+        bias: &[f32],
+        (head, b): (usize, &mut HeadBuffers),
+        out: &mut [f32],
+    ) {
         let (hidden, size) = (self.hidden, self.hidden / self.heads);
         let length = qkv.len() / (3 * hidden);
         b.fill(qkv, bias, (hidden, head * size, size));
@@ -218,7 +239,8 @@ impl Encoder {
             b.scores.resize(length, 0.0);
             let scale = 1.0 / (size as f32).sqrt();
             for (at, keys) in b.keys.chunks_exact(4 * length).enumerate() {
-                let w: [f32; 4] = std::array::from_fn(|i| (q[at * 4 + i] + q_bias[at * 4 + i]) * scale);
+                let w: [f32; 4] =
+                    std::array::from_fn(|i| (q[at * 4 + i] + q_bias[at * 4 + i]) * scale);
                 add_weighted4(&mut b.scores, keys, w);
             }
             softmax(&mut b.scores);
@@ -317,7 +339,11 @@ impl Reader<'_> {
     }
 
     /// Several matrices of one input, laid one under the other.
-    fn linear(&mut self, names: &[String], (rows, columns): (usize, usize)) -> anyhow::Result<Linear> {
+    fn linear(
+        &mut self,
+        names: &[String],
+        (rows, columns): (usize, usize),
+    ) -> anyhow::Result<Linear> {
         let padded = columns.next_multiple_of(KERNEL_ROW);
         let (mut blocks, mut bias) = (Vec::new(), Vec::new());
         for name in names {

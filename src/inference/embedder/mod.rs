@@ -167,7 +167,8 @@ impl Core {
             EmbedInput::Query => "query: ",
             EmbedInput::Passage => "passage: ",
         };
-        let text: String = prefix.chars().chain(text.chars().take(self.settings.max_characters)).collect();
+        let text: String =
+            prefix.chars().chain(text.chars().take(self.settings.max_characters)).collect();
         let mut ids = vec![self.begin];
         ids.extend(self.unigram.encode(&text, self.encoder.max_tokens() - 2));
         ids.push(self.end);

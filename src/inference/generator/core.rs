@@ -48,10 +48,15 @@ impl Core {
         let device = device(settings.device)?;
         let mut weights = Weights::open(model)?;
         let template = weights.text("tokenizer.chat_template");
-        let template = template.context("it has no chat template; an instruction-tuned model is needed")?.to_owned();
+        let template = template
+            .context("it has no chat template; an instruction-tuned model is needed")?
+            .to_owned();
         let architecture = weights.text("general.architecture")?.to_owned();
         if let Some(entry) = model.entry.as_ref().filter(|e| e.architecture != architecture) {
-            anyhow::bail!("its architecture is `{architecture}`, the manifest says `{}`", entry.architecture);
+            anyhow::bail!(
+                "its architecture is `{architecture}`, the manifest says `{}`",
+                entry.architecture
+            );
         }
         Decoder::check_architecture(&architecture)?;
         let vocabulary = Arc::new(Vocabulary::load(&mut weights)?);
@@ -63,7 +68,11 @@ impl Core {
     }
 
     /// Runs one job; `go_on` turning false ends it at the next token.
-    pub fn generate(&mut self, job: &Job, go_on: &dyn Fn() -> bool) -> Result<Generated, GenerateError> {
+    pub fn generate(
+        &mut self,
+        job: &Job,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Generated, GenerateError> {
         let started = Instant::now();
         let prompt = self.chat.prompt(job, &self.vocabulary).map_err(failed)?;
         let tokens = prompt.len();
@@ -158,9 +167,12 @@ fn device(choice: DeviceChoice) -> anyhow::Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => {
-            anyhow::bail!("this build has no GPU support; build with `--features cuda` or choose the device cpu")
+            anyhow::bail!(
+                "this build has no GPU support; build with `--features cuda` or choose the device cpu"
+            )
         }
-        DeviceChoice::Cuda(n) => Device::new_cuda(n)
-            .with_context(|| format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")),
+        DeviceChoice::Cuda(n) => Device::new_cuda(n).with_context(|| {
+            format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")
+        }),
     }
 }

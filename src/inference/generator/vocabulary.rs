@@ -7,11 +7,11 @@ use anyhow::{Context, anyhow, bail, ensure};
 use candle_core::quantized::gguf_file::Value;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::unicode::NFC;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use super::super::weights::Weights;
@@ -33,14 +33,18 @@ impl Vocabulary {
     /// Rebuilds the tokenizer from a model file.
     pub fn load(weights: &mut Weights) -> anyhow::Result<Vocabulary> {
         let kind = weights.text("tokenizer.ggml.model")?;
-        ensure!(kind == "gpt2", "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)");
+        ensure!(
+            kind == "gpt2",
+            "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)"
+        );
         let split = splitter(weights.text("tokenizer.ggml.pre").unwrap_or("gpt-2"))?;
         let composed = weights.text("tokenizer.ggml.pre").is_ok_and(|p| p == "qwen2");
         let merges = weights.take_texts("tokenizer.ggml.merges")?;
         let tokens = weights.take_texts("tokenizer.ggml.tokens")?;
         let is_control = control_flags(weights, tokens.len())?;
         let end = u32::try_from(weights.number("tokenizer.ggml.eos_token_id")?)?;
-        let begin = weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
+        let begin =
+            weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
         ensure!((end as usize) < tokens.len(), "its end token {end} is outside the vocabulary");
         let begin = begin.filter(|b| (*b as usize) < tokens.len());
         let mut text = Tokenizer::new(bpe(&tokens, &is_control, merges)?);
@@ -50,7 +54,8 @@ impl Vocabulary {
         }
         let map = byte_of_char();
         let bytes = tokens.iter().zip(&is_control).map(|(t, c)| bytes_of(t, *c, &map)).collect();
-        let control = tokens.into_iter().zip(0..).filter(|(_, id)| is_control[*id as usize]).collect();
+        let control =
+            tokens.into_iter().zip(0..).filter(|(_, id)| is_control[*id as usize]).collect();
         Ok(Vocabulary { text, bytes, control, is_control, end, begin })
     }
 
@@ -80,14 +85,18 @@ impl Vocabulary {
     }
 
     fn control_at(&self, text: &str) -> Option<(&str, u32)> {
-        let starts = self.control.iter().filter(|(name, _)| !name.is_empty() && text.starts_with(name.as_str()));
+        let starts = self
+            .control
+            .iter()
+            .filter(|(name, _)| !name.is_empty() && text.starts_with(name.as_str()));
         starts.max_by_key(|(name, _)| name.len()).map(|(name, id)| (name.as_str(), *id))
     }
 
     /// What the tokens say, control tokens left out.
     pub fn decode(&self, ids: &[u32]) -> String {
         let said = ids.iter().filter(|id| !self.is_control(**id));
-        let bytes: Vec<u8> = said.filter_map(|id| self.bytes.get(*id as usize)).flatten().copied().collect();
+        let bytes: Vec<u8> =
+            said.filter_map(|id| self.bytes.get(*id as usize)).flatten().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -136,20 +145,29 @@ fn bpe(tokens: &[String], control: &[bool], merges: Vec<String>) -> anyhow::Resu
         Ok((a.to_owned(), b.to_owned()))
     };
     let merges = merges.into_iter().map(pair).collect::<anyhow::Result<_>>()?;
-    BPE::builder().vocab_and_merges::<tokenizers::models::bpe::Vocab>(vocabulary, merges).build().map_err(|e| anyhow!(e))
+    BPE::builder()
+        .vocab_and_merges::<tokenizers::models::bpe::Vocab>(vocabulary, merges)
+        .build()
+        .map_err(|e| anyhow!(e))
 }
 
 fn splitter(name: &str) -> anyhow::Result<PreTokenizerWrapper> {
     let by = |pattern: &str| -> anyhow::Result<PreTokenizerWrapper> {
         let pattern = SplitPattern::Regex(pattern.to_owned());
-        Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(|e| anyhow!(e))?.into())
+        Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
+            .map_err(|e| anyhow!(e))?
+            .into())
     };
     let parts = match name {
         "qwen2" => vec![by(QWEN2)?, ByteLevel::new(false, false, false).into()],
-        "llama-bpe" | "llama3" | "llama-v3" | "smaug-bpe" => vec![by(LLAMA3)?, ByteLevel::new(false, false, false).into()],
+        "llama-bpe" | "llama3" | "llama-v3" | "smaug-bpe" => {
+            vec![by(LLAMA3)?, ByteLevel::new(false, false, false).into()]
+        }
         "smollm" => vec![Digits::new(true).into(), ByteLevel::new(false, false, true).into()],
         "gpt-2" | "gpt2" | "default" => vec![ByteLevel::new(false, false, true).into()],
-        other => bail!("its text is split by `{other}`; supported are qwen2, llama-bpe, smollm, gpt-2"),
+        other => {
+            bail!("its text is split by `{other}`; supported are qwen2, llama-bpe, smollm, gpt-2")
+        }
     };
     Ok(Sequence::new(parts).into())
 }
