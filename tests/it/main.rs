@@ -1,17 +1,15 @@
-<<<<<<< HEAD
-//! All integration tests in one binary.
+//! All integration tests in one binary, a line per file.
 
-mod clients;
+#[cfg(all(feature = "inference", feature = "search"))]
+mod binary; // the command line, typed as an operator would
+mod clients; // the official OpenAI client against our server
 mod common;
 mod fakes;
-mod http;
-mod openapi;
-mod socket;
-mod turns;
-=======
-//! Integration tests: one binary, a line per file.
-
-mod screening;
+mod http; // the API through the router
+mod layers; // who may use whom, and how long a file may be
+mod openapi; // the description and the routes agree
+mod screening; // public sets of attacks, advertisements and personal data
+mod socket; // raw bytes against a listening server
+mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
-mod understanding;
->>>>>>> understanding
+mod understanding; // all tiers over the labelled examples
