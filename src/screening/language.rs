@@ -32,7 +32,7 @@ impl Detector {
         Detector {
             certain: rules.certain,
             hints: rules.hints.into_iter().map(|(language, text)| (language, words(text))).collect(),
-            statistics: LanguageDetectorBuilder::from_languages(&[lingua::Language::English, lingua::Language::Slovak]).build(),
+            statistics: LanguageDetectorBuilder::from_languages(&[lingua::Language::English, lingua::Language::Slovak]).with_preloaded_language_models().build(),
         }
     }
 

@@ -79,7 +79,9 @@ fn is_test(path: &Path, text: &str) -> bool {
 
 /// The code before the inline tests.
 fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+    let inline = |at: &usize| text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'));
+    let end = text.match_indices("#[cfg(test)]").map(|(at, _)| at).find(inline);
+    &text[..end.unwrap_or(text.len())]
 }
 
 #[test]
