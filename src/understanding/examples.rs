@@ -1,6 +1,7 @@
 //! The second tier: labelled examples vote by the likeness of their embeddings, and say how sure they are.
-//! How sure a vote is was learnt from the examples themselves, each judged by all the others.
+//! How sure a vote is was learnt from the examples themselves, each judged by all the others but its translations.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -9,8 +10,8 @@ use regex::Regex;
 
 use super::definitions::CommandRules;
 use super::examples_cache::{self as cache, Stored};
-use super::kernel::{Centring, fit, kernel};
-use crate::domain::CommandName;
+use super::kernel::{Centring, Fit, Targets, fit, kernel};
+use crate::domain::{CommandName, Language};
 use crate::engine::{Embed, EmbedInput};
 
 /// Neighbours named in explanations and shown to the model.
@@ -22,6 +23,8 @@ const FAR_SHARE: f64 = 0.005;
 pub struct ExampleIndex {
     labels: Vec<CommandName>,
     texts: Vec<String>,
+    /// Examples that say the same in several languages, by index: the n-th of a command in each.
+    groups: Vec<Vec<usize>>,
     /// Centred, for the votes.
     centred: Vec<Vec<f32>>,
     centring: Centring,
@@ -91,13 +94,13 @@ impl ExampleIndex {
         let (labels, texts): (Vec<CommandName>, Vec<String>) = examples.unzip();
         let key = cache::Key::new(&embed.model(), embed.dimensions(), &rules.examples_hash);
         if let Some(stored) = folder.and_then(|folder| cache::load(folder, &key, texts.len())) {
-            return Ok(Self::over(labels, texts, stored));
+            return Ok(Self::over(rules, (labels, texts), stored));
         }
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(64) {
             vectors.extend(embed.embed(EmbedInput::Query, batch.to_vec()).await.context("embedding the examples of data/rules/commands.toml")?);
         }
-        let mut index = Self::over(labels, texts, Stored { vectors, says: Vec::new(), calibration: Calibration::default() });
+        let mut index = Self::over(rules, (labels, texts), Stored { vectors, says: Vec::new(), calibration: Calibration::default() });
         index.learn();
         if let Some(folder) = folder {
             cache::store(folder, &key, &index.stored)?;
@@ -105,10 +108,10 @@ impl ExampleIndex {
         Ok(index)
     }
 
-    fn over(labels: Vec<CommandName>, texts: Vec<String>, stored: Stored) -> Self {
+    fn over(rules: &CommandRules, (labels, texts): (Vec<CommandName>, Vec<String>), stored: Stored) -> Self {
         let centring = Centring::of(&stored.vectors);
         let centred = stored.vectors.iter().map(|vector| centring.apply(vector)).collect();
-        ExampleIndex { labels, texts, centred, centring, stored }
+        ExampleIndex { labels, texts, groups: groups(rules), centred, centring, stored }
     }
 
     /// The vote over a message's vector.
@@ -119,7 +122,7 @@ impl ExampleIndex {
             let likeness = kernel(&centred, other);
             scores.iter_mut().zip(says).for_each(|(score, say)| *score += likeness * say);
         }
-        self.outcome(&scores, self.nearest(vector, None))
+        self.outcome(&scores, self.nearest(vector, &[]))
     }
 
     /// An example and its label.
@@ -132,22 +135,27 @@ impl ExampleIndex {
         self.texts.iter().map(String::as_str).zip(self.labels.iter().copied())
     }
 
-    /// Each example judged by all the others, in the order of [`Self::examples`]. Fits again: for measuring.
+    /// Each example judged by all the others but its translations, in the order of [`Self::examples`]. Fits again: for measuring.
     pub fn leave_one_out(&self) -> Vec<Vote> {
-        let left_out = fit(&self.centred, &self.classes(), CommandName::ALL.len()).left_out;
-        self.votes_left_out(&left_out)
+        self.votes_left_out(&self.fitted().left_out)
     }
 
     fn learn(&mut self) {
-        let fitted = fit(&self.centred, &self.classes(), CommandName::ALL.len());
+        let fitted = self.fitted();
         let votes = self.votes_left_out(&fitted.left_out);
         self.stored.says = fitted.says;
         let outcome = |(vote, label): (&Vote, &CommandName)| (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label);
         self.stored.calibration = Calibration::fit(&votes.iter().zip(&self.labels).map(outcome).collect::<Vec<_>>());
     }
 
+    fn fitted(&self) -> Fit {
+        fit(&self.centred, &Targets { labels: &self.classes(), groups: &self.groups, classes: CommandName::ALL.len() })
+    }
+
     fn votes_left_out(&self, left_out: &[Vec<f32>]) -> Vec<Vote> {
-        let vote = |(at, scores): (usize, &Vec<f32>)| self.outcome(scores, self.nearest(&self.stored.vectors[at], Some(at)));
+        let mut together: Vec<&[usize]> = vec![&[]; self.labels.len()];
+        self.groups.iter().for_each(|group| group.iter().for_each(|at| together[*at] = group));
+        let vote = |(at, scores): (usize, &Vec<f32>)| self.outcome(scores, self.nearest(&self.stored.vectors[at], together[at]));
         left_out.iter().enumerate().map(vote).collect()
     }
 
@@ -155,8 +163,8 @@ impl ExampleIndex {
         self.labels.iter().map(|label| CommandName::ALL.iter().position(|name| name == label).expect("invariant: ALL holds every command")).collect()
     }
 
-    fn nearest(&self, vector: &[f32], left_out: Option<usize>) -> Vec<(usize, f32)> {
-        let mut near: Vec<(usize, f32)> = self.stored.vectors.iter().map(|other| dot(vector, other)).enumerate().filter(|(at, _)| Some(*at) != left_out).collect();
+    fn nearest(&self, vector: &[f32], left_out: &[usize]) -> Vec<(usize, f32)> {
+        let mut near: Vec<(usize, f32)> = self.stored.vectors.iter().map(|other| dot(vector, other)).enumerate().filter(|(at, _)| !left_out.contains(at)).collect();
         let count = NEIGHBOURS.min(near.len());
         if count > 0 {
             near.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));
@@ -225,6 +233,21 @@ impl Calibration {
         fit.nearness = fit.nearness.max(0.0);
         fit
     }
+}
+
+fn groups(rules: &CommandRules) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(CommandName, usize), Vec<usize>> = BTreeMap::new();
+    let mut at = 0;
+    for spec in &rules.specs {
+        let mut places: BTreeMap<Language, usize> = BTreeMap::new();
+        for (language, _) in &spec.examples {
+            let place = places.entry(*language).or_default();
+            groups.entry((spec.name, *place)).or_default().push(at);
+            *place += 1;
+            at += 1;
+        }
+    }
+    groups.into_values().collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {

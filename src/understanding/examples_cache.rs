@@ -11,7 +11,7 @@ use crate::domain::CommandName;
 use crate::engine::ModelId;
 
 /// First line of a file; changes with the layout or the way of voting.
-const LAYOUT: &str = "truetill-examples-2";
+const LAYOUT: &str = "truetill-examples-3";
 
 /// What vectors depend on: the model, the examples, this layout.
 pub(super) struct Key {

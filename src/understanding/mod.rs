@@ -16,6 +16,7 @@ mod folded;
 mod kernel;
 mod model;
 mod rules;
+mod several;
 mod slots;
 
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
@@ -35,7 +36,7 @@ pub struct UnderstandingSettings {
 
 impl Default for UnderstandingSettings {
     fn default() -> Self {
-        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.85, few_shots: 8 }
+        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.55, few_shots: 8 }
     }
 }
 
@@ -65,13 +66,20 @@ impl Understander {
 
     /// What the message wants. Whatever fails inside, something comes back: at worst a search for its words.
     pub async fn understand(&self, input: Input<'_>, embed: Option<&dyn Embed>, generate: Option<&dyn Generate>) -> Understanding {
-        if let Some(sure) = self.by_rules(input) {
-            return sure;
+        let sure = self.rules.decide(input);
+        if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
+            return self.ruled(input, sure);
+        }
+        if let Some(cut) = self.cut(input, embed).await {
+            return self.finish(input, cut.commands, Verdict { confidence: cut.confidence, tier: cut.tier, notes: vec!["cut in two".into()] });
+        }
+        if let Some(sure) = sure {
+            return self.ruled(input, &sure);
         }
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
         if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
-            let commands = self.split_by_examples(input, vote, embed).await;
+            let commands = vec![self.command(vote.name, input)];
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
@@ -89,8 +97,12 @@ impl Understander {
 
     /// The first tier alone.
     pub fn by_rules(&self, input: Input<'_>) -> Option<Understanding> {
-        let sure = self.rules.decide(input)?;
-        Some(self.finish(input, sure.commands, Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes }))
+        self.rules.decide(input).map(|sure| self.ruled(input, &sure))
+    }
+
+    fn ruled(&self, input: Input<'_>, sure: &rules::Sure) -> Understanding {
+        let verdict = Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes.clone() };
+        self.finish(input, sure.commands.clone(), verdict)
     }
 
     /// The second tier alone, over a vector of the message.
@@ -114,28 +126,6 @@ impl Understander {
         let vote = examples.vote(&vector);
         notes.push(vote.explain());
         Some(vote)
-    }
-
-    /// Two confident halves with different commands are two commands; anything less is the one of the whole.
-    async fn split_by_examples(&self, input: Input<'_>, whole: &Vote, embed: Option<&dyn Embed>) -> Vec<Command> {
-        let one = vec![self.command(whole.name, input)];
-        let halves = clauses::split(&input.message.text);
-        let (Some(examples), Some(embed)) = (self.examples.as_ref(), embed) else { return one };
-        if halves.len() < 2 || halves.len() > 4 {
-            return one;
-        }
-        let texts = halves.iter().map(|range| examples::anonymous(&input.message.text[range.clone()])).collect();
-        let Ok(vectors) = embed.embed(EmbedInput::Query, texts).await else { return one };
-        let mut commands: Vec<Command> = Vec::new();
-        for (range, vector) in halves.into_iter().zip(&vectors) {
-            let vote = examples.vote(vector);
-            if vote.confidence < self.settings.clause_sure {
-                return one;
-            }
-            let passage = Passage { message: input.message, text: &input.message.text[range] };
-            commands.push(Command { name: vote.name, slots: relevant(vote.name, self.rules.fill(passage).slots) });
-        }
-        rules::tidy(commands)
     }
 
     fn few_shots(&self, vote: Option<&Vote>) -> Vec<(String, CommandName)> {

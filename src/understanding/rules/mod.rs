@@ -22,6 +22,8 @@ pub(super) struct Sure {
     pub(super) commands: Vec<Command>,
     pub(super) confidence: f32,
     pub(super) notes: Vec<String>,
+    /// True when a part of the message decided: another part may hold another wish.
+    pub(super) partial: bool,
 }
 
 impl CommandRules {
@@ -47,7 +49,7 @@ impl CommandRules {
             return None;
         }
         let command = Command { name: command.name, slots };
-        Some(Sure { commands: vec![command], confidence: 0.97, notes: vec![format!("answers {asked:?}")] })
+        Some(Sure { commands: vec![command], confidence: 0.97, notes: vec![format!("answers {asked:?}")], partial: false })
     }
 
     fn fill_asked(&self, input: Input<'_>, asked: Ask, slots: &mut Slots) -> bool {
@@ -81,10 +83,10 @@ impl CommandRules {
         let folded = fold(&input.message.text);
         if folded.len() == 1 && folded.starts_with(|c: char| c.is_ascii_digit() && c != '0') {
             let slots = Slots { quantity: folded.parse().ok(), ..Slots::default() };
-            return Some(Sure { commands: vec![Command { name: CommandName::Menu, slots }], confidence: 0.9, notes: vec!["menu digit".into()] });
+            return Some(Sure { commands: vec![Command { name: CommandName::Menu, slots }], confidence: 0.9, notes: vec!["menu digit".into()], partial: false });
         }
         let meaning = self.phrases.get(&folded).or_else(|| self.only_phrases(&folded))?;
-        Some(Sure { commands: vec![meant(meaning)], confidence: 0.98, notes: vec![format!("phrase `{folded}`")] })
+        Some(Sure { commands: vec![meant(meaning)], confidence: 0.98, notes: vec![format!("phrase `{folded}`")], partial: false })
     }
 
     /// "ok, thanks, bye" is made of phrases alone; the one that says most decides.
@@ -126,7 +128,7 @@ impl CommandRules {
         }
         let notes = vec![format!("cues {}", groups.iter().flat_map(|(_, all)| all).map(|one| one.name.as_str()).collect::<Vec<_>>().join("+"))];
         let commands = tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
-        Some(Sure { commands, confidence: 0.9, notes })
+        Some(Sure { partial: commands.len() == 1, commands, confidence: 0.9, notes })
     }
 
     fn commands(&self, input: Input<'_>, range: Range<usize>, meanings: &[Meaning]) -> Vec<Command> {
@@ -175,7 +177,7 @@ impl CommandRules {
             _ => return None,
         };
         let command = Command { name, slots: relevant(name, slots) };
-        Some(Sure { commands: vec![command], confidence: 0.9, notes: vec!["a number says it".into()] })
+        Some(Sure { commands: vec![command], confidence: 0.9, notes: vec!["a number says it".into()], partial: false })
     }
 
     /// Which courtesy a message of small talk is.
@@ -270,7 +272,7 @@ fn advertising(input: Input<'_>) -> Option<Sure> {
 
 fn by_score(name: CommandName, score: f32, enough: f32) -> Option<Sure> {
     let command = Command { name, slots: Slots::default() };
-    (score >= enough).then(|| Sure { commands: vec![command], confidence: score, notes: vec![format!("screening {score:.2}")] })
+    (score >= enough).then(|| Sure { commands: vec![command], confidence: score, notes: vec![format!("screening {score:.2}")], partial: false })
 }
 
 fn meant(meaning: &Meaning) -> Command {

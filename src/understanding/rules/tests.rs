@@ -96,7 +96,7 @@ fn what_is_not_sure_is_left() {
 fn filled(text: &str) -> String {
     let message = screened(text);
     let slots = rules().fill(Passage { message: &message, text }).slots;
-    short(Some(Sure { commands: vec![Command { name: CommandName::Stock, slots }], confidence: 1.0, notes: Vec::new() }))
+    short(Some(Sure { commands: vec![Command { name: CommandName::Stock, slots }], confidence: 1.0, notes: Vec::new(), partial: false }))
 }
 
 #[test]
