@@ -90,6 +90,9 @@ pub struct Pending {
     pub command: Command,
     /// What was asked.
     pub asked: Ask,
+    /// Wrong answers so far.
+    #[serde(default)]
+    pub failed: u8,
 }
 
 impl Default for Session {

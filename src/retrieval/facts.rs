@@ -25,7 +25,9 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
     for product in products {
         let Some(mut offers) = by_product.remove(&product.id) else { continue };
         offers.sort_by_key(|offer| offer.price.now().map_or(i64::MAX, |money| money.minor));
-        let conditions = Conditions::of(question);
+        let mut conditions = Conditions::of(question);
+        conditions.size = conditions.size.or_else(|| named_size(question.text, &product, &offers));
+        let conditions = &conditions;
         let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer));
         let id_of = |offer: &&Offer| fact_id(offer);
         let total = total(question, &matching, &source);
@@ -84,7 +86,7 @@ fn pieces(offers: &[&Offer]) -> Option<u32> {
 
 /// The hard conditions of a question.
 struct Conditions<'a> {
-    size: Option<&'a str>,
+    size: Option<String>,
     colour: Option<&'a str>,
     most: Option<Money>,
     place: Option<PlaceId>,
@@ -97,7 +99,7 @@ impl<'a> Conditions<'a> {
             Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok()
         });
         Conditions {
-            size: slots.size.as_deref(),
+            size: slots.size.clone(),
             colour: slots.colour.as_deref(),
             most,
             place: slots.town.as_deref().map(PlaceId::from),
@@ -106,7 +108,7 @@ impl<'a> Conditions<'a> {
 
     fn met(&self, offer: &Offer) -> bool {
         let same = |wanted: Option<&str>, has: &Option<String>| match (wanted, has) {
-            (Some(wanted), Some(has)) => wanted.eq_ignore_ascii_case(has),
+            (Some(wanted), Some(has)) => label(wanted) == label(has),
             // A condition says nothing about a product that has no such property.
             _ => true,
         };
@@ -115,8 +117,29 @@ impl<'a> Conditions<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        affordable && same(self.size, &offer.size) && same(self.colour, &offer.colour)
+        affordable && same(self.size.as_deref(), &offer.size) && same(self.colour, &offer.colour)
     }
+}
+
+/// A size as it can be compared: `200 × 220 cm`, `200x220cm` are one.
+fn label(size: &str) -> String {
+    let plain = size.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase);
+    plain.map(|c| if matches!(c, '×' | 'х') { 'x' } else { c }).collect()
+}
+
+/// The one size of a product that stands in the message beside its name: `1kg`, `200x220`. A bare number is left
+/// to understanding, which knows whether it is a size.
+fn named_size(message: &str, product: &Product, offers: &[Offer]) -> Option<String> {
+    let message = label(message);
+    let in_name = |size: &str| product.name.all().any(|(_, name)| label(name).contains(&label(size)));
+    let telling = |size: &&String| {
+        let digits = size.chars().any(|c| c.is_ascii_digit());
+        digits && size.chars().any(|c| c.is_alphabetic() || c == '×') && !in_name(size) && message.contains(&label(size))
+    };
+    let mut named: Vec<&String> = offers.iter().filter_map(|offer| offer.size.as_ref()).filter(telling).collect();
+    named.dedup();
+    // The longest: in `10kg` stands also `0kg`.
+    named.into_iter().max_by_key(|size| size.len()).cloned()
 }
 
 fn fact_id(offer: &Offer) -> FactId {

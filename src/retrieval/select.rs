@@ -23,13 +23,14 @@ pub(super) async fn by_code(catalog: &dyn Catalog, slots: &Slots) -> anyhow::Res
 
 /// Puts the hits whose name the message gives in full first, else those that hold all of the message's words.
 pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
+    let lead = leader(hits);
     let class = |hit: &ProductHit| {
         // A code in the message beats a full name, which beats a part of a name nobody else shares.
         if hit.sku.is_some() {
             3
         } else if hit.name_in_query >= sure_name {
             2
-        } else if hit.query_in_name >= sure_name && hit.name_in_query > 0.0 {
+        } else if (hit.query_in_name >= sure_name && hit.name_in_query > 0.0) || lead == Some(&hit.id) {
             1
         } else {
             0
@@ -44,6 +45,20 @@ pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
     let (first, rest): (Vec<&ProductHit>, Vec<&ProductHit>) = hits.iter().partition(|hit| meant(hit));
     let order = first.into_iter().chain(rest).map(|hit| hit.id.clone()).collect();
     Chosen { order, sure: if sure <= MOST_NAMESAKES { sure } else { 0 } }
+}
+
+/// Name and words must cover one another by this much, both shares together ...
+const LEAD: f32 = 0.75;
+/// ... and no other product by more than this part of it.
+const FOLLOWS: f32 = 0.6;
+
+/// The one product whose name and the message cover one another far more than any other's: words were
+/// misspelt or added, but nothing else can be meant.
+fn leader(hits: &[ProductHit]) -> Option<&ProductId> {
+    let cover = |hit: &ProductHit| hit.name_in_query + hit.query_in_name;
+    let first = hits.iter().max_by(|a, b| cover(a).total_cmp(&cover(b)))?;
+    let second = hits.iter().filter(|hit| hit.id != first.id).map(cover).fold(0.0, f32::max);
+    (cover(first) >= LEAD && second <= FOLLOWS * cover(first)).then_some(&first.id)
 }
 
 #[cfg(test)]
@@ -70,6 +85,14 @@ mod tests {
     #[test]
     fn words_one_product_alone_has_are_enough() {
         check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], &["volna", "briz"], 1);
+    }
+
+    #[test]
+    fn a_clear_lead_forgives_other_words() {
+        check(&[hit("hmla", 0.6, 0.75), hit("other", 0.0, 0.0)], &["hmla", "other"], 1);
+        check(&[hit("babushka", 0.4, 0.4), hit("other", 0.2, 0.2)], &["babushka", "other"], 1);
+        check(&[hit("volna", 0.5, 0.5), hit("volna2", 0.5, 0.5)], &["volna", "volna2"], 0);
+        check(&[hit("weak", 0.33, 0.33)], &["weak"], 0);
     }
 
     #[test]

@@ -19,7 +19,12 @@ pub struct Identity {
     pub phone: Option<String>,
     /// An e-mail address from this message.
     pub email: Option<String>,
+    /// Wrong proofs given before in this conversation for this request.
+    pub failed: u8,
 }
+
+/// Wrong proofs after which the question is closed.
+const MOST_FAILED: u8 = 3;
 
 impl Identity {
     fn owns(&self, order: &Order) -> bool {
@@ -50,14 +55,27 @@ pub async fn order(command: &Command, who: &Identity, orders: &dyn Orders, now: 
     }
     Ok(match found.filter(|order| who.owns(order)) {
         Some(order) => tell(command.name, order, now),
-        None => Outcome { moves: vec![Move::NotFound { why: Absence::NoOrder }], ..Outcome::default() },
+        None => refused(command, who),
     })
 }
 
 fn ask(command: &Command, what: Ask) -> Outcome {
     Outcome {
         moves: vec![Move::Ask { what }],
-        pending: Some(Pending { command: command.clone(), asked: what }),
+        pending: Some(Pending { command: command.clone(), asked: what, failed: 0 }),
+        ..Outcome::default()
+    }
+}
+
+/// A slip may be mended with the next message, but not for ever.
+fn refused(command: &Command, who: &Identity) -> Outcome {
+    let failed = who.failed.saturating_add(1);
+    let mut command = command.clone();
+    (command.slots.phone, command.slots.email) = (None, None);
+    let pending = Pending { command, asked: Ask::Identity, failed };
+    Outcome {
+        moves: vec![Move::NotFound { why: Absence::NoOrder }],
+        pending: (failed < MOST_FAILED && who.customer.is_none()).then_some(pending),
         ..Outcome::default()
     }
 }
@@ -119,7 +137,17 @@ mod tests {
             })
             .collect();
         assert_eq!(moves, expected);
-        assert_eq!(outcome.pending.is_some(), expected[0].starts_with("ask"));
+    }
+
+    #[tokio::test]
+    async fn a_slip_may_be_mended_but_not_for_ever() {
+        let mut command = Command { name: CommandName::OrderStatus, slots: Default::default() };
+        command.slots.order_number = Some("TT-1".to_string());
+        for (failed, open) in [(0, true), (1, true), (2, false)] {
+            let who = Identity { phone: Some("+421911111111".to_string()), failed, ..Identity::default() };
+            let outcome = order(&command, &who, &one(), Timestamp::UNIX_EPOCH).await.unwrap();
+            assert_eq!(outcome.pending.map(|pending| pending.failed), open.then_some(failed + 1));
+        }
     }
 
     #[tokio::test]

@@ -185,7 +185,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     outcome.learn(found.facts);
     for step in moves {
         if let Move::Ask { what } = &step {
-            outcome.pending = Some(Pending { command: command.clone(), asked: *what });
+            outcome.pending = Some(Pending { command: command.clone(), asked: *what, failed: 0 });
         }
         outcome.focus.extend(products_of(&step, &outcome.facts));
         outcome.say(step);
@@ -243,7 +243,7 @@ async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let app = turn.app;
     let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
         outcome.say(Move::Ask { what: Ask::Town });
-        outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town });
+        outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town, failed: 0 });
         return;
     };
     let currency = app.config.shop.currency_of(turn.screened.language);
@@ -300,6 +300,7 @@ async fn order(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
         customer: turn.session.customer.clone(),
         phone: command.slots.phone.clone(),
         email: command.slots.email.clone(),
+        failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
     };
     match tasks::order(command, &who, &*turn.app.orders, outcome.now).await {
         Ok(done) => {

@@ -36,7 +36,7 @@ pub struct UnderstandingSettings {
 
 impl Default for UnderstandingSettings {
     fn default() -> Self {
-        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.55, few_shots: 8 }
+        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.75, few_shots: 8 }
     }
 }
 

@@ -122,7 +122,13 @@ impl CommandRules {
             slots.topic = slots.topic.or_else(|| hit.value.topic.clone());
             taken.ranges.push(hit.range);
         }
-        taken.ranges.extend(self.stop.find(&folded.text).into_iter().map(|hit| hit.range));
+        // The v of V-300 is no preposition.
+        let joined = |range: &std::ops::Range<usize>| {
+            let after = folded.text[range.end..].strip_prefix('-').and_then(|rest| rest.chars().next());
+            after.is_some_and(|c| c.is_ascii_digit())
+        };
+        let stops = self.stop.find(&folded.text).into_iter().map(|hit| hit.range);
+        taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
         let words = product_words(passage.text, &folded, &left);
         slots.product = (!words.is_empty()).then(|| words.join(" "));

@@ -123,7 +123,7 @@ fn contacts_come_from_the_private_text() {
         pii: vec![Pii { kind: PiiKind::Phone, range: at..private.len() }],
         ..screened("")
     };
-    let pending = Pending { command: Command { name: CommandName::LeaveContact, slots: Slots::default() }, asked: Ask::Phone };
+    let pending = Pending { command: Command { name: CommandName::LeaveContact, slots: Slots::default() }, asked: Ask::Phone, failed: 0 };
     let session = Session { pending: Some(pending), ..Session::default() };
     let sure = rules().decide(Input { message: &message, session: &session, vector: None }).unwrap();
     assert_eq!(sure.commands[0].slots.phone.as_deref(), Some("+79161234567"));

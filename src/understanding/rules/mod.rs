@@ -39,7 +39,7 @@ impl CommandRules {
 
     /// An answer to the question asked last fills the slot of the command that waits.
     fn answer(&self, input: Input<'_>) -> Option<Sure> {
-        let Pending { command, asked } = input.session.pending.as_ref()?;
+        let Pending { command, asked, .. } = input.session.pending.as_ref()?;
         let text = &input.message.text;
         if self.phrases.contains_key(&fold(text)) || self.cued(text) && *asked != Ask::Topic {
             return None;
@@ -223,6 +223,13 @@ impl CommandRules {
 pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
     if commands.iter().any(|command| command.name != CommandName::Smalltalk) {
         commands.retain(|command| command.name != CommandName::Smalltalk);
+    }
+    for command in &mut commands {
+        // A price without a product but with a town is the price of getting there.
+        let slots = &command.slots;
+        if command.name == CommandName::Price && slots.product.is_none() && slots.sku.is_none() && slots.town.is_some() {
+            command.name = CommandName::DeliveryInfo;
+        }
     }
     for at in 1..commands.len() {
         let (before, after) = commands.split_at_mut(at);

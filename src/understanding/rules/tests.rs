@@ -133,7 +133,7 @@ fn slots_in_four_languages() {
 fn a_clarifying_question_is_answered() {
     let ask = |asked, text: &str| {
         let command = Command { name: CommandName::Stock, slots: Slots { product: Some("boots".into()), ..Slots::default() } };
-        let session = Session { pending: Some(Pending { command, asked }), ..Session::default() };
+        let session = Session { pending: Some(Pending { command, asked, failed: 0 }), ..Session::default() };
         let message = screened(text);
         short(rules().decide(Input { message: &message, session: &session, vector: None }))
     };
