@@ -32,6 +32,8 @@ pub struct Sources<'a> {
 pub struct Question<'a> {
     /// The message, masked.
     pub text: &'a str,
+    /// The message with nothing taken out: model numbers that look like phones stand here. Never logged or stored.
+    pub whole: &'a str,
     /// Its embedding as a query.
     pub vector: Option<&'a [f32]>,
     /// What understanding found in it.
@@ -89,13 +91,27 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
             (question.focus.to_vec(), question.focus.len(), Vec::new())
         }
         None => {
-            let words = question.slots.product.as_deref().unwrap_or(question.text);
-            let hits = sources.search.products(&query(question, words, limits)).await?;
-            let chosen = select::sure(&hits, limits.sure_name);
+            let (chosen, hits) = by_words(sources, question, limits).await?;
             (chosen.order, chosen.sure, hits)
         }
     };
     finish(sources, question, &ids, (sure, hits)).await
+}
+
+/// A full name may hold what understanding takes for a colour, a size or a count, so the whole message is looked
+/// through for one first; only then the words that are left of it.
+async fn by_words(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
+    let hits = sources.search.products(&query(question, question.whole, limits)).await?;
+    if let Some(chosen) = select::full_name(&hits, limits.sure_name) {
+        return Ok((chosen, hits));
+    }
+    let words = question.slots.product.as_deref().unwrap_or(question.text);
+    let hits = sources.search.products(&query(question, words, limits)).await?;
+    Ok((select::sure(&hits, limits.sure_name), hits))
 }
 
 async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {

@@ -21,6 +21,15 @@ pub(super) async fn by_code(catalog: &dyn Catalog, slots: &Slots) -> anyhow::Res
     Ok(catalog.by_code(code).await?.map(|(product, _)| product))
 }
 
+/// Words a name needs to be a name by itself: a one-word name may be a common word of the message.
+const FULL_NAME_COVER: f32 = 0.4;
+
+/// The hits whose whole name stands in the message and makes up a good part of it, if there are any.
+pub(super) fn full_name(hits: &[ProductHit], sure_name: f32) -> Option<Chosen> {
+    let full = |hit: &ProductHit| hit.name_in_query >= sure_name && hit.query_in_name >= FULL_NAME_COVER;
+    hits.iter().any(full).then(|| sure(hits, sure_name)).filter(|chosen| chosen.sure > 0)
+}
+
 /// Puts the hits whose name the message gives in full first, else those that hold all of the message's words.
 pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
     let lead = leader(hits);
@@ -85,6 +94,13 @@ mod tests {
     #[test]
     fn words_one_product_alone_has_are_enough() {
         check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], &["volna", "briz"], 1);
+    }
+
+    #[test]
+    fn a_full_name_needs_no_further_look() {
+        assert_eq!(full_name(&[hit("a", 1.0, 0.6), hit("b", 0.8, 0.8)], 0.99).map(|c| c.sure), Some(1));
+        assert_eq!(full_name(&[hit("set", 1.0, 0.1)], 0.99), None);
+        assert_eq!(full_name(&[hit("a", 0.9, 0.9)], 0.99), None);
     }
 
     #[test]

@@ -154,6 +154,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     let vector = embed(app, words).await;
     let question = Question {
         text: &turn.screened.text,
+        whole: &turn.screened.private,
         vector: vector.as_deref(),
         slots: &command.slots,
         focus: &turn.session.focus,
