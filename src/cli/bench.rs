@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{Language, Message, ProductId};
+use crate::domain::{FactId, Language, Message, ProductId};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
 use crate::inference::{self, bench::BenchSettings};
@@ -141,7 +141,7 @@ async fn told_prices(app: &App, answer: &Answer) -> anyhow::Result<Vec<(ProductI
     for segment in &draft.segments {
         for span in segment.spans.iter().filter(|span| span.role == crate::domain::Role::Price) {
             let Some(sku) = span.fact.0.strip_prefix("offer:") else { continue };
-            let Some((product, _)) = store_code(app, sku).await? else { continue };
+            let product = product_of(&record, &span.fact).with_context(|| format!("no fact {}", span.fact))?;
             let currency = app.config.shop.currency_of(answer.language);
             let offers = app.catalog.offers(std::slice::from_ref(&product), currency).await?;
             let price = offers.iter().find(|offer| offer.sku.as_str() == sku).and_then(|offer| offer.price.now());
@@ -158,8 +158,11 @@ async fn told_prices(app: &App, answer: &Answer) -> anyhow::Result<Vec<(ProductI
     Ok(told)
 }
 
-async fn store_code(app: &App, sku: &str) -> anyhow::Result<Option<(ProductId, Option<crate::domain::Sku>)>> {
-    app.catalog.by_code(sku).await
+/// Whose offer a fact of the record is. Not by its code: a product's number may be another's part number.
+fn product_of(record: &serde_json::Value, id: &FactId) -> Option<ProductId> {
+    let facts = record["outcome"]["facts"].as_array()?;
+    let fact = facts.iter().find(|fact| fact["id"].as_str() == Some(&id.0))?;
+    fact["body"]["product"].as_str().map(ProductId::from)
 }
 
 fn spread(values: &mut [f64]) -> Spread {

@@ -115,7 +115,7 @@ mod tests {
     fn a_category_is_not_a_name() {
         let kettles: Vec<_> = ["a", "b", "c", "d"].map(|id| hit(id, 0.3, 1.0)).into();
         check(&kettles, &["a", "b", "c", "d"], 0);
-        check(&[hit("a", 0.3, 0.5)], &["a"], 0);
+        check(&[hit("a", 0.3, 0.4)], &["a"], 0);
         check(&[], &[], 0);
     }
 }

@@ -12,11 +12,13 @@ fn short(sure: Option<Sure>) -> String {
     let Some(sure) = sure else { return "-".into() };
     let one = |command: &Command| {
         let slots = serde_json::to_value(&command.slots).unwrap();
-        let slots: Vec<String> = slots.as_object().unwrap().iter().map(|(name, value)| match value {
+        let mut slots: Vec<String> = slots.as_object().unwrap().iter().map(|(name, value)| match value {
             serde_json::Value::String(text) => format!("{name}={text}"),
             serde_json::Value::Object(budget) => format!("{name}={}{}", budget["amount"].as_str().unwrap(), budget.get("currency").map_or("", |code| code.as_str().unwrap())),
             other => format!("{name}={other}"),
         }).collect();
+        // The order of a JSON map depends on features of the build.
+        slots.sort();
         if slots.is_empty() { command.name.to_string() } else { format!("{}({})", command.name, slots.join(",")) }
     };
     sure.commands.iter().map(one).collect::<Vec<_>>().join("+")
