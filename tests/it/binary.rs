@@ -93,7 +93,7 @@ fn an_index_is_built_switched_and_never_replaced_by_a_bad_feed() {
     let good = r#"{"id":"K-1","name":{"en":"Volna kettle"},"category":"kettles","variants":[{"sku":"K-1","prices":[{"currency":"EUR","amount":"24.90"}]}]}"#;
     let feed = place.write("feed/products.jsonl", format!("{good}\n"));
     let feed = feed.to_str().unwrap();
-    place.refused(&["ask", "hello"], &["truetill index"]);
+    place.refused(&["ask", "hello"], &["index/current", "make index"]);
     assert!(place.run(&["index", "--catalog", feed, "--policies", "."]).status.success());
     let serving = std::fs::read_to_string(place.path("index/current")).unwrap();
 
@@ -113,5 +113,10 @@ fn a_model_that_is_not_the_right_one_is_refused_by_name() {
     let place = Place::new();
     place.refused(&["pull", "no-such-model"], &["no-such-model", "default"]);
     let fake = place.write("fake.gguf", b"GGUF\x03\0\0\0");
-    place.refused(&["pull", fake.to_str().unwrap()], &["fake.gguf"]);
+    assert!(place.run(&["pull", fake.to_str().unwrap()]).status.success());
+    // Pinned by its hash, but no model: the loader says so before candle sees it.
+    place.refused(&["bench", "inference", "--model", "./fake.gguf"], &["fake"]);
+    std::fs::remove_file(place.path("models/fake.gguf")).unwrap();
+    place.write("models/fake.gguf", b"GGUF\x03\0\0\x01");
+    place.refused(&["bench", "inference", "--model", "./fake.gguf"], &["fake", "refused"]);
 }
