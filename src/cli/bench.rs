@@ -146,7 +146,11 @@ async fn told_prices(app: &App, answer: &Answer) -> anyhow::Result<Vec<(ProductI
             let offers = app.catalog.offers(std::slice::from_ref(&product), currency).await?;
             let price = offers.iter().find(|offer| offer.sku.as_str() == sku).and_then(|offer| offer.price.now());
             let text = &segment.text[span.range.clone()];
-            let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+            let digits = |text: &str| {
+                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                // 0.95 is 95 minor units.
+                digits.trim_start_matches('0').to_string()
+            };
             let same = price.is_some_and(|price| {
                 let minor = price.minor.to_string();
                 // A language may drop zero minor units; nothing else may differ.
