@@ -35,7 +35,13 @@ pub fn digest(key: &str) -> String {
 
 /// An assistant over the repository's data, with fakes behind the seams.
 pub async fn app(config: Config, generate: Option<Arc<dyn Generate>>) -> Arc<App> {
-    let front = Arc::new(ShopFront::load(&config.paths.data));
+    let front = ShopFront::load(&config.paths.data);
+    app_over(config, generate, front).await
+}
+
+/// The same over another shop front.
+pub async fn app_over(config: Config, generate: Option<Arc<dyn Generate>>, front: ShopFront) -> Arc<App> {
+    let front = Arc::new(front);
     let engines = Engines {
         search: Arc::clone(&front) as Arc<dyn Search>,
         catalog: front,
@@ -143,13 +149,18 @@ pub struct Server {
 impl Server {
     /// Starts it.
     pub async fn start(config: Config) -> Server {
+        Server::over(app(config, None).await).await
+    }
+
+    /// Over an assistant made elsewhere.
+    pub async fn over(app: Arc<App>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(http::serve(app(config, None).await, listener, shutdown));
+        let task = tokio::spawn(http::serve(app, listener, shutdown));
         Server { address, stop, task }
     }
 

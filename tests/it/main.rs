@@ -7,6 +7,8 @@ mod common;
 mod fakes;
 mod http; // the API through the router
 mod layers; // who may use whom, and how long a file may be
+#[cfg(feature = "inference")]
+mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server
