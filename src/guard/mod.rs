@@ -20,6 +20,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trie;
 mod verdict;
 
 pub use ledger::Ledger;
