@@ -38,6 +38,7 @@ classes! {
     Approx = "approx", Per = "per", Defer = "defer", Terms = "terms", NumberLike = "number_like", Percent = "percent",
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
+    Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
 }
 
 /// What is known of a word or phrase.
@@ -117,6 +118,13 @@ pub(super) struct Lexicon {
     /// ISO codes by index.
     pub currencies: Vec<String>,
     months: Vec<Vec<String>>,
+    units: Vec<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitFile {
+    same: Vec<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -151,8 +159,10 @@ const NUMBER_FILES: [(&str, &str); 2] = [
     ("numbers.toml", include_str!("../../data/guard/numbers.toml")),
     ("numbers_extra.toml", include_str!("../../data/guard/numbers_extra.toml")),
 ];
+const LONGEST_COMPOSITE: usize = 160;
 const MONEY_FILE: &str = include_str!("../../data/guard/money.toml");
 
+const UNIT_FILE: &str = include_str!("../../data/guard/units.toml");
 const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 
 impl Lexicon {
@@ -166,6 +176,7 @@ impl Lexicon {
                 parts: Trie::default(),
                 currencies: Vec::new(),
                 months: Vec::new(),
+                units: Vec::new(),
             };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
@@ -179,6 +190,9 @@ impl Lexicon {
         let file = "months.toml";
         let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
+        let file = "units.toml";
+        let units: UnitFile = toml::from_str(UNIT_FILE).map_err(|source| LexiconError::Toml { file, source })?;
+        lexicon.units = units.same.iter().map(|group| group.iter().map(|word| fold(word)).collect()).collect();
         lexicon.words = Trie::freeze(&std::mem::take(&mut lexicon.nodes));
         lexicon.parts = Trie::freeze(&std::mem::take(&mut lexicon.numbers));
         Ok(lexicon)
@@ -261,6 +275,12 @@ impl Lexicon {
         found.next().is_none().then_some(first.0)
     }
 
+    /// True when `word` begins with another name of the unit `unit`: `kg`, `кг` and `公斤`.
+    pub fn same_unit(&self, word: &str, unit: &str) -> bool {
+        let knows = |group: &&Vec<String>| group.iter().any(|known| known == unit);
+        self.units.iter().filter(knows).any(|group| group.iter().any(|known| word.starts_with(known.as_str())))
+    }
+
     /// The longest entry at `at`, with its end; `None` when no entry begins there.
     pub fn longest(&self, text: &str, at: usize) -> Option<(usize, Term)> {
         self.words.longest(text, at)
@@ -268,6 +288,10 @@ impl Lexicon {
 
     /// True when `word` is built of several number words, or of one with a currency or percent word behind it.
     pub fn composite(&self, word: &str) -> Option<Composite> {
+        // No number of the declared range is longer; without a bound a hostile word could exhaust the stack.
+        if word.len() > LONGEST_COMPOSITE {
+            return Some(Composite::Priced);
+        }
         let mut values = Vec::new();
         let rest = self.morphemes(word, &mut values)?;
         let tail = &word[rest..];
@@ -340,6 +364,15 @@ mod tests {
     fn files_of_data_guard_compile() {
         let lexicon = lexicon();
         assert!(lexicon.currencies.len() < 64, "the currency mask has 64 bits");
+    }
+
+    #[test]
+    fn a_superlative_is_a_comparison_too() {
+        let lexicon = lexicon();
+        for word in ["cheapest", "least expensive", "самый дешевый", "самая дешевая", "najlacnejšia", "najdrahší", "最便宜", "最贵", "дешевейший"] {
+            let (_, term) = lexicon.longest(&fold(word), 0).unwrap();
+            assert!(term.is(Class::Superlative) && (term.is(Class::Compare) || term.is(Class::Dearer)), "{word}: {term:?}");
+        }
     }
 
     #[test]

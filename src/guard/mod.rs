@@ -15,6 +15,7 @@ mod money;
 mod mutants;
 mod norm;
 mod numeral;
+mod sentence;
 mod spans;
 mod template;
 #[cfg(test)]
@@ -50,8 +51,8 @@ impl Guard {
     }
 
     /// Checks a draft against the facts of its turn and the shopper's own message.
-    pub fn check(&self, draft: Draft, facts: &[Fact], _shopper: &str) -> Verdict {
-        let violations = draft::check(&self.lexicon, &draft, facts);
+    pub fn check(&self, draft: Draft, facts: &[Fact], shopper: &str) -> Verdict {
+        let violations = draft::check(&self.lexicon, &draft, (facts, shopper));
         if !violations.is_empty() {
             return Verdict::Rejected(Rejection { draft, violations });
         }

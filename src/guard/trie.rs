@@ -67,7 +67,12 @@ impl Trie {
     pub(super) fn freeze(nodes: &[Node]) -> Trie {
         let mut trie = Trie::default();
         for node in nodes {
-            let mut slot = Slot { first: trie.edges.len() as u32, count: node.children.len() as u16, star: node.star, ..Slot::default() };
+            let mut slot = Slot {
+                first: trie.edges.len() as u32,
+                count: node.children.len() as u16,
+                star: node.star,
+                ..Slot::default()
+            };
             if node.children.len() > 6 {
                 let mut wide = [0; 256];
                 node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
