@@ -4,6 +4,7 @@
 mod binary; // the command line, typed as an operator would
 mod clients; // the official OpenAI client against our server
 mod common;
+mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
 mod fakes;
 mod http; // the API through the router
