@@ -63,7 +63,7 @@ impl ShopFront {
 
     /// One more product, called what no reply may hold: its name turns the direction of writing.
     pub fn with_unspeakable_mug(mut self) -> ShopFront {
-        let line = r#"{"id":"X-1","name":{"en":"mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;
+        let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;
         self.products.push(serde_json::from_str(line).unwrap());
         self
     }
