@@ -71,6 +71,7 @@ fn routes(gate: Arc<Gate>) -> Router {
     let keyed = Router::new()
         .route("/api/v1/chat", post(chat::chat))
         .route("/v1/chat/completions", post(openai::completions))
+        .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{id}", get(openai::model))
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
