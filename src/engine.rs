@@ -128,6 +128,14 @@ pub trait Embed: Send + Sync {
     fn model(&self) -> ModelId;
     /// The length of its vectors.
     fn dimensions(&self) -> usize;
+    /// How many tokens a text has, also past the limit; about its words where the embedder does not say.
+    fn tokens(&self, _input: EmbedInput, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+    /// How many tokens of one text are read.
+    fn max_tokens(&self) -> usize {
+        512
+    }
 }
 
 /// What a text is to the embedder; E5 models want a prefix for each.

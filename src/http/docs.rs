@@ -14,6 +14,7 @@ use crate::http::{chat, desk, openai, ops};
     info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
     paths(
         chat::chat, desk::propose, desk::confirm, desk::task, desk::order, openai::completions, openai::models, openai::model,
+        openai::embeddings::embeddings,
         ops::health, ops::ready, ops::metrics, ops::version, openapi,
     ),
     components(schemas(Code)),

@@ -76,6 +76,7 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
         .route("/v1/chat/completions", post(openai::completions))
+        .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{id}", get(openai::model))
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
