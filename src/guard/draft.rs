@@ -43,7 +43,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn check(&self) -> Vec<Fault> {
-        if let Some(fault) = self.misplaced() {
+        if let Some(fault) = self.misplaced().or_else(|| self.turned()) {
             return vec![fault];
         }
         let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
@@ -71,6 +71,13 @@ impl Part<'_> {
             end = span.range.end;
         }
         None
+    }
+
+    /// A control that turns the direction of writing, inside a name too: it could show other digits than are written.
+    fn turned(&self) -> Option<Fault> {
+        let turns = |sign: char| matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let (at, sign) = self.segment.text.char_indices().find(|(_, sign)| turns(*sign))?;
+        Some((Code::BidiControl, at..at + sign.len_utf8(), "a direction control".to_string()))
     }
 
     fn span(&self, span: &Span) -> Option<Fault> {

@@ -62,7 +62,8 @@ async fn a_reply_the_guard_refuses_is_planned_anew_once_and_then_a_person_answer
     for (model, status, offers) in [(model(), CheckStatus::Regenerated, true), (None, CheckStatus::HandedOver, false)] {
         let app = app_over(config(), model, front()).await;
         let answer = say(&app, Language::En, "How much is the Zebra mug?", None).await;
-        assert_eq!((answer.check.status, kinds(&answer).contains(&SegmentKind::Offer)), (status, offers));
+        let told = (answer.check.status, kinds(&answer).contains(&SegmentKind::Offer));
+        assert_eq!(told, (status, offers), "{:?}", answer.reply.text());
         assert!(!answer.check.rejected.is_empty() && !answer.reply.text().contains('\u{202e}'));
     }
 }
