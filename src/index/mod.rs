@@ -5,9 +5,7 @@ mod analysis;
 pub mod batch;
 mod builder;
 mod fusion;
-mod generation;
 mod lexical;
-mod manifest;
 mod names;
 mod slovak;
 mod vectors;
@@ -25,11 +23,10 @@ use serde::de::DeserializeOwned;
 use crate::domain::Language;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
+pub use crate::generation::{Building, CATALOG, IndexError, MANIFEST, Manifest, SCHEMA, current};
 pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
-pub use generation::{Building, current};
 pub use lexical::Boosts;
-pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 use builder::layout;
 use lexical::Lexical;

@@ -164,17 +164,23 @@ impl CatalogStore {
     fn quote(&self, price: Option<&PriceRow>) -> Quote {
         let Some(price) = price else { return Quote::Missing };
         let now = (self.settings.clock)();
-        if self.settings.max_age.is_some_and(|max_age| now.duration_since(price.as_of) > max_age) {
+        if self.too_old(now, price.as_of, price.max_age) {
             return Quote::Stale;
         }
         let money = |minor| Money::new(minor, price.currency);
         let today = now.to_zoned(self.settings.time_zone.clone()).date();
-        match (price.until, price.old) {
-            (Some(until), Some(old)) if until < today => Quote::Known { now: money(old), old: None, until: None },
-            // The reduction is over and nobody said what the price was before it.
-            (Some(until), None) if until < today => Quote::Missing,
-            (until, old) => Quote::Known { now: money(price.minor), old: old.map(money), until },
+        let over = price.until.is_some_and(|until| until < today) || price.ends.is_some_and(|ends| ends <= now);
+        let reduced = !over && price.starts.is_none_or(|starts| starts <= now);
+        match (reduced, price.old) {
+            (true, old) => Quote::Known { now: money(price.minor), old: old.map(money), until: price.until },
+            (false, Some(old)) => Quote::Known { now: money(old), old: None, until: None },
+            // No reduction now, and nobody said what the price is without it.
+            (false, None) => Quote::Missing,
         }
+    }
+
+    fn too_old(&self, now: Timestamp, as_of: Timestamp, of_source: Option<SignedDuration>) -> bool {
+        of_source.or(self.settings.max_age).is_some_and(|max_age| now.duration_since(as_of) > max_age)
     }
 }
 
@@ -192,7 +198,28 @@ struct PriceRow {
     minor: i64,
     old: Option<i64>,
     until: Option<Date>,
+    starts: Option<Timestamp>,
+    ends: Option<Timestamp>,
     as_of: Timestamp,
+    max_age: Option<SignedDuration>,
+}
+
+/// A column that generations of before do not have.
+fn later<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+    row: &'r SqliteRow,
+    column: &str,
+) -> Option<T> {
+    row.try_get::<Option<T>, _>(column).ok().flatten()
+}
+
+fn later_moment(row: &SqliteRow, column: &str) -> anyhow::Result<Option<Timestamp>> {
+    let text: Option<String> = later(row, column);
+    text.map(|text| text.parse().with_context(|| format!("catalog.db: `{text}` in {column} is not a moment")))
+        .transpose()
+}
+
+fn max_age(row: &SqliteRow) -> Option<SignedDuration> {
+    later::<i64>(row, "max_age_s").map(SignedDuration::from_secs)
 }
 
 fn moment(row: &SqliteRow, column: &str) -> anyhow::Result<Timestamp> {
@@ -207,7 +234,10 @@ fn price_row(row: &SqliteRow) -> anyhow::Result<PriceRow> {
         minor: row.try_get("minor")?,
         old: row.try_get("old_minor")?,
         until: until.map(|day| day.parse()).transpose().context("catalog.db: until is not a day")?,
+        starts: later_moment(row, "starts")?,
+        ends: later_moment(row, "ends")?,
         as_of: moment(row, "as_of")?,
+        max_age: max_age(row),
     })
 }
 

@@ -11,6 +11,6 @@ pub mod state;
 mod tests;
 
 pub use catalog::{CatalogSettings, CatalogStore, Clock};
-pub use catalog_writer::{CatalogWriter, VariantRow};
+pub use catalog_writer::{CatalogWriter, PriceTerms, VariantRow, Word};
 pub use orders::OrderBook;
 pub use state::{StateStore, TurnSummary};

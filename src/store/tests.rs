@@ -29,8 +29,15 @@ async fn shop(folder: &tempfile::TempDir) -> PathBuf {
     let shoe: Product = serde_json::from_str(SHOE).unwrap();
     let mug: Product = serde_json::from_str(MUG).unwrap();
     let until = Some("2026-11-20".parse().unwrap());
-    let prices = vec![(money("19.90 EUR"), Some(money("24.90 EUR")), until), (money("1990 RUB"), None, None)];
-    let sale_without_old = vec![(money("5.00 EUR"), None, until)];
+    let terms = |now: &str, old: Option<&str>, until| PriceTerms {
+        now: money(now),
+        old: old.map(money),
+        until,
+        starts: None,
+        ends: None,
+    };
+    let prices = vec![terms("19.90 EUR", Some("24.90 EUR"), until), terms("1990 RUB", None, None)];
+    let sale_without_old = vec![terms("5.00 EUR", None, until)];
     let rows = [
         VariantRow { sku: "SH-101-42".into(), prices },
         VariantRow { sku: "SH-101-43".into(), prices: sale_without_old },
@@ -87,13 +94,13 @@ async fn an_old_price_of_a_live_source_is_never_told() {
     let quote = |offers: Vec<crate::domain::Offer>| offers[0].price.clone();
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Stale);
 
-    let price = Price { currency: eur, amount: "21.50".into(), old: None, until: None };
+    let price = Price { currency: eur, amount: "21.50".into(), old: None, until: None, starts: None, ends: None };
     let sku = Sku::from("SH-101-42");
     assert!(store.patch_prices(&sku, &[price], at("2026-11-01T08:05:00Z")).await.unwrap());
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
     assert!(!store.patch_prices(&"NONE".into(), &[], at("2026-11-01T08:05:00Z")).await.unwrap());
 
-    let wrong = Price { currency: eur, amount: "21,50".into(), old: None, until: None };
+    let wrong = Price { currency: eur, amount: "21,50".into(), old: None, until: None, starts: None, ends: None };
     assert!(store.patch_prices(&sku, &[wrong], at("2026-11-01T08:06:00Z")).await.is_err());
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
 }
