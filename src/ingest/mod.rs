@@ -13,6 +13,8 @@ mod shelf;
 mod upright;
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -238,7 +240,13 @@ async fn read_products(
             Ok(mut reading) => {
                 let as_of = reading.made(report).unwrap_or(now).min(now);
                 speak(sink, as_of, profile.max_age_s).await?;
+                let findings = report.errors + report.warnings;
                 read_profiled(&mut reading, (door, sink, report)).await?;
+                if report.products == products && report.errors + report.warnings == findings {
+                    let at = Place::new(&feed.path, 0);
+                    let reason = "the feed holds no product for sale";
+                    report.add(Finding::error("empty_feed", &at, reason, "export the feed again"));
+                }
                 as_of
             }
             Err(finding) => {
@@ -379,6 +387,7 @@ impl<'a> Sink<'a> {
             dimensions,
             products: built.products,
             passages: built.passages,
+            sealed: true,
             files: BTreeMap::new(),
         })?;
         Ok(Outcome::Switched { generation })

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
@@ -27,17 +27,21 @@ pub struct VariantRow {
 }
 
 /// A price with the terms under which it holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PriceTerms {
     /// What it costs.
     pub now: Money,
     /// What it cost before the reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<Money>,
     /// The last day of the reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Date>,
     /// The moment the reduction begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Timestamp>,
     /// The moment it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Timestamp>,
 }
 

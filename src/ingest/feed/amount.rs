@@ -45,6 +45,12 @@ impl Reading<'_> {
         let price = self.money(record, fields, (&field, &text))?;
         let sale = self.other(record, fields, &fields.sale_column, price.currency)?;
         let (now, old) = match sale {
+            Some(sale) if sale.minor > price.minor => {
+                let reason =
+                    format!("the reduced price {sale} is above the price {price}; the variant is not quotable");
+                return Err(("bad_price", fields.sale_column.first().to_string(), reason, "correct one of them"));
+            }
+            Some(sale) if sale == price => (price, None),
             Some(sale) => (sale, Some(price)),
             None => (price, self.other(record, fields, &fields.old_column, price.currency)?),
         };

@@ -8,6 +8,8 @@ mod grouping;
 pub mod html;
 mod meaning;
 pub mod profile;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -195,7 +197,9 @@ impl<'a> Feed<'a> {
             Some((current, items)) if *current == slot && items.len() < MOST_VARIANTS as usize => items.extend(item),
             _ => {
                 let before = self.current.replace((slot, item.into_iter().collect()));
-                if let Some((_, items)) = before {
+                if let Some((before, items)) = before
+                    && !self.dropped.remove(&before)
+                {
                     self.ready.extend(grouping::assemble(items, &self.profile, report));
                 }
             }
@@ -236,7 +240,7 @@ impl<'a> Feed<'a> {
 
     fn finish(&mut self, report: &mut Report) {
         self.done = true;
-        let current = self.current.take().map(|(_, items)| items);
+        let current = self.current.take().filter(|(slot, _)| !self.dropped.contains(slot)).map(|(_, items)| items);
         let mut waiting: Vec<Vec<Item>> = self.waiting.drain().map(|(_, items)| items).collect();
         waiting.sort_by_key(|items| items.first().map(|item| item.at.line));
         for items in current.into_iter().chain(waiting) {

@@ -122,6 +122,9 @@ impl Items {
 
     fn start(&mut self, tag: &BytesStart<'_>, line: u64, empty: bool) -> Result<Step, Box<Finding>> {
         let name = self.name(tag.local_name().as_ref());
+        if self.open.is_empty() && self.rooted {
+            return Err(broken(&self.at, line, format!("a second root <{name}> follows the first")));
+        }
         if self.open.is_empty() {
             self.made = self.profile.as_of.clone().and_then(|wanted| attribute(tag, wanted.trim_start_matches('@')));
             self.rooted = true;
