@@ -183,7 +183,7 @@ impl Part<'_> {
             for index in 0..items.len() {
                 if let Some((code, why)) = self.item(&items, index, &reading) {
                     let span = &items[index].tokens;
-                    let at = normal.original(tokens[span.start].range.start..tokens[span.end - 1].range.end);
+                    let at = normal.original(tokens[span.start].range().start..tokens[span.end - 1].range().end);
                     let words = self.segment.text.get(at.clone()).unwrap_or("");
                     found.push((code, at.clone(), format!("`{words}`: {why}")));
                 }
@@ -349,7 +349,8 @@ pub(super) fn template_fault(
                 .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
                 .map(|(_, code)| *code);
             if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
-                let at = normal.original(tokens[item.tokens.start].range.start..tokens[item.tokens.end - 1].range.end);
+                let at =
+                    normal.original(tokens[item.tokens.start].range().start..tokens[item.tokens.end - 1].range().end);
                 return Some((code, at, item.bits));
             }
         }

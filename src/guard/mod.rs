@@ -10,6 +10,7 @@ mod ledger;
 mod lex;
 mod lexicon;
 mod licence;
+mod markup;
 mod money;
 #[cfg(test)]
 mod mutants;
