@@ -18,6 +18,10 @@ mod norm;
 mod numeral;
 mod sentence;
 mod spans;
+#[cfg(test)]
+mod spelled;
+#[cfg(test)]
+mod spelled_tests;
 mod template;
 #[cfg(test)]
 mod tests;
