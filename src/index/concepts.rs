@@ -12,6 +12,8 @@ use super::analysis::{Analyzer, Word, words};
 const CONCEPTS: &str = include_str!("../../data/rules/concepts.toml");
 /// The most words one concept is written with.
 const LONGEST: usize = 4;
+/// The most characters a Chinese concept is written with.
+const LONGEST_HAN: usize = 6;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +94,35 @@ impl Concepts {
         met
     }
 
+    /// Chinese concepts that the cut into words runs across: `笔记本电脑包` may be cut so that the bag is lost. Each
+    /// with the characters that say it and the words it touches; the longest from the left wins.
+    pub fn across_words(&self, kept: &[Word]) -> Vec<(String, Met<'_>)> {
+        let letters: Vec<(usize, char)> =
+            kept.iter().enumerate().flat_map(|(at, word)| word.text.chars().map(move |letter| (at, letter))).collect();
+        let starts = |at: usize| at == 0 || at == letters.len() || letters[at - 1].0 != letters[at].0;
+        let mut met = Vec::new();
+        let mut from = 0;
+        while from < letters.len() {
+            let longest = (1..=LONGEST_HAN.min(letters.len() - from)).rev().find_map(|length| {
+                let span = &letters[from..from + length];
+                let said: String = span.iter().map(|(_, letter)| letter).collect();
+                let numbers = self.by_key.get(&key(Language::Zh, std::slice::from_ref(&said)))?;
+                span.iter().all(|(at, _)| kept[*at].han).then_some((length, said, numbers))
+            });
+            let Some((length, said, numbers)) = longest else {
+                from += 1;
+                continue;
+            };
+            if !starts(from) || !starts(from + length) {
+                let (first, last) = (letters[from].0, letters[from + length - 1].0);
+                let phrases = numbers.iter().flat_map(|number| &self.phrases[*number]).collect();
+                met.push((said, Met { from: first, length: last + 1 - first, phrases }));
+            }
+            from += length;
+        }
+        met
+    }
+
     /// A phrase is read in every language: `monitor` is a word of three.
     fn numbers(&self, span: &[Word], analyzer: &Analyzer) -> Vec<usize> {
         let mut numbers: Vec<usize> = Vec::new();
@@ -154,6 +185,19 @@ mod tests {
         check("笔记本电脑", "comput, laptop, laptop");
         check("карта памяти 32gb", "memori card, memori");
         check("qwerty", "");
+    }
+
+    #[test]
+    fn a_chinese_concept_across_words_is_found() {
+        let concepts = Concepts::new(&Analyzer::new());
+        let cut = |parts: &[&str]| -> Vec<String> {
+            let word = |text: &&str| Word { text: text.to_string(), han: true, joined: false };
+            concepts.across_words(&parts.iter().map(word).collect::<Vec<_>>()).into_iter().map(|met| met.0).collect()
+        };
+        let check = |parts: &[&str], expected: &[&str]| assert_eq!(cut(parts), expected, "{parts:?}");
+        check(&["笔记本", "电脑包"], &["笔记本电脑", "包"]);
+        check(&["笔记本电脑", "包"], &[]);
+        check(&["无线", "鼠标"], &[]);
     }
 
     #[test]

@@ -194,13 +194,17 @@ impl Lexical {
             kept = all;
         }
         let met = concepts.in_question(&kept, analyzer);
+        let hidden = concepts.across_words(&kept);
+        // What several words say together is not also said by one of them: a power bank is no rechargeable brush.
+        let longer = met.iter().filter(|met| met.length > 1).chain(hidden.iter().map(|(_, met)| met));
+        let taken: std::collections::HashSet<usize> = longer.flat_map(|met| met.from..met.from + met.length).collect();
         let mut seen = std::collections::HashSet::new();
         let mut groups = Vec::new();
         for (at, word) in kept.iter().enumerate() {
             if seen.insert(word.text.clone()) {
                 let mut group = self.exact_group(word, analyzer, languages);
                 met.iter()
-                    .filter(|met| met.from == at && met.length == 1)
+                    .filter(|met| met.from == at && met.length == 1 && !taken.contains(&at))
                     .for_each(|met| self.widen(&mut group, met, languages, boosts));
                 self.guess(&mut group, word, (analyzer, languages), boosts);
                 groups.push(group);
@@ -218,6 +222,11 @@ impl Lexical {
             if !group.tokens.is_empty() && seen.insert(pair.text.clone()) {
                 groups.push(group);
             }
+        }
+        for (said, met) in hidden {
+            let mut group = TermGroup { word: said, tokens: Vec::new(), phrases: Vec::new(), extra: true };
+            self.widen(&mut group, &met, languages, boosts);
+            groups.push(group);
         }
         Terms { words: groups }
     }
@@ -345,10 +354,12 @@ impl Lexical {
     fn clause(&self, group: &TermGroup, boosts: &Boosts) -> Box<dyn Query> {
         let mut matches: Vec<Box<dyn Query>> = Vec::new();
         for (language, tokens, worth) in &group.phrases {
+            // All of its words together are worth what one word is.
+            let worth = worth / tokens.len().max(1) as f32;
             let one = |token: &String| {
                 let alone = TermGroup {
                     word: token.clone(),
-                    tokens: vec![(*language, token.clone(), *worth)],
+                    tokens: vec![(*language, token.clone(), worth)],
                     phrases: Vec::new(),
                     extra: true,
                 };

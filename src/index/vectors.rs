@@ -150,6 +150,14 @@ impl Vectors {
         Ok(scored)
     }
 
+    /// The vector of a row.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn row(&self, row: usize) -> anyhow::Result<Vec<f32>> {
+        read_row(&self.exact, row, self.dimensions)
+    }
+
     fn exact_score(&self, row: usize, query: &[f32]) -> anyhow::Result<f32> {
         let values = read_row(&self.exact, row, self.dimensions)?;
         Ok(f32::dot(&values, query).unwrap_or_default() as f32)
