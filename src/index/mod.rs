@@ -171,18 +171,15 @@ impl Inner {
             SearchMode::Vector => Vec::new(),
             SearchMode::Lexical | SearchMode::Hybrid => self.products.search(&terms, &tuning.boosts, depth)?,
         };
+        let asked = self.parts_asked(&terms);
         let vector = match (query.mode, &query.vector) {
-            (SearchMode::Vector | SearchMode::Hybrid, Some(vector)) => self.nearest_products(vector, depth)?,
+            (SearchMode::Hybrid, Some(question)) if !lexical.is_empty() => {
+                let first = self.by_product(self.vectors.roughly_nearest(question, self.deep(depth))?, depth);
+                self.nearest_products(&self.echo(question, tuning.fuse(&lexical, &first), &asked)?, depth)?
+            }
+            (SearchMode::Vector | SearchMode::Hybrid, Some(question)) => self.nearest_products(question, depth)?,
             _ => Vec::new(),
         };
-        let asked = self.parts_asked(&terms);
-        let mut vector = vector;
-        if let (SearchMode::Hybrid, Some(question)) = (query.mode, &query.vector)
-            && !lexical.is_empty()
-        {
-            let nearer = self.echo(question, tuning.fuse(&lexical, &vector), &asked)?;
-            vector = self.nearest_products(&nearer, depth)?;
-        }
         let mut fused = tuning.fuse(&lexical, &vector);
         let tokens = self.names.query(&terms);
         let covered: Vec<Coverage> = fused.iter().map(|(row, _)| self.names.coverage(*row, &tokens)).collect();
@@ -257,13 +254,20 @@ impl Inner {
         Ok(moved)
     }
 
-    /// The best vector of each product counts.
     fn nearest_products(&self, vector: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        let most = if self.names.is_empty() { 1 } else { self.vectors.count().div_ceil(self.names.len()) };
+        Ok(self.by_product(self.vectors.nearest(vector, self.deep(limit))?, limit))
+    }
+
+    /// Rows to read for so many products: each has a vector per language.
+    fn deep(&self, products: usize) -> usize {
+        if self.names.is_empty() { products } else { products * self.vectors.count().div_ceil(self.names.len()) }
+    }
+
+    /// The best vector of each product counts.
+    fn by_product(&self, rows: Vec<(usize, f32)>, limit: usize) -> Vec<(usize, f32)> {
         let mut seen = HashSet::new();
-        let rows = self.vectors.nearest(vector, limit * most)?;
         let products = rows.into_iter().map(|(row, score)| (self.rows[row] as usize, score));
-        Ok(products.filter(|(product, _)| seen.insert(*product)).take(limit).collect())
+        products.filter(|(product, _)| seen.insert(*product)).take(limit).collect()
     }
 
     fn find_passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
