@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_guard;
 mod conversation;
 mod data;
 mod explain;
@@ -203,6 +204,12 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+    },
+    /// The guard beside its peers: escapes, false rejects, microseconds per KB.
+    Guard {
+        /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
+        #[arg(long, value_name = "TSV")]
+        cases: Vec<PathBuf>,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {

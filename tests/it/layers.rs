@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ingest", &["domain", "engine", "index", "store"]),
     ("pull", &["engine"]),
     ("inference", &["engine", "pull"]),
+    ("bench", &["domain", "guard", "render", "shop"]),
     ("audit", &["domain", "guard", "turn"]),
     ("app", &["config", "domain", "engine", "guard", "render", "screening", "shop", "store", "understanding"]),
     ("turn", &["app", "audit", "domain", "engine", "guard", "plan", "render", "retrieval", "tasks", "understanding"]),
