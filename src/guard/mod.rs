@@ -17,6 +17,7 @@ mod norm;
 mod numeral;
 mod sentence;
 mod spans;
+mod task;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::lexicon::{Class, Lexicon};
 use super::money::{ItemKind, Reading};
 use super::norm;
 use super::numeral::ONE;
+use super::task;
 
 /// Compares `text` with the value `role` of `fact`; the error says what the value is.
 pub(super) fn verify(
@@ -26,11 +27,13 @@ pub(super) fn verify(
         };
     let span = Span { lexicon, language, text };
     match role {
-        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom => match amount(fact, role) {
-            Some(money) => span.money(money),
-            None => Err("the fact has no such amount".to_string()),
-        },
-        Role::Stock | Role::Quantity => span.count(&counts(fact, role)),
+        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom | Role::Refund | Role::Due => {
+            match amount(fact, role) {
+                Some(money) => span.money(money),
+                None => Err("the fact has no such amount".to_string()),
+            }
+        }
+        Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
             Some(date) => span.date(date),
             None => Err("the fact has no such day".to_string()),
@@ -57,6 +60,7 @@ pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
         (FactBody::Delivery(delivery), Role::FreeFrom) => delivery.free_from,
         (FactBody::Total(total), Role::Total) => Some(total.total),
         (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
+        (FactBody::Task(task), Role::Refund | Role::Due) => task::amount(task, role),
         (FactBody::Order(order), Role::DeliveryCost) => Money::parse(&order.shipping, order.currency).ok(),
         _ => None,
     }
@@ -68,6 +72,9 @@ fn counts(fact: &Fact, role: Role) -> Vec<u32> {
             offer.offer.in_stock().into_iter().chain(offer.places.iter().map(|(_, count)| *count)).collect()
         }
         (FactBody::Total(total), Role::Quantity) => vec![total.quantity],
+        (FactBody::Task(task), Role::Pieces) => {
+            task.pieces.iter().chain(&task.wanted).map(|piece| piece.quantity).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -100,6 +107,11 @@ fn strings(fact: &Fact, role: Role) -> Vec<String> {
             std::iter::once(passage.text.clone()).chain(passage.text.lines().map(str::to_string)).collect()
         }
         (FactBody::Order(order), Role::OrderNumber) => vec![order.number.clone()],
+        (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.clone()],
+        (FactBody::Task(task), Role::Piece) => {
+            task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
+        }
+        (FactBody::Task(task), Role::Address) => task.address().map(|address| address.line()).into_iter().collect(),
         (FactBody::Order(order), Role::Carrier) => order.carrier.clone().into_iter().collect(),
         (FactBody::Order(order), Role::Tracking) => order.tracking.clone().into_iter().collect(),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.clone()],

@@ -248,6 +248,12 @@ impl Search for Index {
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
     }
 
+    fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
+        let (document, section) = clause.split_once('#')?;
+        let id = format!("{document}.{language}#{section}");
+        self.inner.texts.iter().find(|entry| entry.id == id).map(|entry| (id, entry.passage.clone()))
+    }
+
     fn generation(&self) -> GenerationInfo {
         let manifest = &self.inner.manifest;
         GenerationInfo {

@@ -15,6 +15,7 @@ mod openapi; // the description and the routes agree
 mod retail; // the public retail world: every write the policy forbids is refused
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server
+mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples
