@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::session::{SessionId, TurnId};
 use crate::domain::message::PiiKind;
 use crate::domain::order::Order;
+use crate::domain::session::{SessionId, TurnId};
 use crate::domain::{Command, Draft, FactBody, Screened, Understanding};
 use crate::guard::CheckedReply;
 use crate::turn::{Answer, CheckSummary, Outcome, Timings};
