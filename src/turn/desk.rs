@@ -79,24 +79,26 @@ pub(super) fn asks(moves: &[Move]) -> bool {
     moves.iter().any(question)
 }
 
-/// The commands with each contact where it proves something: a number or e-mail beside a wish about an order is no request
-/// for a call.
+/// The commands with each contact and number where it belongs: beside a wish about an order it is no request for a call. What
+/// the desk does comes last, because its question must be the one that stands at the end.
 pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
     use CommandName::{CancelOrder, ChangeOrder, LeaveContact, OrderStatus, ReturnItem};
-    let of_order = |name| matches!(name, OrderStatus | CancelOrder | ChangeOrder | ReturnItem);
-    let left = commands.iter().find(|command| command.name == LeaveContact).map(|command| command.slots.clone());
-    let (Some(left), true) = (left, commands.iter().any(|command| of_order(command.name))) else {
+    let wishes = |name| matches!(name, CancelOrder | ChangeOrder | ReturnItem);
+    let of_order = |name| name == OrderStatus || wishes(name);
+    if !commands.iter().any(|command| of_order(command.name)) {
         return commands.to_vec();
-    };
-    let proved = |mut command: Command| {
-        if of_order(command.name) {
-            command.slots.phone = command.slots.phone.or_else(|| left.phone.clone());
-            command.slots.email = command.slots.email.or_else(|| left.email.clone());
-            command.slots.order_number = command.slots.order_number.or_else(|| left.order_number.clone());
-        }
-        command
-    };
-    commands.iter().filter(|command| command.name != LeaveContact).cloned().map(proved).collect()
+    }
+    let said = |slot: fn(&Command) -> &Option<String>| commands.iter().find_map(|command| slot(command).clone());
+    let (phone, email) = (said(|command| &command.slots.phone), said(|command| &command.slots.email));
+    let number = said(|command| &command.slots.order_number);
+    let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
+    for command in all.iter_mut().filter(|command| of_order(command.name)) {
+        command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
+        command.slots.email = command.slots.email.take().or_else(|| email.clone());
+        command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
+    }
+    all.sort_by_key(|command| wishes(command.name));
+    all
 }
 
 /// Tells the state of an order, or who it is that may be told.

@@ -198,7 +198,7 @@ async fn a_return_names_pieces_and_money_and_a_refusal_its_rule() {
     assert!(!text.contains("káva"), "{text}");
     has(&chat.say("áno, zaevidujte vrátenie").await, "Hotovo");
     assert_eq!(state(&app, "TT-10436").await, OrderState::ReturnRequested);
-    let refused = Chat::new(&door, "en").say("I want to return my order TT-10404, james.walker@example.com").await;
+    let refused = Chat::new(&door, "en").say("I want to return the floor lamp from order TT-10404, james.walker@example.com").await;
     has(&refused, "Source");
 }
 
@@ -257,4 +257,96 @@ async fn an_exchange_asks_which_variant_and_settles_the_difference() {
     has(&text, "difference of");
     has(&chat.say("yes, exchange it").await, "Done");
     assert_eq!(state(&app, "TT-90001").await, OrderState::ExchangeRequested);
+}
+
+/// A task of each kind on an order of the demo shop.
+fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::desk::TaskFact> {
+    use truetill::domain::desk::{Effect, Operation, Payment, Piece, Task, TaskFact, TaskState};
+    use truetill::domain::{Language, Localised, Money};
+    let items: Vec<_> = order.items.iter().map(|item| item.sku.clone()).collect();
+    let price = |text: &str| Money::parse(text, order.currency).unwrap();
+    let goods = order.items.iter().map(|item| price(&item.price).minor).sum();
+    let number = || order.number.clone();
+    let address = json!({"line1": "Dlhá 12", "city": "Nitra", "postcode": "949 01"});
+    let exchange = || Operation::ExchangeItems { order: number(), items: items.clone(), wanted: vec![], method: None };
+    let due = |refund: bool, minor: i64| Payment {
+        refund,
+        amount: Money::new(minor, order.currency),
+        method: "card".to_string(),
+    };
+    let piece = |minor: i64| Piece {
+        sku: "X".into(),
+        name: Localised::only(Language::En, "Taiga 1.7 (42, black)"),
+        quantity: 2,
+        price: Some(Money::new(minor, order.currency)),
+    };
+    let cases = [
+        (Operation::CancelOrder { order: number(), reason: "x".into() }, Some(price(&order.total)), None, vec![]),
+        (
+            Operation::ReturnItems { order: number(), items: items.clone(), method: None },
+            Some(Money::new(goods, order.currency)),
+            None,
+            vec![],
+        ),
+        (exchange(), None, Some(due(false, 700)), vec![piece((goods + 700) / 2)]),
+        (exchange(), None, Some(due(true, 300)), vec![piece((goods - 300) / 2)]),
+        (
+            Operation::ChangeAddress { order: number(), address: serde_json::from_value(address).unwrap() },
+            None,
+            None,
+            vec![],
+        ),
+    ];
+    let facts = cases.into_iter().map(|(operation, refund, money, wanted)| {
+        let money = money.into_iter().collect();
+        let effect = Effect { state: None, money, refund, clause: "returns#1".to_string() };
+        let task = Task {
+            id: "t".to_string(),
+            customer: order.customer.clone(),
+            operation,
+            state: TaskState::AwaitingConfirmation,
+            token: String::new(),
+            effect: Some(effect),
+            refusal: None,
+            order_version: 1,
+            created: clock(),
+        };
+        TaskFact { task, order: order.clone(), pieces: vec![piece(goods / 2)], wanted }
+    });
+    facts.collect()
+}
+
+#[tokio::test]
+async fn every_sentence_about_orders_passes_the_guard_in_every_language() {
+    use truetill::domain::plan::TaskLine::*;
+    use truetill::domain::{Fact, FactBody, FactId, Language, Move};
+    use truetill::guard::Verdict;
+    use truetill::render::Scene;
+    let app = app(config(), None).await;
+    let check = |language, step: Move, fact: Fact| {
+        let scene =
+            Scene { language, facts: std::slice::from_ref(&fact), today: jiff::civil::date(2026, 11, 23) };
+        let draft = app.renderer.render(&[step], &scene);
+        let told = draft.segments.iter().map(|segment| segment.text.clone()).collect::<Vec<_>>().join("\n");
+        assert!(!told.is_empty() && !told.contains("  "), "{language}: {told}");
+        let verdict = app.guard.check(draft, std::slice::from_ref(&fact), "");
+        assert!(matches!(verdict, Verdict::Accepted(_)), "{language}: {told}\n{verdict:?}");
+    };
+    let fact = |body| Fact { id: FactId("f".to_string()), body, source: "test".to_string(), as_of: clock() };
+    let book = OrderBook::load(&config().paths.data.join("orders")).unwrap();
+    for language in Language::ALL {
+        for order in book.iter() {
+            let step = Move::Order { fact: FactId("f".to_string()) };
+            check(language, step, fact(FactBody::Order(Box::new(order.clone()))));
+        }
+        for number in ["TT-10455", "TT-10451", "TT-10456"] {
+            let order = app.orders.find(number).await.unwrap().unwrap();
+            for task in tasks_on(&order) {
+                for say in [Items, Proposal, Changed, Expired, Unclear, Waiting, Done, Withdrawn, Refused] {
+                    let step = Move::Task { fact: FactId("f".to_string()), say };
+                    check(language, step, fact(FactBody::Task(Box::new(task.clone()))));
+                }
+            }
+        }
+    }
 }
