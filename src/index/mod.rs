@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Language;
+use crate::domain::fact::Passage;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
 pub use analysis::Analyzer;

@@ -198,7 +198,9 @@ async fn a_return_names_pieces_and_money_and_a_refusal_its_rule() {
     assert!(!text.contains("káva"), "{text}");
     has(&chat.say("áno, zaevidujte vrátenie").await, "Hotovo");
     assert_eq!(state(&app, "TT-10436").await, OrderState::ReturnRequested);
-    let refused = Chat::new(&door, "en").say("I want to return the floor lamp from order TT-10404, james.walker@example.com").await;
+    let refused = Chat::new(&door, "en")
+        .say("I want to return the floor lamp from order TT-10404, james.walker@example.com")
+        .await;
     has(&refused, "Source");
 }
 
@@ -324,8 +326,7 @@ async fn every_sentence_about_orders_passes_the_guard_in_every_language() {
     use truetill::render::Scene;
     let app = app(config(), None).await;
     let check = |language, step: Move, fact: Fact| {
-        let scene =
-            Scene { language, facts: std::slice::from_ref(&fact), today: jiff::civil::date(2026, 11, 23) };
+        let scene = Scene { language, facts: std::slice::from_ref(&fact), today: jiff::civil::date(2026, 11, 23) };
         let draft = app.renderer.render(&[step], &scene);
         let told = draft.segments.iter().map(|segment| segment.text.clone()).collect::<Vec<_>>().join("\n");
         assert!(!told.is_empty() && !told.contains("  "), "{language}: {told}");
