@@ -59,6 +59,13 @@ pub enum Move {
         /// An order.
         fact: FactId,
     },
+    /// Speaks of an operation on an order.
+    Task {
+        /// A task.
+        fact: FactId,
+        /// What to say of it.
+        say: TaskLine,
+    },
     /// One clarifying question.
     Ask {
         /// What is missing.
@@ -101,6 +108,36 @@ pub enum Ask {
     Phone,
     /// What the question about the rules is.
     Topic,
+    /// Which piece of an order.
+    Item,
+    /// Which size or colour instead.
+    Variant,
+    /// The whole new address.
+    Address,
+}
+
+/// What is said of an operation on an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskLine {
+    /// Which pieces there are.
+    Items,
+    /// What would be done, and whether to do it.
+    Proposal,
+    /// The same, because the order is no longer what was shown.
+    Changed,
+    /// The same, because the proposal was not confirmed in time.
+    Expired,
+    /// The same, because the answer was neither yes nor no.
+    Unclear,
+    /// That the question is still open.
+    Waiting,
+    /// That it was done, as read back.
+    Done,
+    /// That the rules forbid it.
+    Refused,
+    /// That nothing was changed.
+    Withdrawn,
 }
 
 /// The typed kinds of "no".

@@ -22,6 +22,7 @@ mod spans;
 mod spelled;
 #[cfg(test)]
 mod spelled_tests;
+mod task;
 mod template;
 #[cfg(test)]
 mod tests;

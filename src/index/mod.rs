@@ -27,6 +27,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Language;
+use crate::domain::fact::Passage;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
 pub use analysis::Analyzer;
@@ -313,6 +314,12 @@ impl Search for Index {
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
         let (inner, query) = (self.inner.clone(), query.clone());
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
+    }
+
+    fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
+        let (document, section) = clause.split_once('#')?;
+        let id = format!("{document}.{language}#{section}");
+        self.inner.texts.iter().find(|entry| entry.id == id).map(|entry| (id, entry.passage.clone()))
     }
 
     fn generation(&self) -> GenerationInfo {

@@ -6,6 +6,7 @@ mod offer;
 mod order;
 pub mod phrasebook;
 mod segment;
+mod task;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -104,6 +105,7 @@ impl Page<'_> {
             Move::Policy { fact } => self.policy(fact),
             Move::Order { fact } => self.order(fact),
             Move::CancelRule { fact } => self.cancel_rule(fact),
+            Move::Task { fact, say } => self.task(fact, *say),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -187,6 +189,9 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Identity => "ask_identity",
         Ask::Phone => "ask_phone",
         Ask::Topic => "ask_topic",
+        Ask::Item => "ask_item",
+        Ask::Variant => "ask_variant",
+        Ask::Address => "ask_address",
     }
 }
 
