@@ -15,6 +15,7 @@ mod phone;
 mod pii;
 mod signals;
 mod spam;
+mod weights;
 
 pub use language::LanguageGuess;
 pub use normalise::normalise;

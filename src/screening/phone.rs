@@ -77,6 +77,9 @@ impl PhoneFinder {
         if THOUSANDS.is_match(candidate) && digits.len() < 9 && !cue || bare && !self.bare_allowed(candidate, &digits, cue) {
             return false;
         }
+        if !cue && reads_as_a_model(candidate, digits.len()) {
+            return false;
+        }
         self.regions.iter().any(|region| possible(Some(*region), candidate)) || bare_international(&digits)
     }
 
@@ -105,6 +108,14 @@ fn attached(text: &str, range: &Range<usize>) -> bool {
         None => false,
     };
     glued || text[range.end..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '+')
+}
+
+/// Without a word that speaks of phones: up to eight digits that no trunk zero opens, or several strokes. Model numbers
+/// ("6300/6350"), part numbers ("593-10239") and speeds ("10/100/1000") look so, and plans abroad would take them.
+fn reads_as_a_model(candidate: &str, digits: usize) -> bool {
+    let main = candidate.split(['x', 'e']).next().unwrap_or(candidate);
+    let short = main.chars().filter(char::is_ascii_digit).count().min(digits) <= 8;
+    short && !candidate.starts_with(['0', '(']) || main.matches('/').count() > 1
 }
 
 fn possible(region: Option<country::Id>, text: &str) -> bool {
@@ -191,6 +202,11 @@ mod tests {
             "1920x1080",
             "16 GB 512 GB 15.6",
             "#20551234567",
+            "Phaser 6300/6350",
+            "drum 5225 / 5230",
+            "DELL 593-10239 toner",
+            "Switch 10/100/1000",
+            "3770 1200 x 1200 DPI",
         ] {
             check(&[(text, text)]);
         }

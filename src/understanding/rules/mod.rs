@@ -146,6 +146,10 @@ impl CommandRules {
     /// The meanings of a clause's cues that outrank the others; none when it has no cue, nothing when they disagree.
     fn ranked(&self, clause: &str) -> Option<Vec<Meaning>> {
         let mut meanings = self.cue_meanings(clause);
+        // How long one may send something back is a question about the rule, not the sending back itself.
+        if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("returns")) {
+            meanings.retain(|meaning| meaning.name != CommandName::ReturnItem);
+        }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);
         meanings.sort();
