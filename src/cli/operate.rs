@@ -38,6 +38,7 @@ pub(super) async fn serve(
         .await
         .with_context(|| format!("binding {address}:{}", config.server.port))?;
     let app = Arc::new(open::app(config).await?);
+    turn::warm_up(&app).await;
     banner(&app, &listener)?;
     let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
     for text in first {

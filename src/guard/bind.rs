@@ -6,7 +6,8 @@ use crate::domain::Money;
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::{Amount, Item, ItemKind};
-use super::text::{Checker, Fault, Sentence};
+use super::sentence::Sentence;
+use super::text::{Checker, Fault};
 use super::verdict::Code;
 
 /// What the words before an amount speak of.
@@ -24,7 +25,12 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     if at.is_empty() {
         return Ok(());
     }
-    neighbours(checker, sentence)?;
+    claims(checker, sentence, &at)?;
+    neighbours(checker, sentence)
+}
+
+/// What each amount is said of, and whether a fact says so.
+fn claims(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> Result<(), Fault> {
     let names = sentence.names();
     let last = at.last().copied().unwrap_or_default();
     if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
@@ -36,7 +42,7 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     for (order, &index) in at.iter().enumerate() {
         let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
         let Some(subject) = subject else {
-            if ranged(checker, sentence, &at) {
+            if ranged(checker, sentence, at) {
                 return Ok(());
             }
             return Err(sentence.fault(Code::UnboundPrice, index, "no product of the facts stands before this amount"));
@@ -64,13 +70,17 @@ fn row(sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
 fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
     const HARMLESS: u64 = Class::Neutral.bit() | Class::Benign.bit() | Class::Shipping.bit() | Class::Total.bit()
         | Class::Budget.bit() | Class::Old.bit() | Class::From.bit() | Class::To.bit() | Class::Respectively.bit()
-        | Class::Instalment.bit() | Class::Per.bit() | Class::Zero.bit() | Class::Discount.bit();
+        | Class::Instalment.bit() | Class::Per.bit() | Class::Zero.bit() | Class::Discount.bit()
+        | Class::Stock.bit() | Class::Asked.bit();
     for (index, item) in sentence.items.iter().enumerate() {
         let code = match &item.kind {
             ItemKind::Word if item.is(Class::Negation) => Some((Code::PriceTalk, "a negation beside an amount")),
             ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
             ItemKind::Word if item.is(Class::NumberLike) => Some((Code::PriceTalk, "a share of an amount")),
             ItemKind::Word if item.bits & HARMLESS != 0 => None,
+            ItemKind::Word if [Class::Compare, Class::Dearer, Class::Same].iter().any(|&class| item.is(class)) => Some((Code::Comparison, "a comparison beside an amount")),
+            ItemKind::Word if item.is(Class::Payment) => Some((Code::RoleMismatch, "an amount told as another payment")),
+            ItemKind::Word if item.bits == 0 && !sentence.after_number(index) && !checker.ledger_word(item) => Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's")),
             ItemKind::Word => {
                 let known = sentence.after_number(index) || checker.ledger_word(item);
                 (!known).then_some((Code::PriceTalk, "a word that could change what the amount means"))
@@ -140,7 +150,7 @@ fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject
             let kind = if free { RowKind::FreeFrom } else { kind };
             let mut rows = checker.rows().filter(|row| row.kind == kind).peekable();
             if rows.peek().is_none() {
-                return fail(Code::RoleMismatch, "no fact of this kind");
+                return fail(Code::UnboundPrice, "no fact of this kind");
             }
             let mut last = Err(Code::PriceMismatch);
             for row in rows {
@@ -168,13 +178,16 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         return equal(plan.and_then(|plan| plan.now)).or_else(|code| fail(code, "not the instalment of the fact"));
     }
     if sentence.from_before(index) {
-        return fail(Code::PriceTalk, "a range that is not the product's price");
+        let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
+        return fail(code, "a range that is not the product's price");
     }
     if sentence.old_before(index) {
         return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
     }
     if let Err(code) = equal(row.now) {
-        let code = if equal(row.old).is_ok() { Code::RoleMismatch } else { code };
+        let plans = checker.rows().filter(|plan| plan.kind == RowKind::Instalment && plan.code == row.code);
+        let other = plans.map(|plan| plan.now).chain([row.old]).any(|money| equal(money).is_ok());
+        let code = if other { Code::RoleMismatch } else { code };
         return fail(code, "not the price of this product");
     }
     if let Some(counted) = sentence.counted(checker, row) {
@@ -191,7 +204,7 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
         (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
         (Some(known), Some(words)) => {
             let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            let same = words.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(unit) || checker.same_unit(word, unit));
+            let same = words.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
             if same { Ok(()) } else { Err("another unit than the fact's") }
         }
     }

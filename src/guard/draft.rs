@@ -8,6 +8,7 @@ use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Langu
 
 use super::lex;
 use super::lexicon::{Class, Lexicon};
+use super::licence;
 use super::money::{Item, ItemKind, Reading};
 use super::norm;
 use super::spans;
@@ -15,13 +16,14 @@ use super::text;
 use super::verdict::{Code, Violation};
 
 /// All faults of a draft.
-pub(super) fn check(lexicon: &Lexicon, draft: &Draft, facts: &[Fact]) -> Vec<Violation> {
+pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact], &str)) -> Vec<Violation> {
+    let shopper = norm::fold(shopper);
     let known: BTreeMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
     let named = draft.segments.iter().flat_map(|segment| &segment.spans).filter(|span| span.role == Role::Name);
     let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact).copied()).collect();
     let mut found = Vec::new();
     for (index, segment) in draft.segments.iter().enumerate() {
-        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named };
+        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named, shopper: &shopper };
         let faults = part.check();
         found.extend(faults.into_iter().map(|(code, at, detail)| Violation { code, segment: index, at, detail }));
     }
@@ -36,11 +38,12 @@ struct Part<'a> {
     segment: &'a DraftSegment,
     known: &'a BTreeMap<&'a FactId, &'a Fact>,
     named: &'a [&'a Fact],
+    shopper: &'a str,
 }
 
 impl Part<'_> {
     fn check(&self) -> Vec<Fault> {
-        if let Some(fault) = self.misplaced() {
+        if let Some(fault) = self.misplaced().or_else(|| self.turned()) {
             return vec![fault];
         }
         let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
@@ -68,6 +71,13 @@ impl Part<'_> {
             end = span.range.end;
         }
         None
+    }
+
+    /// A control that turns the direction of writing, inside a name too: it could show other digits than are written.
+    fn turned(&self) -> Option<Fault> {
+        let turns = |sign: char| matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let (at, sign) = self.segment.text.char_indices().find(|(_, sign)| turns(*sign))?;
+        Some((Code::BidiControl, at..at + sign.len_utf8(), "a direction control".to_string()))
     }
 
     fn span(&self, span: &Span) -> Option<Fault> {
@@ -162,6 +172,9 @@ impl Part<'_> {
         let role = |index: Option<usize>| index.and_then(|index| items.get(index)).and_then(|item| self.role(item));
         let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
         let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
+        if self.theirs(items, index, reading) {
+            return None;
+        }
         if let Some(fault) = bare(item, reading) {
             return Some(fault);
         }
@@ -180,7 +193,9 @@ impl Part<'_> {
             Some((Code::Discount, "a reduction without the old price"))
         } else if (item.is(Class::Compare) || item.is(Class::Dearer)) && !self.compared(items, item.is(Class::Dearer)) {
             Some((Code::Comparison, "not true of the offers named"))
-        } else if amount && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per, Class::Instalment].iter().any(|&class| item.is(class)) {
+        } else if item.is(Class::Same) && !denied {
+            Some((Code::Comparison, "prices said to be equal"))
+        } else if amount && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per, Class::Instalment, Class::Payment, Class::Same].iter().any(|&class| item.is(class)) {
             Some((Code::PriceTalk, "a word that changes what the amount means"))
         } else if item.is(Class::Old) && next == Some(Role::Price) {
             Some((Code::RoleMismatch, "the price now told as the price before"))
@@ -189,6 +204,17 @@ impl Part<'_> {
         } else {
             None
         }
+    }
+
+    /// The shopper's own number, said to be theirs: "you asked for 45 litres". Never beside an amount or a term.
+    fn theirs(&self, items: &[Item], index: usize, reading: &Reading<'_>) -> bool {
+        let (ItemKind::Number(number), Some(measure)) = (&items[index].kind, items.get(index + 1)) else { return false };
+        let asked = items[index.saturating_sub(6)..index].iter().any(|item| item.is(Class::Asked));
+        let claims = [Class::Terms, Class::Shipping, Class::Promise, Class::Stock, Class::Price, Class::Payment, Class::Discount];
+        let claimed = items.iter().any(|item| claims.iter().any(|&class| item.is(class)) || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_)));
+        let phrase = reading.words(number.tokens.start..measure.tokens.end);
+        let measured = measure.is(Class::Unit) || measure.is(Class::Counted);
+        number.value.is_some() && asked && measured && !claimed && licence::holds(self.shopper, phrase)
     }
 
     fn island(&self, item: &Item) -> Option<&Span> {

@@ -161,7 +161,13 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if quoted(reading, ledger, number, after) {
         return true;
     }
-    let terms = around.items.iter().any(|item| item.is(Class::Terms));
+    let has = |class: Class| around.items.iter().any(|item| item.is(class));
+    let counted = after.is_some_and(|item| item.is(Class::Counted));
+    if ledger.complete && has(Class::Stock) && counted {
+        return names().filter_map(|row| ledger.rows.get(row)).any(|row| row.stock.iter().any(|&count| i128::from(count) * ONE == value));
+    }
+    let promised = ledger.complete && (has(Class::Shipping) || has(Class::Promise));
+    let terms = promised || has(Class::Terms);
     let measured = after.is_some_and(|item| {
         [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class))
     });
@@ -175,7 +181,7 @@ fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
 }
 
 /// True when `known` holds `written` as a whole number.
-fn holds(known: &str, written: &str) -> bool {
+pub(super) fn holds(known: &str, written: &str) -> bool {
     known.match_indices(written).any(|(at, _)| {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         !digit(known[..at].chars().next_back()) && !digit(known[at + written.len()..].chars().next())

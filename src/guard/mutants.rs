@@ -102,6 +102,12 @@ fn fact(shop: &Shop, index: usize, now: Money) -> Fact {
     Fact { id: FactId(format!("offer:{index}")), body: FactBody::Offer(body), source: "test".to_string(), as_of }
 }
 
+/// The facts of the English shop.
+pub(super) fn facts() -> Vec<Fact> {
+    let prices = prices(&SHOPS[2], &mut Dice(3));
+    prices.into_iter().enumerate().map(|(index, now)| fact(&SHOPS[2], index, now)).collect()
+}
+
 /// Changes the amount: another digit, one less, one more.
 fn edited(minor: i64, whole_only: bool, dice: &mut Dice) -> i64 {
     let unit = if whole_only { 100 } else { 1 };

@@ -12,6 +12,7 @@ use crate::domain::{Currency, Money, Product, ProductId, Sku};
 use super::lines::not_utf8;
 use super::mapping::{Mapping, PriceColumns, Unit};
 use super::report::{Finding, Place, Report};
+use super::upright;
 
 /// A table being read.
 pub struct Table {
@@ -193,7 +194,7 @@ impl Table {
     fn cell(&self, record: &csv::StringRecord, column: &str) -> String {
         let raw = self.columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
         let text = if self.mapping.backslash_escapes { unescaped(raw) } else { raw.to_string() };
-        text.trim().to_string()
+        upright::text(text.trim().to_string())
     }
 
     fn reader_width(&self) -> usize {
