@@ -71,7 +71,9 @@ pub(super) mod tests {
     /// The shared test data, from a checkout or from a worktree one level deeper.
     pub(in crate::guard) fn shared(name: &str) -> Option<String> {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = ["../shared/data", "../../shared/data"].iter().find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
+        let found = ["../shared/data", "../../shared/data"]
+            .iter()
+            .find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
         if found.is_none() {
             eprintln!("skipped: ../shared/data/{name} is not there");
         }
@@ -89,7 +91,11 @@ pub(super) mod tests {
             let verdict = guard.check_text(language, &ledger, &text);
             let said = if verdict.is_ok() { "accept" } else { "reject" };
             if std::env::var_os("GUARD_TRACE").is_some() {
-                eprintln!("{} {said} {:?} {text}", index + 1, verdict.as_ref().err().map(|fault| (fault.code, &fault.detail)));
+                eprintln!(
+                    "{} {said} {:?} {text}",
+                    index + 1,
+                    verdict.as_ref().err().map(|fault| (fault.code, &fault.detail))
+                );
             }
             if Some(said) != expected {
                 wrong.push(format!("{}: {said}: {text}: {verdict:?}", index + 1));
@@ -102,7 +108,8 @@ pub(super) mod tests {
     #[test]
     fn reason_codes_are_right() {
         let Some(file) = shared("guard_cases.tsv") else { return };
-        let table: std::collections::HashMap<&str, &str> = include_str!("../../tests/data/guard_codes.tsv").lines().filter_map(|row| row.split_once('\t')).collect();
+        let table: std::collections::HashMap<&str, &str> =
+            include_str!("../../tests/data/guard_codes.tsv").lines().filter_map(|row| row.split_once('\t')).collect();
         let guard = Guard::new();
         let (mut scored, mut wrong) = (0, Vec::new());
         for row in file.lines().skip(1) {
@@ -155,6 +162,9 @@ pub(super) mod tests {
         assert!(refuse("lang\tfacts\ttext\nru\t{}\tx\n").starts_with("line 2: facts:"));
         let mut out = Vec::new();
         run("lang\tfacts\ttext\nen\t[]\tIt is $5.\n".as_bytes(), &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "{\"line\":2,\"verdict\":\"reject\",\"code\":\"unbound_price\",\"at\":[6,8]}\n");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "{\"line\":2,\"verdict\":\"reject\",\"code\":\"unbound_price\",\"at\":[6,8]}\n"
+        );
     }
 }

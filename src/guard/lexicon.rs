@@ -168,16 +168,15 @@ const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
-        let mut lexicon =
-            Lexicon {
-                nodes: vec![Node::default()],
-                numbers: vec![Node::default()],
-                words: Trie::default(),
-                parts: Trie::default(),
-                currencies: Vec::new(),
-                months: Vec::new(),
-                units: Vec::new(),
-            };
+        let mut lexicon = Lexicon {
+            nodes: vec![Node::default()],
+            numbers: vec![Node::default()],
+            words: Trie::default(),
+            parts: Trie::default(),
+            currencies: Vec::new(),
+            months: Vec::new(),
+            units: Vec::new(),
+        };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
         }
@@ -202,9 +201,9 @@ impl Lexicon {
         let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
         for (language, rows) in table {
             for (value, words) in rows {
-                let value = value.parse().map_err(|_| {
-                    unknown(file, text, &value, ("value", "the key is the number in figures"))
-                })?;
+                let value = value
+                    .parse()
+                    .map_err(|_| unknown(file, text, &value, ("value", "the key is the number in figures")))?;
                 let class = if language == "short" { Class::Short } else { Class::Number };
                 for word in words {
                     let term = Term { bits: class.bit(), value, ..Term::default() };
@@ -222,9 +221,9 @@ impl Lexicon {
         let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
         for (name, rows) in table {
             for (language, words) in rows {
-                let code: Language = language.parse().map_err(|_| {
-                    unknown(file, text, &language, ("language", "use en, ru, sk or zh"))
-                })?;
+                let code: Language = language
+                    .parse()
+                    .map_err(|_| unknown(file, text, &language, ("language", "use en, ru, sk or zh")))?;
                 let term = match (name.as_str(), Class::named(&name)) {
                     ("local", _) => Term { local: 1 << code as u8, ..Term::default() },
                     (_, Some(class)) => Term { bits: class.bit(), ..Term::default() },
@@ -270,7 +269,9 @@ impl Lexicon {
     /// The month, 1 to 12, whose name begins a word of `text`, when exactly one does.
     pub fn month_in(&self, text: &str) -> Option<u8> {
         let words = || text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let mut found = (1_u8..).zip(&self.months).filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
+        let mut found = (1_u8..)
+            .zip(&self.months)
+            .filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
         let first = found.next()?;
         found.next().is_none().then_some(first.0)
     }
@@ -369,9 +370,22 @@ mod tests {
     #[test]
     fn a_superlative_is_a_comparison_too() {
         let lexicon = lexicon();
-        for word in ["cheapest", "least expensive", "самый дешевый", "самая дешевая", "najlacnejšia", "najdrahší", "最便宜", "最贵", "дешевейший"] {
+        for word in [
+            "cheapest",
+            "least expensive",
+            "самый дешевый",
+            "самая дешевая",
+            "najlacnejšia",
+            "najdrahší",
+            "最便宜",
+            "最贵",
+            "дешевейший",
+        ] {
             let (_, term) = lexicon.longest(&fold(word), 0).unwrap();
-            assert!(term.is(Class::Superlative) && (term.is(Class::Compare) || term.is(Class::Dearer)), "{word}: {term:?}");
+            assert!(
+                term.is(Class::Superlative) && (term.is(Class::Compare) || term.is(Class::Dearer)),
+                "{word}: {term:?}"
+            );
         }
     }
 
@@ -395,7 +409,8 @@ mod tests {
     #[test]
     fn composite_numbers_are_taken_apart() {
         let lexicon = lexicon();
-        let check = |word: &str, expected: Option<Composite>| assert_eq!(lexicon.composite(&fold(word)), expected, "{word}");
+        let check =
+            |word: &str, expected: Option<Composite>| assert_eq!(lexicon.composite(&fold(word)), expected, "{word}");
         check("dvadsaťštyri", Some(Composite::Number(vec![20, 4])));
         check("deväťstodeväťdesiatdeväť", Some(Composite::Number(vec![900, 90, 9])));
         check("stotisíc", Some(Composite::Number(vec![100, 1000])));

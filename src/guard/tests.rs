@@ -36,7 +36,8 @@ fn price_strings_of_every_locale_are_read_right_or_refused() {
         }
         // CLDR prints yen with decimals the currency does not have.
         let exact = crate::domain::Money::parse(amount, currency.parse().unwrap());
-        read += usize::from(exact.is_ok() && guard.check_text(language(locale), &ledger(amount, currency), &said).is_ok());
+        read +=
+            usize::from(exact.is_ok() && guard.check_text(language(locale), &ledger(amount, currency), &said).is_ok());
     }
     eprintln!("price_cldr: {all} strings, {read} read exactly, {} missed, {} read wrong", missed.len(), wrong.len());
     assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
@@ -68,7 +69,11 @@ fn spelled_prices_are_read_right_or_refused() {
         }
         read += usize::from(guard.check_text(language(lang), &ledger(amount, currency), &said).is_ok());
     }
-    eprintln!("price_spelled_out: {all} strings, {read} read exactly, {} missed, {} read wrong", missed.len(), wrong.len());
+    eprintln!(
+        "price_spelled_out: {all} strings, {read} read exactly, {} missed, {} read wrong",
+        missed.len(),
+        wrong.len()
+    );
     assert!(missed.is_empty() && wrong.is_empty(), "missed {missed:#?}\nwrong {wrong:#?}");
 }
 
@@ -155,7 +160,9 @@ proptest! {
 #[test]
 fn hostile_repetition_stays_linear_enough() {
     let guard = Guard::new();
-    for part in ["1 ", "&amp;", "&#", "<", "двадцать", "dvadsaťštyri", "一万", "1.", "1,000 ", "a-1-", "\u{301}", "до ", "1x"] {
+    for part in
+        ["1 ", "&amp;", "&#", "<", "двадцать", "dvadsaťštyri", "一万", "1.", "1,000 ", "a-1-", "\u{301}", "до ", "1x"]
+    {
         let text = part.repeat(65_536 / part.len());
         let _ = guard.check_text(Language::Sk, &ledger("24.90", "EUR"), &text);
     }

@@ -93,7 +93,8 @@ impl<'a> Checker<'a> {
         let mut focus = None;
         for range in sentences(self.reading.tokens, opens) {
             let question = self.reading.tokens[range.end - 1].sign('?');
-            let sentence = Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
+            let sentence =
+                Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
             if !self.verbatim(range) {
                 self.sentence(&sentence)?;
             }
@@ -115,7 +116,11 @@ impl<'a> Checker<'a> {
             self.item(sentence, index, item)?;
         }
         if self.alone(sentence) {
-            return Err(sentence.fault(Code::UnlicensedNumber, 0, "a measure of nothing, or an amount in a currency of elsewhere"));
+            return Err(sentence.fault(
+                Code::UnlicensedNumber,
+                0,
+                "a measure of nothing, or an amount in a currency of elsewhere",
+            ));
         }
         bind::amounts(self, sentence)?;
         for (index, item) in sentence.items.iter().enumerate() {
@@ -144,22 +149,31 @@ impl<'a> Checker<'a> {
     fn alone(&self, sentence: &Sentence<'_>) -> bool {
         let whole = sentence.items.first().is_some_and(|item| item.tokens.start == 0)
             && sentence.items.last().is_some_and(|item| item.tokens.end == self.reading.tokens.len());
-        whole && matches!(sentence.items.as_slice(), [number, measure]
+        whole
+            && matches!(sentence.items.as_slice(), [number, measure]
             if matches!(number.kind, ItemKind::Number(_)) && measure.kind == ItemKind::Word)
     }
 
     /// "The same price" is true of two products when their facts say so.
     fn equality(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let Some(index) = sentence.items.iter().position(|item| item.is(Class::Same)) else { return Ok(()) };
-        let mut rows: Vec<usize> = sentence.items.iter().filter_map(|item| match item.kind {
-            ItemKind::Name(row) => Some(row),
-            _ => None,
-        }).collect();
+        let mut rows: Vec<usize> = sentence
+            .items
+            .iter()
+            .filter_map(|item| match item.kind {
+                ItemKind::Name(row) => Some(row),
+                _ => None,
+            })
+            .collect();
         rows.dedup();
         let prices: Vec<_> = rows.iter().filter_map(|&row| self.row(row).and_then(|row| row.now)).collect();
         let equal = prices.len() == rows.len() && rows.len() > 1 && prices.iter().all(|price| *price == prices[0]);
         let asked = sentence.question && rows.is_empty();
-        if equal || asked { Ok(()) } else { Err(sentence.fault(Code::Comparison, index, "prices said to be equal that are not")) }
+        if equal || asked {
+            Ok(())
+        } else {
+            Err(sentence.fault(Code::Comparison, index, "prices said to be equal that are not"))
+        }
     }
 
     /// Faults a single item shows by itself.
@@ -167,16 +181,30 @@ impl<'a> Checker<'a> {
         let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
         match &item.kind {
             ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
-            ItemKind::Mixed if !self.known_code(item) => fail(Code::MixedToken, "letters and digits that are no known code"),
-            ItemKind::Percent(value) if !self.percent(sentence, index, *value) => fail(Code::Discount, "a percentage no fact allows"),
+            ItemKind::Mixed if !self.known_code(item) => {
+                fail(Code::MixedToken, "letters and digits that are no known code")
+            }
+            ItemKind::Percent(value) if !self.percent(sentence, index, *value) => {
+                fail(Code::Discount, "a percentage no fact allows")
+            }
             ItemKind::Word if item.is(Class::Percent) => fail(Code::Discount, "a percentage without its number"),
             ItemKind::Sign('%' | '‰') => fail(Code::Discount, "a percentage without its number"),
             ItemKind::Word if item.is(Class::Slang) => fail(Code::Slang, "an amount in slang"),
-            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => fail(Code::Commitment, "a promise that binds the shop"),
-            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => fail(Code::ZeroPrice, "free or half price without a fact"),
-            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => fail(Code::Discount, "a reduction without a fact"),
-            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => fail(Code::PriceTalk, "a share of a price"),
-            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => fail(Code::MixedToken, "a Roman numeral as an amount"),
+            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => {
+                fail(Code::Commitment, "a promise that binds the shop")
+            }
+            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => {
+                fail(Code::ZeroPrice, "free or half price without a fact")
+            }
+            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
+                fail(Code::Discount, "a reduction without a fact")
+            }
+            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => {
+                fail(Code::PriceTalk, "a share of a price")
+            }
+            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => {
+                fail(Code::MixedToken, "a Roman numeral as an amount")
+            }
             _ => Ok(()),
         }
     }
@@ -199,10 +227,16 @@ impl<'a> Checker<'a> {
         let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
         let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
         let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
-        let zh_off = sentence.items[index].tokens.len() > 1 && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
-        let material = sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
+        let zh_off = sentence.items[index].tokens.len() > 1
+            && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
+        let material =
+            sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
         let figure = (value / ONE).to_string();
-        let listed = self.ledger.texts.iter().any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
+        let listed = self
+            .ledger
+            .texts
+            .iter()
+            .any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
         !zh_off && ((promo && named) || material || (listed && !sentence.priced()))
     }
 
@@ -212,9 +246,11 @@ impl<'a> Checker<'a> {
             return true;
         }
         let words = self.reading.words(sentence.items[index].tokens.clone());
-        let about_delivery = sentence.has(Class::Shipping) || words.contains("shipping") || words.contains(['运', '邮']);
+        let about_delivery =
+            sentence.has(Class::Shipping) || words.contains("shipping") || words.contains(['运', '邮']);
         let product = sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_)));
-        let costs_nothing = self.rows().any(|row| row.kind == RowKind::Shipping && row.now.is_some_and(|money| money.minor == 0));
+        let costs_nothing =
+            self.rows().any(|row| row.kind == RowKind::Shipping && row.now.is_some_and(|money| money.minor == 0));
         let threshold = self.rows().any(|row| row.kind == RowKind::FreeFrom) && sentence.has_amount();
         about_delivery && !product && (costs_nothing || threshold)
     }
@@ -227,19 +263,28 @@ impl<'a> Checker<'a> {
             _ => false,
         });
         let denied = sentence.items.iter().any(|item| item.is(Class::Negation)) && !sentence.has_amount() && !percent;
-        percent || facts || denied || (sentence.question && sentence.names().is_empty() && !sentence.has_amount()) || sentence.negated(index, 2)
+        percent
+            || facts
+            || denied
+            || (sentence.question && sentence.names().is_empty() && !sentence.has_amount())
+            || sentence.negated(index, 2)
     }
 
     fn comparison(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer)) else {
+        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer))
+        else {
             return Ok(());
         };
         let fail = |why: &str| Err(sentence.fault(Code::Comparison, index, why));
         let dearer = sentence.items[index].is(Class::Dearer);
-        let rows: Vec<(usize, &Row)> = sentence.names().into_iter().filter_map(|at| match sentence.items[at].kind {
-            ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
-            _ => None,
-        }).collect();
+        let rows: Vec<(usize, &Row)> = sentence
+            .names()
+            .into_iter()
+            .filter_map(|at| match sentence.items[at].kind {
+                ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
+                _ => None,
+            })
+            .collect();
         if sentence.has_amount() || sentence.has(Class::Negation) {
             return fail("a comparison beside an amount or a negation");
         }
@@ -255,7 +300,11 @@ impl<'a> Checker<'a> {
                 let best = if dearer { rivals.iter().max() } else { rivals.iter().min() };
                 let one_currency = rivals.iter().all(|rival| Some(rival.0) == rivals.first().map(|first| first.0));
                 let superlative = sentence.items[index].is(Class::Superlative);
-                if superlative && rivals.len() > 1 && one_currency && best.copied() == price(only) { Ok(()) } else { fail("not true of the facts") }
+                if superlative && rivals.len() > 1 && one_currency && best.copied() == price(only) {
+                    Ok(())
+                } else {
+                    fail("not true of the facts")
+                }
             }
             _ => fail("a comparison without its two products"),
         }
@@ -264,7 +313,10 @@ impl<'a> Checker<'a> {
     /// A product with a word of price and no amount: the amount may stand in another sentence.
     fn price_talk(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let Some(index) = sentence.items.iter().position(|item| item.is(Class::Price)) else { return Ok(()) };
-        let settled = sentence.has_amount() || sentence.has(Class::Defer) || sentence.has(Class::Compare) || sentence.has(Class::Dearer);
+        let settled = sentence.has_amount()
+            || sentence.has(Class::Defer)
+            || sentence.has(Class::Compare)
+            || sentence.has(Class::Dearer);
         if settled || sentence.names().is_empty() || sentence.question {
             return Ok(());
         }
@@ -302,6 +354,9 @@ impl<'a> Checker<'a> {
         let keep = if length >= 6 { length - 2 } else { length };
         let word = word.char_indices().nth(keep).map_or(word, |(end, _)| &word[..end]);
         (length > 2 || word.starts_with(super::lexicon::is_han))
-            && self.rows().any(|row| row.folded.iter().any(|name| name.contains(word)) || row.attributes.iter().any(|known| known.contains(word)))
+            && self.rows().any(|row| {
+                row.folded.iter().any(|name| name.contains(word))
+                    || row.attributes.iter().any(|known| known.contains(word))
+            })
     }
 }

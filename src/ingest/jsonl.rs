@@ -61,7 +61,8 @@ fn typed<T: DeserializeOwned>(value: Value, at: &Place, report: &mut Report) -> 
         Err(error) => {
             let text = error.to_string();
             let code = if text.starts_with("unknown field") { "unknown_field" } else { "broken_row" };
-            let mut finding = Finding::error(code, at, format!("{text}; the row was left out"), "mend or remove the field");
+            let mut finding =
+                Finding::error(code, at, format!("{text}; the row was left out"), "mend or remove the field");
             if ["unknown field", "missing field", "unknown variant"].iter().any(|start| text.starts_with(start)) {
                 finding.field = text.split('`').nth(1).map(str::to_string);
             }

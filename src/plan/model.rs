@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
+use crate::domain::found::Candidate;
 use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::{Command, CommandName, Fact, FactBody, Language, Move};
 use crate::engine::{Generate, GenerateError, Generated, Job, PromptTurn, Speaker};
-use crate::domain::found::Candidate;
 
 use super::Brief;
 use super::rules::about;

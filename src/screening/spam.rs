@@ -33,7 +33,11 @@ pub(super) struct SpamScorer {
 
 impl SpamScorer {
     pub(super) fn new(rules: SpamRules) -> Result<Self, ScreeningError> {
-        Ok(SpamScorer { phrases: Signals::new(&rules.rules, &HashMap::new())?, fitted: Weights::of_kind("spam"), rules })
+        Ok(SpamScorer {
+            phrases: Signals::new(&rules.rules, &HashMap::new())?,
+            fitted: Weights::of_kind("spam"),
+            rules,
+        })
     }
 
     /// 0 to 1.

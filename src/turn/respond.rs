@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::found::Found;
+use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
 use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Understanding};
@@ -174,13 +174,8 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     outcome.hits.extend(retrieved.hits);
 
     clock.enter(Stage::Drafting);
-    let brief = Brief {
-        message: &turn.screened.text,
-        language,
-        command,
-        found: &found,
-        offers: app.config.search.offers,
-    };
+    let brief =
+        Brief { message: &turn.screened.text, language, command, found: &found, offers: app.config.search.offers };
     let moves = match plan::by_rule(&brief) {
         Some(moves) => moves,
         None => judged(turn, &brief, plan::Attempt::First, outcome).await,

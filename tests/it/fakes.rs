@@ -114,7 +114,15 @@ impl Search for ShopFront {
             if query_in_name > 0.0 {
                 let score = name_in_query + query_in_name;
                 let id = product.id.clone();
-                hits.push(ProductHit { id, sku: None, score, lexical: None, vector: None, name_in_query, query_in_name });
+                hits.push(ProductHit {
+                    id,
+                    sku: None,
+                    score,
+                    lexical: None,
+                    vector: None,
+                    name_in_query,
+                    query_in_name,
+                });
             }
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -90,7 +90,8 @@ async fn a_client_that_leaves_stops_its_generation() {
     let server = Server::over(app(config(), Some(Arc::clone(&model) as Arc<dyn Generate>)).await).await;
     let messages = json!([{ "role": "user", "content": "Tell me all that you know, at length." }]);
     let body = json!({ "model": "raw", "max_tokens": 3000, "messages": messages }).to_string();
-    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n", server.address);
+    let head =
+        format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n", server.address);
     for _ in 0..4 {
         let mut client = TcpStream::connect(&server.address).await.unwrap();
         client.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();

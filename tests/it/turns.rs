@@ -46,7 +46,8 @@ async fn the_price_is_told_in_four_languages_without_a_model() {
 #[tokio::test]
 async fn a_model_may_choose_but_not_invent() {
     let question = "How much is a mug?";
-    for (lie, told) in [("offer 1", true), ("offer 99", false), ("it costs €1", false), ("none", false), ("", false)] {
+    for (lie, told) in [("offer 1", true), ("offer 99", false), ("it costs €1", false), ("none", false), ("", false)]
+    {
         let (app, _) = with(Some(Scripted::saying(&[lie, lie]))).await;
         let answer = say(&app, Language::En, question, None).await;
         let text = answer.reply.text();
@@ -143,12 +144,9 @@ async fn the_door_refuses_before_anything_is_done() {
 #[tokio::test]
 async fn a_person_is_one_word_away() {
     let (app, _) = with(None).await;
-    for (language, word) in [
-        (Language::En, "operator"),
-        (Language::Ru, "оператор"),
-        (Language::Sk, "operátor"),
-        (Language::Zh, "转人工"),
-    ] {
+    for (language, word) in
+        [(Language::En, "operator"), (Language::Ru, "оператор"), (Language::Sk, "operátor"), (Language::Zh, "转人工")]
+    {
         let answer = say(&app, language, word, None).await;
         assert_eq!(answer.commands[0].name, CommandName::Human, "{word}");
         assert!(answer.handover.is_some() && kinds(&answer)[0] == SegmentKind::Human);

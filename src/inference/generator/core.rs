@@ -48,15 +48,10 @@ impl Core {
         let device = device(settings.device)?;
         let mut weights = Weights::open(model)?;
         let template = weights.text("tokenizer.chat_template");
-        let template = template
-            .context("it has no chat template; an instruction-tuned model is needed")?
-            .to_owned();
+        let template = template.context("it has no chat template; an instruction-tuned model is needed")?.to_owned();
         let architecture = weights.text("general.architecture")?.to_owned();
         if let Some(entry) = model.entry.as_ref().filter(|e| e.architecture != architecture) {
-            anyhow::bail!(
-                "its architecture is `{architecture}`, the manifest says `{}`",
-                entry.architecture
-            );
+            anyhow::bail!("its architecture is `{architecture}`, the manifest says `{}`", entry.architecture);
         }
         Decoder::check_architecture(&architecture)?;
         let vocabulary = Arc::new(Vocabulary::load(&mut weights)?);
@@ -68,11 +63,7 @@ impl Core {
     }
 
     /// Runs one job; `go_on` turning false ends it at the next token.
-    pub fn generate(
-        &mut self,
-        job: &Job,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<Generated, GenerateError> {
+    pub fn generate(&mut self, job: &Job, go_on: &dyn Fn() -> bool) -> Result<Generated, GenerateError> {
         let started = Instant::now();
         let prompt = self.chat.prompt(job, &self.vocabulary).map_err(failed)?;
         let tokens = prompt.len();
@@ -82,8 +73,7 @@ impl Core {
         let constraint = job.grammar.as_deref().map(|g| self.grammars.start(g));
         let constraint = constraint.transpose().map_err(GenerateError::Grammar)?;
         self.decoder.reset();
-        let mut answer =
-            Answer { tokens: Vec::new(), prompt_tokens: tokens, started, first_token_ms: 0.0 };
+        let mut answer = Answer { tokens: Vec::new(), prompt_tokens: tokens, started, first_token_ms: 0.0 };
         let finished = self.write(job, (prompt, constraint), (&mut answer, go_on));
         // The keys and values of one shopper's words do not stay for the next.
         self.decoder.reset();
@@ -167,12 +157,9 @@ fn device(choice: DeviceChoice) -> anyhow::Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => {
-            anyhow::bail!(
-                "this build has no GPU support; build with `--features cuda` or choose the device cpu"
-            )
+            anyhow::bail!("this build has no GPU support; build with `--features cuda` or choose the device cpu")
         }
-        DeviceChoice::Cuda(n) => Device::new_cuda(n).with_context(|| {
-            format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")
-        }),
+        DeviceChoice::Cuda(n) => Device::new_cuda(n)
+            .with_context(|| format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")),
     }
 }

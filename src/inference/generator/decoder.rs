@@ -45,21 +45,9 @@ impl Decoder {
         let context = check_sizes(&weights, &architecture)?;
         let Weights { content, mut reader } = weights;
         let model = match architecture.as_str() {
-            "llama" => Model::Llama(quantized_llama::ModelWeights::from_gguf(
-                content,
-                &mut reader,
-                device,
-            )?),
-            "qwen2" => Model::Qwen2(quantized_qwen2::ModelWeights::from_gguf(
-                content,
-                &mut reader,
-                device,
-            )?),
-            _ => Model::Qwen3(quantized_qwen3::ModelWeights::from_gguf(
-                content,
-                &mut reader,
-                device,
-            )?),
+            "llama" => Model::Llama(quantized_llama::ModelWeights::from_gguf(content, &mut reader, device)?),
+            "qwen2" => Model::Qwen2(quantized_qwen2::ModelWeights::from_gguf(content, &mut reader, device)?),
+            _ => Model::Qwen3(quantized_qwen3::ModelWeights::from_gguf(content, &mut reader, device)?),
         };
         let context = match model {
             Model::Qwen2(_) => context,
@@ -84,17 +72,9 @@ impl Decoder {
     }
 
     /// Reads more tokens and gives the scores of what may follow; `go_on` is asked between steps.
-    pub fn read(
-        &mut self,
-        tokens: &[u32],
-        go_on: &dyn Fn() -> bool,
-    ) -> anyhow::Result<Option<Vec<f32>>> {
+    pub fn read(&mut self, tokens: &[u32], go_on: &dyn Fn() -> bool) -> anyhow::Result<Option<Vec<f32>>> {
         ensure!(!tokens.is_empty(), "nothing to read");
-        ensure!(
-            self.position + tokens.len() <= self.context,
-            "the context of {} is full",
-            self.context
-        );
+        ensure!(self.position + tokens.len() <= self.context, "the context of {} is full", self.context);
         let mut scores = None;
         let mut rest = tokens;
         while !rest.is_empty() {
@@ -148,32 +128,18 @@ impl Decoder {
 fn check_sizes(weights: &Weights, architecture: &str) -> anyhow::Result<usize> {
     let number = |key: &str| weights.number(&format!("{architecture}.{key}"));
     let (heads, kv_heads) = (number("attention.head_count")?, number("attention.head_count_kv")?);
-    let (width, layers, context) =
-        (number("embedding_length")?, number("block_count")?, number("context_length")?);
+    let (width, layers, context) = (number("embedding_length")?, number("block_count")?, number("context_length")?);
     ensure!(heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "{heads} heads on {kv_heads}");
-    ensure!(
-        width.is_multiple_of(heads) && (1..=1 << 16).contains(&width),
-        "a width of {width} in {heads} heads"
-    );
+    ensure!(width.is_multiple_of(heads) && (1..=1 << 16).contains(&width), "a width of {width} in {heads} heads");
     ensure!((1..=1024).contains(&layers), "{layers} layers");
     ensure!((1..=1 << 24).contains(&context), "a context of {context}");
     for key in ["attention.key_length", "rope.dimension_count"] {
         if let Ok(size) = number(key) {
-            ensure!(
-                (1..=4096).contains(&size) && size % 2 == 0,
-                "`{architecture}.{key}` is {size}"
-            );
+            ensure!((1..=4096).contains(&size) && size % 2 == 0, "`{architecture}.{key}` is {size}");
         }
     }
-    let words =
-        weights.content.tensor_infos.get("token_embd.weight").map(|t| t.shape.dims().to_vec());
-    ensure!(
-        words.as_deref().is_some_and(|d| d.len() == 2 && d[1] == width),
-        "token_embd.weight has shape {words:?}"
-    );
-    ensure!(
-        context <= MAX_POSITIONS,
-        "a context of {context} tokens; up to {MAX_POSITIONS} are supported"
-    );
+    let words = weights.content.tensor_infos.get("token_embd.weight").map(|t| t.shape.dims().to_vec());
+    ensure!(words.as_deref().is_some_and(|d| d.len() == 2 && d[1] == width), "token_embd.weight has shape {words:?}");
+    ensure!(context <= MAX_POSITIONS, "a context of {context} tokens; up to {MAX_POSITIONS} are supported");
     Ok(context)
 }
