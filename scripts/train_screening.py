@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits data/rules/screening_weights.tsv: which words and word pairs tell an advertisement or an attempt to bend the assistant.
 
-In: the public sets (spam_sms_uci.tsv, inj_*.{tsv,jsonl}, intent_*.tsv, search_*.tsv) in one folder, and data/rules/commands.toml.
+In: the public sets (spam_sms_uci.tsv, inj_*.{tsv,jsonl}, intent_*.tsv, search_*.tsv) in one folder, and data/rules/examples.
 Out: lines `kind<TAB>feature<TAB>weight`. Three fifths of each set (by hash of the text) are fitted on; the rest is only measured.
 Needs scikit-learn:  scripts/train_screening.py FOLDER
 """
@@ -71,8 +71,9 @@ def texts(folder):
         yield "wands", "benign", row["query"]
     for row in table(folder, "search_chorus_products.tsv")[:4000]:
         yield "chorus", "benign", row["title"]
-    for name, spec in tomllib.load(open(os.path.join(ROOT, "data/rules/commands.toml"), "rb")).items():
-        for language, examples in spec["examples"].items():
+    for language in ("en", "ru", "sk", "zh"):
+        labelled = tomllib.load(open(os.path.join(ROOT, f"data/rules/examples/{language}.toml"), "rb"))
+        for name, examples in labelled.items():
             for text in examples:
                 yield f"shop {language}", {"spam": "spam", "unsafe": "unsafe"}.get(name, "benign"), text
 

@@ -14,6 +14,7 @@ mod examples;
 mod examples_cache;
 mod folded;
 mod kernel;
+pub mod measure;
 mod model;
 mod rules;
 mod several;
