@@ -71,7 +71,10 @@ async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool
         println!("{}", serde_json::to_string(&report)?);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<6}{:>8}{:>16}{:>10}{:>16}{:>8}{:>12}{:>9}", "lang", "rules", "decided", "examples", "sure", "both", "several", "slots F1");
+    println!(
+        "{:<6}{:>8}{:>16}{:>10}{:>16}{:>8}{:>12}{:>9}",
+        "lang", "rules", "decided", "examples", "sure", "both", "several", "slots F1"
+    );
     let all = [("all".to_string(), &report.all)];
     let languages = report.by_language.iter().map(|(language, figures)| (language.to_string(), figures));
     for (name, one) in languages.chain(all) {
@@ -130,11 +133,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
             println!("{language}: pass^1 {first}/{count}, pass^{repeat} {all}/{count}");
         }
         println!("all: pass^1 {}/{}, pass^{repeat} {}/{}", total.0, total.2, total.1, total.2);
-        println!(
-            "turns: p50 {:.0} ms, p95 {:.0} ms",
-            percentile(&mut turn_ms, 0.5),
-            percentile(&mut turn_ms, 0.95)
-        );
+        println!("turns: p50 {:.0} ms, p95 {:.0} ms", percentile(&mut turn_ms, 0.5), percentile(&mut turn_ms, 0.95));
     }
     Ok(if total.1 == total.2 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

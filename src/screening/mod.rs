@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::domain::{Language, Screened};
 
 pub mod cases;
+mod identity;
 mod injection;
 mod language;
 mod normalise;

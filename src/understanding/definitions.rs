@@ -1,7 +1,7 @@
 //! The data behind understanding, read once: commands with their examples, phrases, cues, stop words, towns, colours, slots.
 //! Files in (as text), lookups out; a mistake in a file is an error that names file and entry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -83,10 +83,16 @@ pub struct CommandRules {
     /// The same inside a message.
     pub(super) phrase_parts: Lexicon<Meaning>,
     pub(super) cues: Lexicon<Meaning>,
-    /// Words without product meaning.
-    pub(super) stop: Lexicon<()>,
+    /// Words without product meaning, with the language they belong to; none belongs to every one.
+    pub(super) stop: Lexicon<Option<Language>>,
+    /// Words that a product's name neither starts nor ends with, folded.
+    pub(super) edges: HashSet<String>,
+    /// The same for Chinese, characters and words, longest first.
+    pub(super) han_edges: Vec<String>,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
+    /// Words that say that something is looked for.
+    pub(super) wish: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
     pub(super) slots: SlotTable,
@@ -108,6 +114,7 @@ struct RawPhrases {
     phrases: BTreeMap<CommandName, Wordings>,
     cues: BTreeMap<CommandName, Wordings>,
     stop: BTreeMap<Language, Vec<String>>,
+    wish: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -144,7 +151,10 @@ impl CommandRules {
             phrases: whole.iter().map(|(text, meaning)| (fold(text), meaning.clone())).collect(),
             phrase_parts: Lexicon::new(whole),
             cues: Lexicon::new(meanings(phrases.cues)),
-            stop: Lexicon::new(phrases.stop.into_values().flatten().chain(frame).map(|word| (word, ()))),
+            stop: Lexicon::new(stop_words(phrases.stop, frame)),
+            edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
+            han_edges: slots.han_edges(),
+            wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
@@ -180,6 +190,14 @@ fn hash(specs: &[CommandSpec]) -> String {
         digest.update(format!("{}\t{language}\t{text}\n", spec.name));
     }
     hex::encode(digest.finalize())
+}
+
+fn stop_words(
+    by_language: BTreeMap<Language, Vec<String>>,
+    frame: Vec<String>,
+) -> impl Iterator<Item = (String, Option<Language>)> {
+    let own = |(language, words): (Language, Vec<String>)| words.into_iter().map(move |word| (word, Some(language)));
+    by_language.into_iter().flat_map(own).chain(frame.into_iter().map(|word| (word, None)))
 }
 
 fn meanings(all: BTreeMap<CommandName, Wordings>) -> Vec<(String, Meaning)> {

@@ -110,8 +110,7 @@ async fn labelled_messages_are_understood() {
     let Some(embed) = embedder() else { return };
     let folder = std::env::temp_dir().join("truetill-examples");
     let index = ExampleIndex::build(&rules(), &embed, Some(&folder)).await.unwrap();
-    let (whole, screening) =
-        (Understander::new(rules(), Some(index), UnderstandingSettings::default()), screening());
+    let (whole, screening) = (Understander::new(rules(), Some(index), UnderstandingSettings::default()), screening());
     let batch = Batch {
         understander: &whole,
         screen: &|text| screening.screen(text, Language::En, None),
