@@ -71,6 +71,8 @@ pub struct Session {
     pub pending: Option<Pending>,
     /// An operation on an order that is being arranged.
     pub talk: Option<Talk>,
+    /// The product question answered last, for messages that only add to it.
+    pub last: Option<Command>,
     /// A person has the conversation.
     pub handed_over: bool,
     /// The last few messages, masked: the model's memory.
@@ -109,6 +111,7 @@ impl Default for Session {
             town: None,
             pending: None,
             talk: None,
+            last: None,
             handed_over: false,
             recent: Vec::new(),
         }
