@@ -68,6 +68,8 @@ pub struct Session {
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
     pub pending: Option<Pending>,
+    /// The product question answered last, for messages that only add to it.
+    pub last: Option<Command>,
     /// A person has the conversation.
     pub handed_over: bool,
     /// The last few messages, masked: the model's memory.
@@ -105,6 +107,7 @@ impl Default for Session {
             focus: Vec::new(),
             town: None,
             pending: None,
+            last: None,
             handed_over: false,
             recent: Vec::new(),
         }
