@@ -8,7 +8,7 @@ use super::{Brief, alternatives, matching};
 
 /// The moves, when they need no judgement; none when several facts might fit.
 pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
-    if let (Some(wish), None) = (brief.command.slots.wish, brief.found.absence) {
+    if let (Some(wish), None) = (brief.found.wish, brief.found.absence) {
         let shown = &brief.found.candidates[..brief.found.candidates.len().min(brief.offers)];
         return Some(vec![Move::Suggest { wish, facts: matching(shown) }]);
     }

@@ -27,6 +27,10 @@ pub(super) async fn look_up(
     let (base, hits) = match &question.slots.product {
         Some(_) => {
             let (chosen, hits) = by_words(sources, question, limits).await?;
+            if chosen.sure == 0 && wish != Wish::GoesWith {
+                // "Cheap shoes": there is nothing at hand that others could be cheaper than.
+                return Ok(None);
+            }
             (chosen.order.into_iter().take(chosen.sure.max(1)).collect(), hits)
         }
         None => (question.focus.to_vec(), Vec::new()),
@@ -44,6 +48,7 @@ pub(super) async fn look_up(
 
 /// Everything was chosen by rule: nothing is left to judge.
 fn settled(mut found: Found, wish: Wish, hits: Vec<ProductHit>) -> Retrieved {
+    found.wish = Some(wish);
     found.sure = found.candidates.len();
     found.near.clear();
     found.absence = found.candidates.is_empty().then_some(Absence::Unfulfilled(wish));
