@@ -188,6 +188,14 @@ impl Catalog for ShopFront {
         Ok(offers)
     }
 
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
+        let reduced = |product: &&Product| {
+            let prices = product.variants.iter().flat_map(|variant| &variant.prices);
+            prices.into_iter().any(|price| price.currency == currency && price.old.is_some())
+        };
+        Ok(self.products.iter().filter(reduced).take(limit).map(|product| product.id.clone()).collect())
+    }
+
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {
         let is = |text: &str| text.eq_ignore_ascii_case(code);
         if let Some(product) = self.products.iter().find(|product| is(product.id.as_str())) {

@@ -183,8 +183,10 @@ impl CommandRules {
         let command = |meaning: &Meaning| {
             let found = self.fill(Passage { message: input.message, text, about: Some(meaning.name) });
             let mut slots = relevant(meaning.name, found.slots);
-            if meaning.name == CommandName::Policy {
-                slots.topic = meaning.topic.clone();
+            match meaning.name {
+                CommandName::Policy => slots.topic = meaning.topic.clone(),
+                CommandName::FindProduct => slots.wish = meaning.wish(),
+                _ => {}
             }
             Command { name: meaning.name, slots }
         };
@@ -197,6 +199,13 @@ impl CommandRules {
         // How long one may send something back is a question about the rule, not the sending back itself.
         if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("returns")) {
             meanings.retain(|meaning| meaning.name != CommandName::ReturnItem);
+        }
+        // "Is there a cheaper one?" asks for another one, not for stock; "which is cheaper" and "how much is it reduced"
+        // ask about those at hand.
+        if meanings.iter().any(|meaning| matches!(meaning.name, CommandName::Compare | CommandName::Price)) {
+            meanings.retain(|meaning| meaning.wish().is_none());
+        } else if meanings.iter().any(|meaning| meaning.wish().is_some()) {
+            meanings.retain(|meaning| meaning.name != CommandName::Stock);
         }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);
