@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_guard;
 mod conversation;
 mod data;
 mod explain;
@@ -119,14 +120,8 @@ pub enum Command {
     Understand(Cases),
     /// Screen messages: injection, spam, personal data.
     Screen(Cases),
-    /// Run scenario files and count those that pass.
-    Eval {
-        /// A scenario file or a folder of them.
-        path: PathBuf,
-        /// Runs of each; pass^K counts those that pass every time.
-        #[arg(long, default_value_t = 1, value_name = "K")]
-        repeat: usize,
-    },
+    /// Run scenario files and count those that pass; or measure understanding over a table of labelled messages.
+    Eval(EvalArgs),
     /// Measure, beside the machine's own bounds.
     Bench {
         /// What to measure.
@@ -171,6 +166,19 @@ pub struct IndexArgs {
     pub strict: bool,
 }
 
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// A scenario file, a folder of them, or a table such as data/eval/understanding/dev.tsv.
+    pub path: PathBuf,
+    /// Runs of each scenario; pass^K counts those that pass every time.
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    pub repeat: usize,
+    /// Of a table: print every message that was understood otherwise.
+    #[arg(long)]
+    pub faults: bool,
+}
+
 /// Who asks.
 #[derive(Debug, Args)]
 pub struct Who {
@@ -210,6 +218,12 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+    },
+    /// The guard beside its peers: escapes, false rejects, microseconds per KB.
+    Guard {
+        /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
+        #[arg(long, value_name = "TSV")]
+        cases: Vec<PathBuf>,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
@@ -270,7 +284,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(cases) => quality::check(&cases),
         Command::Understand(cases) => quality::understand(config, &cases).await,
         Command::Screen(cases) => quality::screen(&config, &cases),
-        Command::Eval { path, repeat } => quality::eval(config, &path, repeat, json).await,
+        Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,

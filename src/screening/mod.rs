@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::domain::{Language, Screened};
 
 pub mod cases;
+mod identity;
 mod injection;
 mod language;
 mod normalise;
@@ -15,6 +16,7 @@ mod phone;
 mod pii;
 mod signals;
 mod spam;
+mod weights;
 
 pub use language::LanguageGuess;
 pub use normalise::normalise;

@@ -296,6 +296,17 @@ impl Catalog for CatalogStore {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
+    /// The greatest share off first.
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
+        let rows = sqlx::query(
+            "SELECT v.product FROM prices p JOIN variants v ON v.sku = p.sku
+             WHERE p.currency = ?1 AND p.old_minor > p.minor
+             GROUP BY v.product ORDER BY MIN(p.minor * 1000 / p.old_minor), v.product LIMIT ?2",
+        );
+        let rows = rows.bind(currency.to_string()).bind(i64::try_from(limit)?).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(ProductId(row.try_get("product")?))).collect()
+    }
+
     /// Ids and SKUs come before further codes; a code that several products share names none of them.
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {
         let key = code_key(code);
