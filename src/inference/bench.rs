@@ -88,11 +88,11 @@ fn run(core: &mut Core, prompt: usize, answer: usize) -> anyhow::Result<(f64, f6
     let tokens: Vec<u32> = (0..prompt as u32).map(|i| 300 + i * 7 % 1000).collect();
     core.decoder.reset();
     let started = Instant::now();
-    let mut token = likeliest(core.decoder.read(&tokens, &|| true)?);
+    let mut token = likeliest(core.decoder.read(&tokens, None, &|| true)?);
     let prefill = started.elapsed().as_secs_f64();
     let started = Instant::now();
     for _ in 0..answer {
-        token = likeliest(core.decoder.read(&[token], &|| true)?);
+        token = likeliest(core.decoder.read(&[token], None, &|| true)?);
     }
     Ok((prefill, started.elapsed().as_secs_f64()))
 }

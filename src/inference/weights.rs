@@ -62,6 +62,11 @@ impl Weights {
         values.into_iter().map(text).collect()
     }
 
+    /// Whether there is such a tensor.
+    pub fn has(&self, name: &str) -> bool {
+        self.content.tensor_infos.contains_key(name)
+    }
+
     /// A quantised tensor.
     pub fn tensor(&mut self, name: &str, device: &Device) -> anyhow::Result<QTensor> {
         Ok(self.content.tensor(&mut self.reader, name, device)?)

@@ -6,6 +6,13 @@ mod constraint;
 mod core;
 mod decoder;
 #[cfg(test)]
+mod decoder_tests;
+mod kernels;
+mod layers;
+mod matrix;
+mod shape;
+mod stock;
+#[cfg(test)]
 mod tests;
 mod vocabulary;
 
@@ -119,6 +126,10 @@ impl Generate for Generator {
 }
 
 fn serve(mut core: Core, requests: &Receiver<Request>, load: &Load) {
+    // The kernels pack the weights at first use: before the first request, not during it.
+    if let Err(error) = core.warm_up() {
+        tracing::warn!("the model's first pass failed: {error:#}");
+    }
     while let Ok(Request { job, answer, asked }) = requests.recv() {
         load.waiting.fetch_sub(1, Ordering::Relaxed);
         let queue_ms = asked.elapsed().as_secs_f64() * 1e3;
