@@ -3,7 +3,9 @@
 
 When: after `truetill search --queries Q.tsv --run RUN`. Standard library only.
   ndcg.py queries RATINGS.tsv OUT.tsv [--split odd|even]   write `qid<TAB>query` for the rated queries
+  ndcg.py translated RATINGS.tsv OUT.tsv --words T.tsv --language sk   the same queries in another language
   ndcg.py score RATINGS.tsv RUN [--split odd|even]         print nDCG@10, judged only and unjudged = 0
+  ndcg.py score RATINGS.tsv RUN --asked OUT.tsv            over the queries of that file alone
 RATINGS.tsv has the columns query, docid, rating. A query's id is its number in order of first appearance; the split
 is by a hash of the query's text, so that it never moves. Queries without a relevant document are left out of the mean.
 """
@@ -69,15 +71,27 @@ def read_run(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=["queries", "score"])
+    parser.add_argument("action", choices=["queries", "translated", "score"])
     parser.add_argument("ratings")
     parser.add_argument("file")
     parser.add_argument("--split", choices=["odd", "even"])
     parser.add_argument("--gain", choices=["linear", "exponential"], default="linear")
+    parser.add_argument("--words", help="columns en, ru, sk, zh")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--asked", help="a file of `qid<TAB>query`: only these count")
     options = parser.parse_args()
     ratings = read_ratings(options.ratings)
     queries = chosen(ratings, options.split)
-    if options.action == "queries":
+    if options.asked:
+        with open(options.asked, encoding="utf-8") as lines:
+            asked = {line.split("\t")[0] for line in lines}
+        queries = [query for query in queries if query[0] in asked]
+    if options.action == "translated":
+        with open(options.words, encoding="utf-8") as lines:
+            rows = [line.rstrip("\n").split("\t") for line in lines]
+        words = {row[0]: row[rows[0].index(options.language)] for row in rows[1:]}
+        queries = [(qid, words[query]) for qid, query in queries if query in words]
+    if options.action != "score":
         with open(options.file, "w", encoding="utf-8") as out:
             out.writelines(f"{qid}\t{query}\n" for qid, query in queries)
         return

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::domain::desk::OrderRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, Search};
 use crate::guard::Guard;
 use crate::render::Renderer;
@@ -39,8 +40,10 @@ pub struct App {
     pub embed: Arc<dyn Embed>,
     /// The language model; none when it is switched off.
     pub generate: Option<Arc<dyn Generate>>,
-    /// Conversations and audit.
+    /// Conversations and audit, and the desk's book.
     pub state: StateStore,
+    /// What the desk may do with an order.
+    pub order_rules: OrderRules,
     /// The clock: tests set it.
     pub clock: fn() -> Timestamp,
 }
@@ -74,11 +77,24 @@ impl App {
         let guard = Guard::new();
         check_templates(&guard, &renderer)?;
         let screening = screening(&data)?;
+        let order_rules = order_rules(&data)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
         Ok(App {
-            config, shop, screening, understander, renderer, guard, search, catalog, orders, embed, generate, state,
+            config,
+            shop,
+            screening,
+            understander,
+            renderer,
+            guard,
+            search,
+            catalog,
+            orders,
+            embed,
+            generate,
+            state,
+            order_rules,
             clock,
         })
     }
@@ -106,6 +122,12 @@ impl App {
     pub fn generate_for_understanding(&self) -> Option<&dyn Generate> {
         self.generate.as_deref().filter(|_| self.config.understanding.use_model)
     }
+}
+
+fn order_rules(data: &Path) -> anyhow::Result<OrderRules> {
+    let path = data.join("rules/returns.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
 
 /// The input guardrails with the rules of `rules/screening.toml` below `data`.

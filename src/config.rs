@@ -147,8 +147,9 @@ impl Config {
         let default_file = Path::new("truetill.toml");
         let file = file.or_else(|| default_file.exists().then_some(default_file));
         let text = match file {
-            Some(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("reading settings from {}", path.display()))?,
+            Some(path) => {
+                std::fs::read_to_string(path).with_context(|| format!("reading settings from {}", path.display()))?
+            }
             None => String::new(),
         };
         let name = file.map_or_else(|| "settings".to_string(), |path| path.display().to_string());

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::desk::{Customer, Decision, Task, Versioned};
 use crate::domain::fact::Passage;
 use crate::domain::order::Order;
 use crate::domain::{Currency, Language, Offer, Product, ProductId, Sku};
@@ -127,6 +128,14 @@ pub trait Embed: Send + Sync {
     fn model(&self) -> ModelId;
     /// The length of its vectors.
     fn dimensions(&self) -> usize;
+    /// How many tokens a text has, also past the limit; about its words where the embedder does not say.
+    fn tokens(&self, _input: EmbedInput, text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+    /// How many tokens of one text are read.
+    fn max_tokens(&self) -> usize {
+        512
+    }
 }
 
 /// What a text is to the embedder; E5 models want a prefix for each.
@@ -247,4 +256,41 @@ pub trait Orders: Send + Sync {
     async fn find(&self, number: &str) -> anyhow::Result<Option<Order>>;
     /// A customer's orders, newest first.
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>>;
+}
+
+/// Orders, customers and tasks with their writes: the desk's own book.
+#[async_trait]
+pub trait OrderDesk: Send + Sync {
+    /// The order with this number, compared without case and separators.
+    async fn order(&self, number: &str) -> anyhow::Result<Option<Versioned<Order>>>;
+    /// A customer; one the shop tells nothing about has neither address nor methods.
+    async fn customer(&self, id: &str) -> anyhow::Result<Versioned<Customer>>;
+    /// A task.
+    async fn task(&self, id: &str) -> anyhow::Result<Option<Task>>;
+    /// Keeps a new task.
+    async fn propose(&self, task: &Task) -> anyhow::Result<()>;
+    /// Ends a task without a write; false when it had ended before.
+    async fn close(&self, task: &Task) -> anyhow::Result<bool>;
+    /// Ends a task with its writes and the event about it: all of it or nothing.
+    async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied>;
+}
+
+/// The versions a decision was made on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The order's; 0 when none is touched.
+    pub order: i64,
+    /// The customer's.
+    pub customer: i64,
+}
+
+/// What became of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Written now.
+    Written,
+    /// The task had ended before: nothing was written again.
+    EndedBefore,
+    /// Something changed since it was read: nothing was written.
+    Outdated,
 }

@@ -18,10 +18,10 @@ pub mod guard;
 pub mod http;
 #[cfg(feature = "search")]
 pub mod index;
-#[cfg(feature = "search")]
-pub mod ingest;
 #[cfg(feature = "inference")]
 pub mod inference;
+#[cfg(feature = "search")]
+pub mod ingest;
 pub mod plan;
 pub mod pull;
 pub mod render;

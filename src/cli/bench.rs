@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::{FactId, Language, Message, ProductId};
+use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
-use crate::inference::{self, bench::BenchSettings};
 
 use super::{Bench, open};
 
@@ -23,7 +23,8 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
             if threads > 0 {
                 inference::threads::restart_with(threads).context("setting --threads")?;
             }
-            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, generator: open::generator_settings(&config)? };
+            let settings =
+                BenchSettings { prompt_tokens, gen_tokens, runs, generator: open::generator_settings(&config)? };
             let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }
@@ -88,7 +89,11 @@ async fn prices(config: Config, questions: usize, seed: u64, json: bool) -> anyh
     for (product, (language, frame)) in cases {
         let question = frame.replace("{title}", product.name.get(*language));
         let asked = ask(&app, (*language, &product.id), question, &mut report).await?;
-        if asked.generated { generated.push(asked.total_ms) } else { plain.push(asked.total_ms) }
+        if asked.generated {
+            generated.push(asked.total_ms)
+        } else {
+            plain.push(asked.total_ms)
+        }
         let entry = report.by_language.entry(*language).or_default();
         entry.0 += usize::from(asked.right);
         entry.1 += 1;

@@ -27,9 +27,11 @@ pub(super) fn pull(config: &Config, names: &[String]) -> anyhow::Result<ExitCode
 pub(super) fn list(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let models = Models::open(Folders { models: config.models_dir(), ..Folders::from_env() })?;
     for model in &models.manifest().models {
-        let state = models.locate(&model.name).map_or_else(|error| error.to_string(), |found| found.path.display().to_string());
+        let state =
+            models.locate(&model.name).map_or_else(|error| error.to_string(), |found| found.path.display().to_string());
         if json {
-            let line = serde_json::json!({"role": model.role, "name": model.name, "bytes": model.bytes, "state": state});
+            let line =
+                serde_json::json!({"role": model.role, "name": model.name, "bytes": model.bytes, "state": state});
             println!("{line}");
         } else {
             println!("{:<10} {:<32} {:>6} MB  {state}", model.role, model.name, model.bytes / 1_000_000);

@@ -23,13 +23,16 @@ pub(super) async fn app(config: Config) -> anyhow::Result<App> {
     let index = index(&config, &*embed)?;
     let shop = Shop::load(&config.paths.data)?;
     let catalog = catalog(&config, &index, &shop).await?;
-    let orders = OrderBook::load(&config.paths.data.join("orders"))?;
     let generate: Option<Arc<dyn Generate>> = generator(&config)?;
     let state = StateStore::open(&config.paths.state).await?;
+    let aside = state.take_orders(&OrderBook::load(&config.paths.data.join("orders"))?).await?;
+    if aside > 0 {
+        tracing::warn!(aside, "orders changed here since they were read keep their state; see data/orders");
+    }
     let engines = Engines {
         search: Arc::new(index),
         catalog: Arc::new(catalog),
-        orders: Arc::new(orders),
+        orders: Arc::new(state.clone()),
         embed,
         generate,
         state,

@@ -32,12 +32,15 @@ pub(super) async fn serve(
         .parse()
         .with_context(|| format!("server.host `{}` is not an IP address", config.server.host))?;
     if !address.is_loopback() && config.server.keys.is_empty() {
-        bail!("{address} is open to others and no key exists: put the sha256 of a key into server.keys, or bind 127.0.0.1");
+        bail!(
+            "{address} is open to others and no key exists: put the sha256 of a key into server.keys, or bind 127.0.0.1"
+        );
     }
     let listener = TcpListener::bind(SocketAddr::new(address, config.server.port))
         .await
         .with_context(|| format!("binding {address}:{}", config.server.port))?;
     let app = Arc::new(open::app(config).await?);
+    turn::warm_up(&app).await;
     banner(&app, &listener)?;
     let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
     for text in first {
@@ -82,9 +85,15 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
     findings.push(("rules", told(Shop::load(&config.paths.data).map(|shop| shop.name().to_string()))));
     findings.push(("orders", told(orders(config))));
     findings.push(("embedder", told(open::embedder(config).map(|embed| embed.model().name))));
-    findings.push(("language model", told(open::language_model(config, &config.generation.model).map(|model| model.id.name))));
+    findings.push((
+        "language model",
+        told(open::language_model(config, &config.generation.model).map(|model| model.id.name)),
+    ));
     findings.push(("index", told(index(config))));
-    findings.push(("state", told(StateStore::open(&config.paths.state).await.map(|_| config.paths.state.display().to_string()))));
+    findings.push((
+        "state",
+        told(StateStore::open(&config.paths.state).await.map(|_| config.paths.state.display().to_string())),
+    ));
     findings.push(("access", access(config)));
     let broken = findings.iter().filter(|(_, finding)| finding.is_err()).count();
     for (what, finding) in &findings {

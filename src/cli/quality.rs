@@ -81,7 +81,11 @@ pub(super) async fn eval(config: Config, path: &Path, repeat: usize, json: bool)
             println!("{language}: pass^1 {first}/{count}, pass^{repeat} {all}/{count}");
         }
         println!("all: pass^1 {}/{}, pass^{repeat} {}/{}", total.0, total.2, total.1, total.2);
-        println!("turns: p50 {:.0} ms, p95 {:.0} ms", super::bench::percentile(&mut turn_ms, 0.5), super::bench::percentile(&mut turn_ms, 0.95));
+        println!(
+            "turns: p50 {:.0} ms, p95 {:.0} ms",
+            super::bench::percentile(&mut turn_ms, 0.5),
+            super::bench::percentile(&mut turn_ms, 0.95)
+        );
     }
     Ok(if total.1 == total.2 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

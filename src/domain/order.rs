@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::desk::{Address, Changes, Payment};
 use super::language::Language;
 use super::money::Currency;
 use super::place::PlaceId;
@@ -50,6 +51,15 @@ pub struct Order {
     pub shipping: String,
     /// What was or will be paid, delivery included.
     pub total: String,
+    /// Where exactly it goes, when the merchant's system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    /// Money that moved for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Payment>,
+    /// What was asked of it after it was placed.
+    #[serde(default, skip_serializing_if = "Changes::is_none")]
+    pub changes: Changes,
 }
 
 /// One line of an order.
@@ -82,13 +92,15 @@ pub enum OrderState {
     Cancelled,
     /// On its way back.
     ReturnRequested,
+    /// On its way back, other variants come instead.
+    ExchangeRequested,
     /// Back in the shop, money returned.
     Refunded,
 }
 
 impl OrderState {
     /// Every state.
-    pub const ALL: [OrderState; 8] = [
+    pub const ALL: [OrderState; 9] = [
         OrderState::AwaitingPayment,
         OrderState::Processing,
         OrderState::Shipped,
@@ -96,6 +108,7 @@ impl OrderState {
         OrderState::Delivered,
         OrderState::Cancelled,
         OrderState::ReturnRequested,
+        OrderState::ExchangeRequested,
         OrderState::Refunded,
     ];
 
@@ -109,6 +122,7 @@ impl OrderState {
             OrderState::Delivered => "order_delivered",
             OrderState::Cancelled => "order_cancelled",
             OrderState::ReturnRequested => "order_return_requested",
+            OrderState::ExchangeRequested => "order_exchange_requested",
             OrderState::Refunded => "order_refunded",
         }
     }

@@ -65,7 +65,11 @@ pub(super) fn find(aliases: &[Alias], text: &str) -> Vec<Found> {
     let mut before = ' ';
     while let Some(sign) = text[at..].chars().next() {
         let starts = is_han(sign) || (word_sign(sign) && !word_sign(before));
-        let best = aliases.iter().filter(|alias| starts && alias.parts.first().is_some_and(|part| part.starts_with(sign))).filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row))).max();
+        let best = aliases
+            .iter()
+            .filter(|alias| starts && alias.parts.first().is_some_and(|part| part.starts_with(sign)))
+            .filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row)))
+            .max();
         if let Some((end, row)) = best {
             found.push(Found { row, range: at..end });
             before = text[at..end].chars().next_back().unwrap_or(' ');
@@ -109,7 +113,10 @@ fn quoted(name: &str) -> Option<&str> {
 }
 
 fn distinctive(words: &[&str]) -> bool {
-    words.iter().any(|word| word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit()) && word.chars().any(char::is_alphabetic))
+    words.iter().any(|word| {
+        word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
+            && word.chars().any(char::is_alphabetic)
+    })
 }
 
 fn matches(alias: &Alias, text: &str, mut at: usize) -> Option<usize> {

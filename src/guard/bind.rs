@@ -6,7 +6,8 @@ use crate::domain::Money;
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::{Amount, Item, ItemKind};
-use super::text::{Checker, Fault, Sentence};
+use super::sentence::Sentence;
+use super::text::{Checker, Fault};
 use super::verdict::Code;
 
 /// What the words before an amount speak of.
@@ -17,18 +18,24 @@ enum Subject {
     Budget,
 }
 
-
 /// Checks every amount of a sentence.
 pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
     let at: Vec<usize> = (0..sentence.items.len()).filter(|&index| amount(&sentence.items[index]).is_some()).collect();
     if at.is_empty() {
         return Ok(());
     }
-    neighbours(checker, sentence)?;
+    claims(checker, sentence, &at)?;
+    neighbours(checker, sentence)
+}
+
+/// What each amount is said of, and whether a fact says so.
+fn claims(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> Result<(), Fault> {
     let names = sentence.names();
     let last = at.last().copied().unwrap_or_default();
     if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
-        && first < last && dangling > last && row(sentence, dangling) != row(sentence, first)
+        && first < last
+        && dangling > last
+        && row(sentence, dangling) != row(sentence, first)
     {
         return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
     }
@@ -36,7 +43,7 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     for (order, &index) in at.iter().enumerate() {
         let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
         let Some(subject) = subject else {
-            if ranged(checker, sentence, &at) {
+            if ranged(checker, sentence, at) {
                 return Ok(());
             }
             return Err(sentence.fault(Code::UnboundPrice, index, "no product of the facts stands before this amount"));
@@ -62,20 +69,43 @@ fn row(sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
 
 /// Words that may stand beside an amount; any other could turn a true price into a false claim.
 fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
-    const HARMLESS: u64 = Class::Neutral.bit() | Class::Benign.bit() | Class::Shipping.bit() | Class::Total.bit()
-        | Class::Budget.bit() | Class::Old.bit() | Class::From.bit() | Class::To.bit() | Class::Respectively.bit()
-        | Class::Instalment.bit() | Class::Per.bit() | Class::Zero.bit() | Class::Discount.bit();
+    const HARMLESS: u64 = Class::Neutral.bit()
+        | Class::Benign.bit()
+        | Class::Shipping.bit()
+        | Class::Total.bit()
+        | Class::Budget.bit()
+        | Class::Old.bit()
+        | Class::From.bit()
+        | Class::To.bit()
+        | Class::Respectively.bit()
+        | Class::Instalment.bit()
+        | Class::Per.bit()
+        | Class::Zero.bit()
+        | Class::Discount.bit()
+        | Class::Stock.bit()
+        | Class::Asked.bit();
     for (index, item) in sentence.items.iter().enumerate() {
         let code = match &item.kind {
             ItemKind::Word if item.is(Class::Negation) => Some((Code::PriceTalk, "a negation beside an amount")),
             ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
             ItemKind::Word if item.is(Class::NumberLike) => Some((Code::PriceTalk, "a share of an amount")),
             ItemKind::Word if item.bits & HARMLESS != 0 => None,
+            ItemKind::Word if [Class::Compare, Class::Dearer, Class::Same].iter().any(|&class| item.is(class)) => {
+                Some((Code::Comparison, "a comparison beside an amount"))
+            }
+            ItemKind::Word if item.is(Class::Payment) => {
+                Some((Code::RoleMismatch, "an amount told as another payment"))
+            }
+            ItemKind::Word if item.bits == 0 && !sentence.after_number(index) && !checker.ledger_word(item) => {
+                Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
+            }
             ItemKind::Word => {
                 let known = sentence.after_number(index) || checker.ledger_word(item);
                 (!known).then_some((Code::PriceTalk, "a word that could change what the amount means"))
             }
-            ItemKind::Sign('~' | '≈' | '±' | '<' | '>' | '≤' | '≥' | '+') => Some((Code::PriceTalk, "a sign that changes the amount")),
+            ItemKind::Sign('~' | '≈' | '±' | '<' | '>' | '≤' | '≥' | '+') => {
+                Some((Code::PriceTalk, "a sign that changes the amount"))
+            }
             _ => None,
         };
         if let Some((code, why)) = code {
@@ -131,7 +161,8 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
 fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject: Subject) -> Result<(), Fault> {
     let Some(written) = amount(&sentence.items[index]) else { return Ok(()) };
     let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
-    let equal = |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
+    let equal =
+        |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
     match subject {
         Subject::Budget if checker.shopper_said(written) => Ok(()),
         Subject::Budget => fail(Code::PriceMismatch, "the shopper named no such amount"),
@@ -140,7 +171,7 @@ fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject
             let kind = if free { RowKind::FreeFrom } else { kind };
             let mut rows = checker.rows().filter(|row| row.kind == kind).peekable();
             if rows.peek().is_none() {
-                return fail(Code::RoleMismatch, "no fact of this kind");
+                return fail(Code::UnboundPrice, "no fact of this kind");
             }
             let mut last = Err(Code::PriceMismatch);
             for row in rows {
@@ -162,19 +193,25 @@ fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject
 fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &Row) -> Result<(), Fault> {
     let Some(written) = amount(&sentence.items[index]) else { return Ok(()) };
     let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
-    let equal = |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
+    let equal =
+        |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
     if sentence.instalment_near(index) {
-        let plan = checker.rows().find(|plan| plan.kind == RowKind::Instalment && (plan.code == row.code || row.code.is_empty()));
+        let plan = checker
+            .rows()
+            .find(|plan| plan.kind == RowKind::Instalment && (plan.code == row.code || row.code.is_empty()));
         return equal(plan.and_then(|plan| plan.now)).or_else(|code| fail(code, "not the instalment of the fact"));
     }
     if sentence.from_before(index) {
-        return fail(Code::PriceTalk, "a range that is not the product's price");
+        let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
+        return fail(code, "a range that is not the product's price");
     }
     if sentence.old_before(index) {
         return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
     }
     if let Err(code) = equal(row.now) {
-        let code = if equal(row.old).is_ok() { Code::RoleMismatch } else { code };
+        let plans = checker.rows().filter(|plan| plan.kind == RowKind::Instalment && plan.code == row.code);
+        let other = plans.map(|plan| plan.now).chain([row.old]).any(|money| equal(money).is_ok());
+        let code = if other { Code::RoleMismatch } else { code };
         return fail(code, "not the price of this product");
     }
     if let Some(counted) = sentence.counted(checker, row) {
@@ -191,7 +228,9 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
         (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
         (Some(known), Some(words)) => {
             let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            let same = words.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(unit) || checker.same_unit(word, unit));
+            let same = words
+                .split(|c: char| !c.is_alphanumeric())
+                .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
             if same { Ok(()) } else { Err("another unit than the fact's") }
         }
     }
@@ -199,16 +238,22 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
 
 /// `from 14 990 to 19 990` over all products: the true lowest and highest, nothing else.
 fn ranged(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> bool {
-    let prices: Vec<Money> = checker.rows().filter(|row| row.kind == RowKind::Product).filter_map(|row| row.now).collect();
-    let (Some(low), Some(high)) = (prices.iter().min_by_key(|money| money.minor), prices.iter().max_by_key(|money| money.minor)) else {
+    let prices: Vec<Money> =
+        checker.rows().filter(|row| row.kind == RowKind::Product).filter_map(|row| row.now).collect();
+    let (Some(low), Some(high)) =
+        (prices.iter().min_by_key(|money| money.minor), prices.iter().max_by_key(|money| money.minor))
+    else {
         return false;
     };
     let one_currency = prices.iter().all(|money| money.currency == low.currency);
-    let is = |index: usize, money: &Money| amount(&sentence.items[index]).is_some_and(|amount| amount.equals(*money, checker.lexicon).is_ok());
+    let is = |index: usize, money: &Money| {
+        amount(&sentence.items[index]).is_some_and(|amount| amount.equals(*money, checker.lexicon).is_ok())
+    };
     let plain = one_currency && sentence.names().is_empty() && !sentence.has(Class::Shipping);
-    plain && match at {
-        [first, second] => sentence.from_before(*first) && is(*first, low) && is(*second, high),
-        [only] => sentence.from_before(*only) && !sentence.has(Class::To) && is(*only, low),
-        _ => false,
-    }
+    plain
+        && match at {
+            [first, second] => sentence.from_before(*first) && is(*first, low) && is(*second, high),
+            [only] => sentence.from_before(*only) && !sentence.has(Class::To) && is(*only, low),
+            _ => false,
+        }
 }

@@ -8,6 +8,7 @@ use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Langu
 
 use super::lex;
 use super::lexicon::{Class, Lexicon};
+use super::licence;
 use super::money::{Item, ItemKind, Reading};
 use super::norm;
 use super::spans;
@@ -15,13 +16,14 @@ use super::text;
 use super::verdict::{Code, Violation};
 
 /// All faults of a draft.
-pub(super) fn check(lexicon: &Lexicon, draft: &Draft, facts: &[Fact]) -> Vec<Violation> {
+pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact], &str)) -> Vec<Violation> {
+    let shopper = norm::fold(shopper);
     let known: BTreeMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
     let named = draft.segments.iter().flat_map(|segment| &segment.spans).filter(|span| span.role == Role::Name);
     let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact).copied()).collect();
     let mut found = Vec::new();
     for (index, segment) in draft.segments.iter().enumerate() {
-        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named };
+        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named, shopper: &shopper };
         let faults = part.check();
         found.extend(faults.into_iter().map(|(code, at, detail)| Violation { code, segment: index, at, detail }));
     }
@@ -36,11 +38,12 @@ struct Part<'a> {
     segment: &'a DraftSegment,
     known: &'a BTreeMap<&'a FactId, &'a Fact>,
     named: &'a [&'a Fact],
+    shopper: &'a str,
 }
 
 impl Part<'_> {
     fn check(&self) -> Vec<Fault> {
-        if let Some(fault) = self.misplaced() {
+        if let Some(fault) = self.misplaced().or_else(|| self.turned()) {
             return vec![fault];
         }
         let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
@@ -60,7 +63,9 @@ impl Part<'_> {
     fn misplaced(&self) -> Option<Fault> {
         let mut end = 0;
         for span in &self.segment.spans {
-            let inside = span.range.start >= end && span.range.start < span.range.end && self.segment.text.get(span.range.clone()).is_some();
+            let inside = span.range.start >= end
+                && span.range.start < span.range.end
+                && self.segment.text.get(span.range.clone()).is_some();
             if !inside || self.fact(span).is_none() {
                 let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
                 return Some((Code::BadSpan, span.range.clone(), detail));
@@ -70,10 +75,21 @@ impl Part<'_> {
         None
     }
 
+    /// A control that turns the direction of writing, inside a name too: it could show other digits than are written.
+    fn turned(&self) -> Option<Fault> {
+        let turns = |sign: char| matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        let (at, sign) = self.segment.text.char_indices().find(|(_, sign)| turns(*sign))?;
+        Some((Code::BidiControl, at..at + sign.len_utf8(), "a direction control".to_string()))
+    }
+
     fn span(&self, span: &Span) -> Option<Fault> {
         let said = (span.role, self.language, self.text(span));
         let why = spans::verify(self.lexicon, self.fact(span)?, said).err()?;
-        Some((Code::SpanMismatch, span.range.clone(), format!("`{}` as {:?} of `{}`: {why}", self.text(span), span.role, span.fact)))
+        Some((
+            Code::SpanMismatch,
+            span.range.clone(),
+            format!("`{}` as {:?} of `{}`: {why}", self.text(span), span.role, span.fact),
+        ))
     }
 
     /// An amount belongs to the nearest name before it; counts and places to their own product or delivery.
@@ -88,24 +104,43 @@ impl Part<'_> {
                 Role::Name => name = Some(fact),
                 Role::Place => place = Some(span),
                 Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is not the product named before", span.fact)));
+                    found.push((
+                        Code::SpanUnbound,
+                        span.range.clone(),
+                        format!("`{}` is not the product named before", span.fact),
+                    ));
                 }
                 Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary if !same_product(fact, name) => {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is another product than the one named", span.fact)));
+                    found.push((
+                        Code::SpanUnbound,
+                        span.range.clone(),
+                        format!("`{}` is another product than the one named", span.fact),
+                    ));
                 }
                 Role::Total | Role::Quantity if !self.total_bound(fact, name) => {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` totals another product", span.fact)));
+                    found.push((
+                        Code::SpanUnbound,
+                        span.range.clone(),
+                        format!("`{}` totals another product", span.fact),
+                    ));
                 }
                 Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff
                     if place.is_some_and(|place| place.fact != span.fact) =>
                 {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("`{}` is another delivery than the place named", span.fact)));
+                    found.push((
+                        Code::SpanUnbound,
+                        span.range.clone(),
+                        format!("`{}` is another delivery than the place named", span.fact),
+                    ));
                 }
                 _ => {}
             }
             if let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) {
                 let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
-                let own = offer.places.iter().filter(|(name, _)| town.is_some_and(|town| name.all().any(|(_, known)| known == town)));
+                let own = offer
+                    .places
+                    .iter()
+                    .filter(|(name, _)| town.is_some_and(|town| name.all().any(|(_, known)| known == town)));
                 let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
                 let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
                 let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
@@ -162,13 +197,19 @@ impl Part<'_> {
         let role = |index: Option<usize>| index.and_then(|index| items.get(index)).and_then(|item| self.role(item));
         let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
         let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
+        if self.theirs(items, index, reading) {
+            return None;
+        }
         if let Some(fault) = bare(item, reading) {
             return Some(fault);
         }
         if item.kind != ItemKind::Word {
             return None;
         }
-        let denied = items[index.saturating_sub(4)..index].iter().chain(items.get(index + 1)).any(|item| item.is(Class::Negation));
+        let denied = items[index.saturating_sub(4)..index]
+            .iter()
+            .chain(items.get(index + 1))
+            .any(|item| item.is(Class::Negation));
         let next = role(Some(index + 1));
         if item.is(Class::Slang) {
             Some((Code::Slang, "an amount in slang"))
@@ -180,7 +221,21 @@ impl Part<'_> {
             Some((Code::Discount, "a reduction without the old price"))
         } else if (item.is(Class::Compare) || item.is(Class::Dearer)) && !self.compared(items, item.is(Class::Dearer)) {
             Some((Code::Comparison, "not true of the offers named"))
-        } else if amount && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per, Class::Instalment].iter().any(|&class| item.is(class)) {
+        } else if item.is(Class::Same) && !denied {
+            Some((Code::Comparison, "prices said to be equal"))
+        } else if amount
+            && [
+                Class::Negation,
+                Class::Approx,
+                Class::NumberLike,
+                Class::Per,
+                Class::Instalment,
+                Class::Payment,
+                Class::Same,
+            ]
+            .iter()
+            .any(|&class| item.is(class))
+        {
             Some((Code::PriceTalk, "a word that changes what the amount means"))
         } else if item.is(Class::Old) && next == Some(Role::Price) {
             Some((Code::RoleMismatch, "the price now told as the price before"))
@@ -189,6 +244,29 @@ impl Part<'_> {
         } else {
             None
         }
+    }
+
+    /// The shopper's own number, said to be theirs: "you asked for 45 litres". Never beside an amount or a term.
+    fn theirs(&self, items: &[Item], index: usize, reading: &Reading<'_>) -> bool {
+        let (ItemKind::Number(number), Some(measure)) = (&items[index].kind, items.get(index + 1)) else {
+            return false;
+        };
+        let asked = items[index.saturating_sub(6)..index].iter().any(|item| item.is(Class::Asked));
+        let claims = [
+            Class::Terms,
+            Class::Shipping,
+            Class::Promise,
+            Class::Stock,
+            Class::Price,
+            Class::Payment,
+            Class::Discount,
+        ];
+        let claimed = items.iter().any(|item| {
+            claims.iter().any(|&class| item.is(class)) || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_))
+        });
+        let phrase = reading.words(number.tokens.start..measure.tokens.end);
+        let measured = measure.is(Class::Unit) || measure.is(Class::Counted);
+        number.value.is_some() && asked && measured && !claimed && licence::holds(self.shopper, phrase)
     }
 
     fn island(&self, item: &Item) -> Option<&Span> {
@@ -239,19 +317,37 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
 }
 
 /// Faults of a template's own words; `{slots}` are the islands.
-pub(super) fn template_fault(lexicon: &Lexicon, language: Language, text: &str, islands: &[Range<usize>]) -> Option<(Code, Range<usize>, u64)> {
+pub(super) fn template_fault(
+    lexicon: &Lexicon,
+    language: Language,
+    text: &str,
+    islands: &[Range<usize>],
+) -> Option<(Code, Range<usize>, u64)> {
     let normal = norm::normalise(text, islands);
     if let Some(at) = normal.bidi {
         return Some((Code::BidiControl, at, 0));
     }
     let tokens = lex::tokens(lexicon, &normal, language, &[]);
     let reading = Reading { text: &normal.text, tokens: &tokens, language };
-    let claims = [(Class::Slang, Code::Slang), (Class::Commit, Code::Commitment), (Class::Zero, Code::ZeroPrice), (Class::Discount, Code::Discount), (Class::Compare, Code::Comparison), (Class::Dearer, Code::Comparison)];
+    let claims = [
+        (Class::Slang, Code::Slang),
+        (Class::Commit, Code::Commitment),
+        (Class::Zero, Code::ZeroPrice),
+        (Class::Discount, Code::Discount),
+        (Class::Compare, Code::Comparison),
+        (Class::Dearer, Code::Comparison),
+    ];
     for range in text::sentences(&tokens, |_| true) {
         let items = reading.items(range);
         for (index, item) in items.iter().enumerate() {
-            let denied = items[index.saturating_sub(4)..index].iter().chain(items.get(index + 1)).any(|item| item.is(Class::Negation));
-            let claim = claims.iter().find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied).map(|(_, code)| *code);
+            let denied = items[index.saturating_sub(4)..index]
+                .iter()
+                .chain(items.get(index + 1))
+                .any(|item| item.is(Class::Negation));
+            let claim = claims
+                .iter()
+                .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
+                .map(|(_, code)| *code);
             if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
                 let at = normal.original(tokens[item.tokens.start].range.start..tokens[item.tokens.end - 1].range.end);
                 return Some((code, at, item.bits));

@@ -19,6 +19,8 @@ pub struct Ledger {
     pub(super) texts: Vec<String>,
     /// The shopper's own words.
     pub(super) shopper: String,
+    /// True when stock and delivery would be among the facts, so that silence about them is a no.
+    pub(super) complete: bool,
 }
 
 /// What a row is about.
@@ -39,11 +41,15 @@ pub(super) enum RowKind {
 pub(super) struct Row {
     pub kind: RowKind,
     pub names: Vec<String>,
+    /// The names in plain form.
+    pub folded: Vec<String>,
     pub code: String,
     pub now: Option<Money>,
     pub old: Option<Money>,
     pub per: Option<String>,
     pub quantity: Option<u32>,
+    /// Counts the fact gives: pieces in all and in each place.
+    pub stock: Vec<u32>,
     pub months: Option<u32>,
     pub percent: Option<String>,
     pub attributes: Vec<String>,
@@ -103,11 +109,13 @@ impl Row {
         Row {
             kind,
             names: Vec::new(),
+            folded: Vec::new(),
             code: code.to_string(),
             now: None,
             old: None,
             per: None,
             quantity: None,
+            stock: Vec::new(),
             months: None,
             percent: None,
             attributes: Vec::new(),
@@ -118,7 +126,7 @@ impl Row {
 impl Ledger {
     /// The ledger of a turn.
     pub fn from_facts(facts: &[Fact], shopper: &str) -> Ledger {
-        let mut ledger = Ledger { shopper: shopper.to_string(), ..Ledger::default() };
+        let mut ledger = Ledger { shopper: shopper.to_string(), complete: true, ..Ledger::default() };
         for fact in facts {
             match &fact.body {
                 FactBody::Offer(offer) => ledger.rows.push(offer_row(offer)),
@@ -202,6 +210,9 @@ impl Ledger {
 
     /// Adds the ways to write each product's name and code.
     fn named(mut self) -> Ledger {
+        for row in &mut self.rows {
+            row.folded = row.names.iter().map(|name| fold(name)).collect();
+        }
         let products = |row: &&Row| row.kind == RowKind::Product;
         for (index, row) in self.rows.iter().enumerate() {
             if row.kind == RowKind::Product {
@@ -228,6 +239,7 @@ fn offer_row(offer: &OfferFact) -> Row {
     if let Quote::Known { now, old, .. } = &offer.offer.price {
         (row.now, row.old) = (Some(*now), *old);
     }
+    row.stock = offer.places.iter().map(|(_, count)| *count).chain(offer.offer.in_stock()).collect();
     row.attributes.extend(offer.offer.size.as_deref().map(fold));
     row.attributes.extend(offer.summary.all().map(|(_, text)| fold(text)));
     row

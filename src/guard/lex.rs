@@ -146,7 +146,8 @@ impl Lexer<'_> {
         if self.text[stop..].starts_with(|c: char| c.is_ascii_digit()) && !term.is(Class::Currency) {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
-        if self.text[stop..].starts_with('-') && code_follows(self.text, stop + 1) && stop == end && end - self.at <= 8 {
+        if self.text[stop..].starts_with('-') && code_follows(self.text, stop + 1) && stop == end && end - self.at <= 8
+        {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
         let word = &self.text[self.at..end];
@@ -183,7 +184,9 @@ fn grouped(text: &str, mut end: usize) -> usize {
         match bytes.get(end) {
             Some(b' ') if group_open && digit(end + 1) && digit_run(text, end + 1) == end + 4 => end += 4,
             // A space beside the point is no locale's way to write a number: keep it in sight as one.
-            Some(b' ') if matches!(bytes.get(end + 1), Some(b'.' | b',')) && digit(end + 2) => end = digit_run(text, end + 2),
+            Some(b' ') if matches!(bytes.get(end + 1), Some(b'.' | b',')) && digit(end + 2) => {
+                end = digit_run(text, end + 2)
+            }
             Some(b'.' | b',') if digit(end + 1) => {
                 end = digit_run(text, end + 1);
                 group_open = false;

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use crate::domain::Language;
 
 use super::norm::fold;
+use super::trie::{Node, Trie, insert};
+pub(super) use super::trie::{is_han, spaced_letter};
 
 macro_rules! classes {
     ($($variant:ident = $name:literal,)*) => {
@@ -36,6 +38,7 @@ classes! {
     Approx = "approx", Per = "per", Defer = "defer", Terms = "terms", NumberLike = "number_like", Percent = "percent",
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
+    Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
 }
 
 /// What is known of a word or phrase.
@@ -57,7 +60,8 @@ impl Term {
         self.bits & class.bit() != 0
     }
 
-    fn merge(&mut self, other: &Term) {
+    /// Adds what another entry of the same words means.
+    pub(super) fn merge(&mut self, other: &Term) {
         self.bits |= other.bits;
         self.currencies |= other.currencies;
         self.local |= other.local;
@@ -104,14 +108,6 @@ pub(super) enum LexiconError {
     },
 }
 
-#[derive(Debug, Default)]
-struct Node {
-    children: Vec<(u8, u32)>,
-    star: u32,
-    term: Option<Term>,
-    stem: Option<Term>,
-}
-
 /// The compiled word lists.
 #[derive(Debug)]
 pub(super) struct Lexicon {
@@ -122,6 +118,13 @@ pub(super) struct Lexicon {
     /// ISO codes by index.
     pub currencies: Vec<String>,
     months: Vec<Vec<String>>,
+    units: Vec<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitFile {
+    same: Vec<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -156,22 +159,24 @@ const NUMBER_FILES: [(&str, &str); 2] = [
     ("numbers.toml", include_str!("../../data/guard/numbers.toml")),
     ("numbers_extra.toml", include_str!("../../data/guard/numbers_extra.toml")),
 ];
+const LONGEST_COMPOSITE: usize = 160;
 const MONEY_FILE: &str = include_str!("../../data/guard/money.toml");
 
+const UNIT_FILE: &str = include_str!("../../data/guard/units.toml");
 const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 
 impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
-        let mut lexicon =
-            Lexicon {
-                nodes: vec![Node::default()],
-                numbers: vec![Node::default()],
-                words: Trie::default(),
-                parts: Trie::default(),
-                currencies: Vec::new(),
-                months: Vec::new(),
-            };
+        let mut lexicon = Lexicon {
+            nodes: vec![Node::default()],
+            numbers: vec![Node::default()],
+            words: Trie::default(),
+            parts: Trie::default(),
+            currencies: Vec::new(),
+            months: Vec::new(),
+            units: Vec::new(),
+        };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
         }
@@ -184,6 +189,9 @@ impl Lexicon {
         let file = "months.toml";
         let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
+        let file = "units.toml";
+        let units: UnitFile = toml::from_str(UNIT_FILE).map_err(|source| LexiconError::Toml { file, source })?;
+        lexicon.units = units.same.iter().map(|group| group.iter().map(|word| fold(word)).collect()).collect();
         lexicon.words = Trie::freeze(&std::mem::take(&mut lexicon.nodes));
         lexicon.parts = Trie::freeze(&std::mem::take(&mut lexicon.numbers));
         Ok(lexicon)
@@ -193,9 +201,9 @@ impl Lexicon {
         let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
         for (language, rows) in table {
             for (value, words) in rows {
-                let value = value.parse().map_err(|_| {
-                    unknown(file, text, &value, ("value", "the key is the number in figures"))
-                })?;
+                let value = value
+                    .parse()
+                    .map_err(|_| unknown(file, text, &value, ("value", "the key is the number in figures")))?;
                 let class = if language == "short" { Class::Short } else { Class::Number };
                 for word in words {
                     let term = Term { bits: class.bit(), value, ..Term::default() };
@@ -213,9 +221,9 @@ impl Lexicon {
         let table: WordTable = toml::from_str(text).map_err(|source| LexiconError::Toml { file, source })?;
         for (name, rows) in table {
             for (language, words) in rows {
-                let code: Language = language.parse().map_err(|_| {
-                    unknown(file, text, &language, ("language", "use en, ru, sk or zh"))
-                })?;
+                let code: Language = language
+                    .parse()
+                    .map_err(|_| unknown(file, text, &language, ("language", "use en, ru, sk or zh")))?;
                 let term = match (name.as_str(), Class::named(&name)) {
                     ("local", _) => Term { local: 1 << code as u8, ..Term::default() },
                     (_, Some(class)) => Term { bits: class.bit(), ..Term::default() },
@@ -261,20 +269,30 @@ impl Lexicon {
     /// The month, 1 to 12, whose name begins a word of `text`, when exactly one does.
     pub fn month_in(&self, text: &str) -> Option<u8> {
         let words = || text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let mut found = (1_u8..).zip(&self.months).filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
+        let mut found = (1_u8..)
+            .zip(&self.months)
+            .filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
         let first = found.next()?;
         found.next().is_none().then_some(first.0)
     }
 
+    /// True when `word` begins with another name of the unit `unit`: `kg`, `кг` and `公斤`.
+    pub fn same_unit(&self, word: &str, unit: &str) -> bool {
+        let knows = |group: &&Vec<String>| group.iter().any(|known| known == unit);
+        self.units.iter().filter(knows).any(|group| group.iter().any(|known| word.starts_with(known.as_str())))
+    }
+
     /// The longest entry at `at`, with its end; `None` when no entry begins there.
     pub fn longest(&self, text: &str, at: usize) -> Option<(usize, Term)> {
-        let mut best: Option<(usize, Term)> = None;
-        walk(&self.words, 0, (text, at), &mut best);
-        best
+        self.words.longest(text, at)
     }
 
     /// True when `word` is built of several number words, or of one with a currency or percent word behind it.
     pub fn composite(&self, word: &str) -> Option<Composite> {
+        // No number of the declared range is longer; without a bound a hostile word could exhaust the stack.
+        if word.len() > LONGEST_COMPOSITE {
+            return Some(Composite::Priced);
+        }
         let mut values = Vec::new();
         let rest = self.morphemes(word, &mut values)?;
         let tail = &word[rest..];
@@ -293,7 +311,7 @@ impl Lexicon {
         for (index, byte) in word.bytes().enumerate() {
             let Some(next) = self.parts.child(node, byte) else { break };
             node = next;
-            if let Some(term) = self.parts.term(self.parts.slots[node].term) {
+            if let Some(term) = self.parts.ending(node) {
                 ends.push((index + 1, term.value));
             }
         }
@@ -335,157 +353,6 @@ fn unknown(file: &'static str, text: &str, name: &str, (what, fix): (&'static st
     LexiconError::Unknown { file, line, what, name: name.to_string(), fix }
 }
 
-fn insert(nodes: &mut Vec<Node>, entry: &str, term: Term) {
-    let mut node = 0;
-    let last = entry.len().saturating_sub(1);
-    for (index, byte) in entry.bytes().enumerate() {
-        if byte == b'*' {
-            if index == last {
-                nodes[node].stem.get_or_insert_default().merge(&term);
-                return;
-            }
-            if nodes[node].star == 0 {
-                nodes.push(Node::default());
-                nodes[node].star = nodes.len() as u32 - 1;
-            }
-            node = nodes[node].star as usize;
-            continue;
-        }
-        node = match child(nodes, node, byte) {
-            Some(next) => next,
-            None => {
-                nodes.push(Node::default());
-                let next = nodes.len() as u32 - 1;
-                nodes[node].children.push((byte, next));
-                next as usize
-            }
-        };
-    }
-    nodes[node].term.get_or_insert_default().merge(&term);
-}
-
-/// The trie as it is read: nodes of a few bytes, so that the hot ones stay in the cache.
-#[derive(Debug, Default)]
-struct Trie {
-    slots: Vec<Slot>,
-    edges: Vec<(u8, u32)>,
-    wide: Vec<[u32; 256]>,
-    terms: Vec<Term>,
-}
-
-/// One node; indices are one too high, so that 0 is none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Slot {
-    first: u32,
-    count: u16,
-    wide: u16,
-    star: u32,
-    term: u32,
-    stem: u32,
-}
-
-impl Trie {
-    fn freeze(nodes: &[Node]) -> Trie {
-        let mut trie = Trie::default();
-        for node in nodes {
-            let mut slot = Slot { first: trie.edges.len() as u32, count: node.children.len() as u16, star: node.star, ..Slot::default() };
-            if node.children.len() > 6 {
-                let mut wide = [0; 256];
-                node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
-                trie.wide.push(wide);
-                slot.wide = trie.wide.len() as u16;
-            } else {
-                trie.edges.extend(&node.children);
-            }
-            let mut keep = |term: Option<Term>| match term {
-                Some(term) => {
-                    trie.terms.push(term);
-                    trie.terms.len() as u32
-                }
-                None => 0,
-            };
-            (slot.term, slot.stem) = (keep(node.term), keep(node.stem));
-            trie.slots.push(slot);
-        }
-        trie
-    }
-
-    fn child(&self, node: usize, byte: u8) -> Option<usize> {
-        let slot = &self.slots[node];
-        let next = match slot.wide {
-            0 => {
-                let first = slot.first as usize;
-                let edges = &self.edges[first..first + usize::from(slot.count)];
-                edges.iter().find(|(known, _)| *known == byte).map_or(0, |(_, next)| *next)
-            }
-            wide => self.wide[usize::from(wide) - 1][usize::from(byte)],
-        };
-        (next != 0).then_some(next as usize)
-    }
-
-    fn term(&self, index: u32) -> Option<&Term> {
-        self.terms.get((index as usize).wrapping_sub(1))
-    }
-}
-
-fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
-    nodes[node].children.iter().find(|(known, _)| *known == byte).map(|(_, next)| *next as usize)
-}
-
-fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
-    loop {
-        let here = trie.slots[node];
-        if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
-            offer(best, word_end(text, at), term);
-        }
-        if here.star != 0 {
-            walk(trie, here.star as usize, (text, word_end(text, at)), best);
-        }
-        if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
-            offer(best, at, term);
-        }
-        let Some(&byte) = text.as_bytes().get(at) else { return };
-        let Some(next) = trie.child(node, byte) else { return };
-        node = next;
-        at += 1;
-    }
-}
-
-fn offer(best: &mut Option<(usize, Term)>, end: usize, term: &Term) {
-    match best {
-        Some((known, _)) if *known > end => {}
-        Some((known, merged)) if *known == end => merged.merge(term),
-        _ => *best = Some((end, *term)),
-    }
-}
-
-/// True for letters of scripts that put spaces between words.
-pub(super) fn spaced_letter(sign: char) -> bool {
-    if sign.is_ascii() {
-        return sign.is_ascii_alphabetic();
-    }
-    matches!(sign, 'а'..='я') || (sign.is_alphabetic() && !is_han(sign))
-}
-
-/// True for signs of Chinese writing (and kana, which is written without spaces too).
-pub(super) fn is_han(sign: char) -> bool {
-    matches!(sign as u32, 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
-}
-
-fn word_end(text: &str, at: usize) -> usize {
-    let Some(rest) = text.get(at..) else { return at };
-    rest.char_indices().find(|(_, sign)| !spaced_letter(*sign)).map_or(text.len(), |(index, _)| at + index)
-}
-
-fn at_boundary(text: &str, at: usize) -> bool {
-    if !text.is_char_boundary(at) {
-        return false;
-    }
-    let before = text[..at].chars().next_back();
-    let after = text[at..].chars().next();
-    !(before.is_some_and(spaced_letter) && after.is_some_and(spaced_letter))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -498,6 +365,28 @@ mod tests {
     fn files_of_data_guard_compile() {
         let lexicon = lexicon();
         assert!(lexicon.currencies.len() < 64, "the currency mask has 64 bits");
+    }
+
+    #[test]
+    fn a_superlative_is_a_comparison_too() {
+        let lexicon = lexicon();
+        for word in [
+            "cheapest",
+            "least expensive",
+            "самый дешевый",
+            "самая дешевая",
+            "najlacnejšia",
+            "najdrahší",
+            "最便宜",
+            "最贵",
+            "дешевейший",
+        ] {
+            let (_, term) = lexicon.longest(&fold(word), 0).unwrap();
+            assert!(
+                term.is(Class::Superlative) && (term.is(Class::Compare) || term.is(Class::Dearer)),
+                "{word}: {term:?}"
+            );
+        }
     }
 
     #[test]
@@ -520,7 +409,8 @@ mod tests {
     #[test]
     fn composite_numbers_are_taken_apart() {
         let lexicon = lexicon();
-        let check = |word: &str, expected: Option<Composite>| assert_eq!(lexicon.composite(&fold(word)), expected, "{word}");
+        let check =
+            |word: &str, expected: Option<Composite>| assert_eq!(lexicon.composite(&fold(word)), expected, "{word}");
         check("dvadsaťštyri", Some(Composite::Number(vec![20, 4])));
         check("deväťstodeväťdesiatdeväť", Some(Composite::Number(vec![900, 90, 9])));
         check("stotisíc", Some(Composite::Number(vec![100, 1000])));

@@ -81,7 +81,8 @@ fn date(reading: &Reading<'_>, at: usize) -> Option<usize> {
     let parts: Vec<u32> = written.split('.').filter_map(|part| part.parse().ok()).collect();
     let year = |year: u32| (2000..2100).contains(&year);
     if let [day, month, rest @ ..] = parts.as_slice()
-        && (1..=31).contains(day) && (1..=12).contains(month)
+        && (1..=31).contains(day)
+        && (1..=12).contains(month)
         && written.bytes().filter(|byte| *byte == b'.').count() + 1 == parts.len()
     {
         let dotted = sign(reading, at + 1, ".") && rest.is_empty();
@@ -141,10 +142,12 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     let written = reading.words(number.tokens.clone());
     let before = around.index.checked_sub(1).and_then(|index| around.items.get(index));
     let after = around.items.get(around.index + 1);
-    let names = || around.items.iter().filter_map(|item| match item.kind {
-        ItemKind::Name(row) => Some(row),
-        _ => None,
-    });
+    let names = || {
+        around.items.iter().filter_map(|item| match item.kind {
+            ItemKind::Name(row) => Some(row),
+            _ => None,
+        })
+    };
     let attribute = names().filter_map(|row| ledger.rows.get(row)).any(|row| {
         row.attributes.iter().any(|known| holds(known, written))
             || row.quantity.is_some_and(|quantity| i128::from(quantity) * ONE == value)
@@ -161,10 +164,17 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if quoted(reading, ledger, number, after) {
         return true;
     }
-    let terms = around.items.iter().any(|item| item.is(Class::Terms));
-    let measured = after.is_some_and(|item| {
-        [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class))
-    });
+    let has = |class: Class| around.items.iter().any(|item| item.is(class));
+    let counted = after.is_some_and(|item| item.is(Class::Counted));
+    if ledger.complete && has(Class::Stock) && counted {
+        return names()
+            .filter_map(|row| ledger.rows.get(row))
+            .any(|row| row.stock.iter().any(|&count| i128::from(count) * ONE == value));
+    }
+    let promised = ledger.complete && (has(Class::Shipping) || has(Class::Promise));
+    let terms = promised || has(Class::Terms);
+    let measured =
+        after.is_some_and(|item| [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class)));
     let sized = after.is_some_and(|item| item.is(Class::Unit));
     sized || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
 }
@@ -175,7 +185,7 @@ fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
 }
 
 /// True when `known` holds `written` as a whole number.
-fn holds(known: &str, written: &str) -> bool {
+pub(super) fn holds(known: &str, written: &str) -> bool {
     known.match_indices(written).any(|(at, _)| {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         !digit(known[..at].chars().next_back()) && !digit(known[at + written.len()..].chars().next())
@@ -214,7 +224,9 @@ fn beside(around: &Around<'_>, value: i128) -> bool {
         index != around.index && (item.is(Class::Time) || item.is(Class::Clock) && index.abs_diff(around.index) > 1)
     });
     let named = around.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_)));
-    let times = |item: Option<&Item>| item.is_some_and(|item| matches!(item.kind, ItemKind::Sign('×' | 'x' | '-' | '–')));
-    let sized = (times(after) || times(before)) && around.items.iter().any(|item| item.is(Class::Unit) || item.is(Class::Time));
+    let times =
+        |item: Option<&Item>| item.is_some_and(|item| matches!(item.kind, ItemKind::Sign('×' | 'x' | '-' | '–')));
+    let sized =
+        (times(after) || times(before)) && around.items.iter().any(|item| item.is(Class::Unit) || item.is(Class::Time));
     (clock && another && !named) || sized
 }

@@ -15,11 +15,13 @@ mod money;
 mod mutants;
 mod norm;
 mod numeral;
+mod sentence;
 mod spans;
 mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+mod trie;
 mod verdict;
 
 pub use ledger::Ledger;
@@ -49,8 +51,8 @@ impl Guard {
     }
 
     /// Checks a draft against the facts of its turn and the shopper's own message.
-    pub fn check(&self, draft: Draft, facts: &[Fact], _shopper: &str) -> Verdict {
-        let violations = draft::check(&self.lexicon, &draft, facts);
+    pub fn check(&self, draft: Draft, facts: &[Fact], shopper: &str) -> Verdict {
+        let violations = draft::check(&self.lexicon, &draft, (facts, shopper));
         if !violations.is_empty() {
             return Verdict::Rejected(Rejection { draft, violations });
         }

@@ -117,7 +117,9 @@ impl Reading<'_> {
         for index in 1..items.len().saturating_sub(2) {
             let limits = items[index - 1].is(Class::From)
                 && (items[index + 1].is(Class::To) || self.words(items[index + 1].tokens.clone()) == "to");
-            if let (true, ItemKind::Number(number), ItemKind::Money(money)) = (limits, &items[index].kind, &items[index + 2].kind) {
+            if let (true, ItemKind::Number(number), ItemKind::Money(money)) =
+                (limits, &items[index].kind, &items[index + 2].kind)
+            {
                 let amount = Amount { value: number.value, currencies: money.currencies };
                 items[index].kind = ItemKind::Money(amount);
             }
@@ -130,10 +132,15 @@ impl Reading<'_> {
         if let Some(end) = licence::pattern(self, at, sentence) {
             return item(ItemKind::Pattern, end);
         }
-        if token.is(Class::Currency) && let Some(number) = self.number(at + 1, sentence) {
+        if token.is(Class::Currency)
+            && let Some(number) = self.number(at + 1, sentence)
+        {
             return self.amount(at, &number, sentence);
         }
-        if token.is(Class::Percent) && self.words(at..at + 1) == "百分之" && let Some(number) = self.number(at + 1, sentence) {
+        if token.is(Class::Percent)
+            && self.words(at..at + 1) == "百分之"
+            && let Some(number) = self.number(at + 1, sentence)
+        {
             return item(ItemKind::Percent(number.value), number.tokens.end);
         }
         if let Some(number) = self.number(at, sentence) {
@@ -198,7 +205,9 @@ impl Reading<'_> {
         let mut end = number.tokens.end;
         let mut major = number.tokens.start > at;
         while let Some(token) = self.tokens.get(end).filter(|_| end < sentence.end) {
-            if token.is(Class::Currency) && !(major && token.is(Class::Neutral) && self.number(end + 1, sentence).is_some()) {
+            if token.is(Class::Currency)
+                && !(major && token.is(Class::Neutral) && self.number(end + 1, sentence).is_some())
+            {
                 currencies &= token.term.currencies;
                 major = true;
             } else if (token.is(Class::Minor) || token.is(Class::Tenth)) && !major {
@@ -246,7 +255,8 @@ impl Reading<'_> {
         let sign = at.checked_sub(1).map(|index| &self.tokens[index]);
         let glued = !self.tokens[at].spaced;
         let before = at.checked_sub(2).map(|index| &self.tokens[index].kind);
-        let joins = before.is_some_and(|kind| matches!(kind, Kind::Figures | Kind::Word)) && sign.is_some_and(|sign| !sign.spaced);
+        let joins = before.is_some_and(|kind| matches!(kind, Kind::Figures | Kind::Word))
+            && sign.is_some_and(|sign| !sign.spaced);
         glued && sign.is_some_and(|sign| sign.sign('-')) && !joins
     }
 
@@ -255,7 +265,9 @@ impl Reading<'_> {
         self.tokens.get(end).is_some_and(|token| {
             let digits = matches!(token.kind, Kind::Figures | Kind::Mixed | Kind::Odd) || token.is(Class::Number);
             // `$72,247.7l`: a letter glued to the figures can pass for one more of them.
-            let letter = end > 0 && self.tokens[end - 1].kind == Kind::Figures && self.text[token.range.clone()].starts_with(spaced_letter);
+            let letter = end > 0
+                && self.tokens[end - 1].kind == Kind::Figures
+                && self.text[token.range.clone()].starts_with(spaced_letter);
             !token.spaced && (digits || letter)
         })
     }

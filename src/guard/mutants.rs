@@ -6,7 +6,10 @@ use jiff::civil::date;
 
 use crate::domain::fact::OfferFact;
 use crate::domain::product::Quote;
-use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Localised, Money, Offer, ProductId, Role, SegmentKind, Sku, Span};
+use crate::domain::{
+    Draft, DraftSegment, Fact, FactBody, FactId, Language, Localised, Money, Offer, ProductId, Role, SegmentKind, Sku,
+    Span,
+};
 
 use super::{Guard, Ledger, Verdict};
 
@@ -32,7 +35,14 @@ const SHOPS: [Shop; 4] = [
     Shop {
         language: Language::Ru,
         code: "KZT",
-        names: ["чайник «Волна»", "чайник «Бриз»", "термос «Алтай»", "кастрюля «Искра»", "утюг «Метель»", "миксер «Вихрь»"],
+        names: [
+            "чайник «Волна»",
+            "чайник «Бриз»",
+            "термос «Алтай»",
+            "кастрюля «Искра»",
+            "утюг «Метель»",
+            "миксер «Вихрь»",
+        ],
         lines: &["{n} — {p}.", "{n} стоит {p}.", "Цена: {n} — {p}.", "Сейчас {n} за {p}."],
         swapped: &["{n} — {q}, а {m} — {p}.", "{n}: {q}\n{m}: {p}", "| {n} | {q} |\n| {m} | {p} |"],
     },
@@ -46,7 +56,14 @@ const SHOPS: [Shop; 4] = [
     Shop {
         language: Language::En,
         code: "USD",
-        names: ["Trailhead 45 backpack", "Summit 60 backpack", "Volt e-bike", "Harbor lamp", "Cedar desk", "Ridge tent"],
+        names: [
+            "Trailhead 45 backpack",
+            "Summit 60 backpack",
+            "Volt e-bike",
+            "Harbor lamp",
+            "Cedar desk",
+            "Ridge tent",
+        ],
         lines: &["{n} — {p}.", "The {n} costs {p}.", "The {n} is {p} now.", "{n}: {p}"],
         swapped: &["The {n} is {q} and the {m} is {p}.", "{n}: {q}\n{m}: {p}"],
     },
@@ -82,7 +99,8 @@ fn prices(shop: &Shop, dice: &mut Dice) -> Vec<Money> {
     let mut found: Vec<i64> = Vec::new();
     while found.len() < shop.names.len() {
         let whole = (dice.roll(89_000) + 11) as i64 * 100;
-        let minor = if matches!(shop.language, Language::Sk | Language::En) { whole + dice.roll(99) as i64 + 1 } else { whole };
+        let minor =
+            if matches!(shop.language, Language::Sk | Language::En) { whole + dice.roll(99) as i64 + 1 } else { whole };
         if !found.contains(&minor) {
             found.push(minor);
         }
@@ -98,8 +116,21 @@ fn fact(shop: &Shop, index: usize, now: Money) -> Fact {
     let price = Quote::Known { now, old: Some(old), until: None };
     let sku = Sku(format!("SKU-{index}"));
     let offer = Offer { product: product.clone(), sku, size: None, colour: None, price, stock: Vec::new(), as_of };
-    let body = OfferFact { product, name, summary: Localised::default(), colour: Localised::default(), offer, places: Vec::new() };
+    let body = OfferFact {
+        product,
+        name,
+        summary: Localised::default(),
+        colour: Localised::default(),
+        offer,
+        places: Vec::new(),
+    };
     Fact { id: FactId(format!("offer:{index}")), body: FactBody::Offer(body), source: "test".to_string(), as_of }
+}
+
+/// The facts of the English shop.
+pub(super) fn facts() -> Vec<Fact> {
+    let prices = prices(&SHOPS[2], &mut Dice(3));
+    prices.into_iter().enumerate().map(|(index, now)| fact(&SHOPS[2], index, now)).collect()
 }
 
 /// Changes the amount: another digit, one less, one more.
@@ -116,7 +147,11 @@ fn edited(minor: i64, whole_only: bool, dice: &mut Dice) -> i64 {
         _ => {
             let step = 1 + dice.roll(9) as u32;
             let digit = (digits[at].to_digit(10).unwrap() + step) % 10;
-            changed[at] = char::from_digit(if at == 0 && digit == 0 { (digits[0].to_digit(10).unwrap() % 9) + 1 } else { digit }, 10).unwrap();
+            changed[at] = char::from_digit(
+                if at == 0 && digit == 0 { (digits[0].to_digit(10).unwrap() % 9) + 1 } else { digit },
+                10,
+            )
+            .unwrap();
         }
     }
     changed.into_iter().collect::<String>().parse::<i64>().unwrap() * unit
@@ -127,7 +162,9 @@ const DISGUISES: usize = 16;
 /// The same amount as it would slip past a pattern.
 fn disguised(text: &str, kind: usize) -> String {
     let each = |map: &dyn Fn(char) -> String| text.chars().map(map).collect::<String>();
-    let digit = |base: u32| move |c: char| c.to_digit(10).map_or(c.to_string(), |d| char::from_u32(base + d).unwrap().to_string());
+    let digit = |base: u32| {
+        move |c: char| c.to_digit(10).map_or(c.to_string(), |d| char::from_u32(base + d).unwrap().to_string())
+    };
     match kind {
         1 => each(&digit(0xFF10)),
         2 => each(&|c| if c.is_ascii_digit() { format!("{c}\u{200b}") } else { c.to_string() }),
@@ -193,7 +230,8 @@ fn mutants_of_free_text_are_refused() {
         let ledger = Ledger::from_facts(&facts, "");
         for (index, now) in prices.iter().enumerate() {
             let line = shop.lines[dice.roll(shop.lines.len())];
-            let say = |amount: &str| fill(line, [("{n}", shop.names[index]), ("{p}", amount), ("{m}", ""), ("{q}", "")]);
+            let say =
+                |amount: &str| fill(line, [("{n}", shop.names[index]), ("{p}", amount), ("{m}", ""), ("{q}", "")]);
             let honest = say(&written(shop.language, now.minor));
             if let Err(fault) = guard.check_text(shop.language, &ledger, &honest) {
                 refused.push(format!("{honest}: {fault:?}"));
@@ -232,8 +270,11 @@ fn swapped_prices_are_refused() {
         for first in 0..prices.len() {
             for second in (0..prices.len()).filter(|second| *second != first) {
                 let line = shop.swapped[dice.roll(shop.swapped.len())];
-                let (p, q) = (written(shop.language, prices[first].minor), written(shop.language, prices[second].minor));
-                let say = |p: &str, q: &str| fill(line, [("{n}", shop.names[first]), ("{m}", shop.names[second]), ("{p}", p), ("{q}", q)]);
+                let (p, q) =
+                    (written(shop.language, prices[first].minor), written(shop.language, prices[second].minor));
+                let say = |p: &str, q: &str| {
+                    fill(line, [("{n}", shop.names[first]), ("{m}", shop.names[second]), ("{p}", p), ("{q}", q)])
+                };
                 tried += 1;
                 if guard.check_text(shop.language, &ledger, &say(&p, &q)).is_ok() {
                     escaped.push(say(&p, &q));
@@ -281,8 +322,28 @@ fn mutants_of_drafts_are_refused() {
         let foreign = other_currency(&price_a, &mut dice);
         let honest = [
             draft(shop.language, &[name_a, (" — ", None), (&price_a, Some((a, Role::Price))), (".", None)]),
-            draft(shop.language, &[name_a, (": ", None), (&price_a, Some((a, Role::Price))), (", ", None), (&old_a, Some((a, Role::OldPrice)))]),
-            draft(shop.language, &[name_a, (": ", None), (&price_a, Some((a, Role::Price))), ("; ", None), name_b, (": ", None), (&price_b, Some((b, Role::Price)))]),
+            draft(
+                shop.language,
+                &[
+                    name_a,
+                    (": ", None),
+                    (&price_a, Some((a, Role::Price))),
+                    (", ", None),
+                    (&old_a, Some((a, Role::OldPrice))),
+                ],
+            ),
+            draft(
+                shop.language,
+                &[
+                    name_a,
+                    (": ", None),
+                    (&price_a, Some((a, Role::Price))),
+                    ("; ", None),
+                    name_b,
+                    (": ", None),
+                    (&price_b, Some((b, Role::Price))),
+                ],
+            ),
         ];
         for twin in honest {
             if let Verdict::Rejected(rejection) = guard.check(twin, &facts, "") {
@@ -297,10 +358,27 @@ fn mutants_of_drafts_are_refused() {
             draft(shop.language, &[name_a, (" — ", None), (&old_a, Some((a, Role::Price)))]),
             draft(shop.language, &[name_a, (" — ", None), (&price_a, Some((a, Role::OldPrice)))]),
             draft(shop.language, &[name_b, (" — ", None), (&price_a, Some((a, Role::Price)))]),
-            draft(shop.language, &[name_a, ("; ", None), name_b, (": ", None), (&price_a, Some((a, Role::Price))), ("; ", None), (&price_b, Some((b, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&price_a, Some((a, Role::Price))), (" / ", None), (&lie, None)]),
+            draft(
+                shop.language,
+                &[
+                    name_a,
+                    ("; ", None),
+                    name_b,
+                    (": ", None),
+                    (&price_a, Some((a, Role::Price))),
+                    ("; ", None),
+                    (&price_b, Some((b, Role::Price))),
+                ],
+            ),
+            draft(
+                shop.language,
+                &[name_a, (" — ", None), (&price_a, Some((a, Role::Price))), (" / ", None), (&lie, None)],
+            ),
             draft(shop.language, &[name_a, (" — ", None), (&price_a, None)]),
-            draft(shop.language, &[(shop.names[b], Some((a, Role::Name))), (" — ", None), (&price_a, Some((a, Role::Price)))]),
+            draft(
+                shop.language,
+                &[(shop.names[b], Some((a, Role::Name))), (" — ", None), (&price_a, Some((a, Role::Price)))],
+            ),
             draft(shop.language, &[(&price_a, Some((a, Role::Price)))]),
         ];
         for mutant in mutants {

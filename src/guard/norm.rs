@@ -40,7 +40,8 @@ pub(super) fn island(sign: char) -> Option<usize> {
 
 /// The plain form of `text`, in which each of `islands` (ascending, on character boundaries) is one sign.
 pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
-    let mut out = Writer { text: String::with_capacity(text.len()), map: Vec::with_capacity(text.len() + 1), bidi: None };
+    let mut out =
+        Writer { text: String::with_capacity(text.len()), map: Vec::with_capacity(text.len() + 1), bidi: None };
     let mut at = 0;
     let mut next_island = 0;
     while at < text.len() {
@@ -218,11 +219,11 @@ fn foreign_digit(sign: char) -> Option<char> {
 
 /// The zero of each script with decimal digits of its own (Unicode category Nd).
 const ZEROS: [u32; 58] = [
-    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66,
-    0xDE6, 0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90,
-    0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0,
-    0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0,
-    0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50, 0x1E140, 0x1E2F0, 0x1E950,
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
+    0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
+    0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450,
+    0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
+    0x1E140, 0x1E2F0, 0x1E950,
 ];
 
 /// The sign an entity stands for, read through up to three layers of `&amp;`, and its length.
@@ -230,7 +231,11 @@ fn entity(rest: &str) -> (char, usize) {
     let mut at = 1;
     for _ in 0..3 {
         let body = &rest[at..];
-        let end = body.bytes().take(12).position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#').unwrap_or(body.len().min(12));
+        let end = body
+            .bytes()
+            .take(12)
+            .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#')
+            .unwrap_or(body.len().min(12));
         let name = body.get(..end).unwrap_or("");
         let closed = body[end.min(body.len())..].starts_with(';');
         if name.is_empty() || (!closed && !name.starts_with('#')) {
@@ -258,12 +263,52 @@ fn named(name: &str) -> Option<char> {
 }
 
 const ENTITIES: [(&str, char); 46] = [
-    ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", ' '), ("ensp", ' '), ("emsp", ' '),
-    ("thinsp", ' '), ("numsp", ' '), ("hairsp", ' '), ("puncsp", ' '), ("dollar", '$'), ("euro", '€'), ("pound", '£'), ("yen", '¥'),
-    ("cent", '¢'), ("curren", '¤'), ("percnt", '%'), ("period", '.'), ("comma", ','), ("num", '#'), ("excl", '!'), ("colon", ':'),
-    ("sol", '/'), ("plus", '+'), ("minus", '-'), ("hyphen", '-'), ("dash", '-'), ("ndash", '–'), ("mdash", '—'), ("times", '×'),
-    ("half", '½'), ("frac12", '½'), ("frac14", '¼'), ("frac34", '¾'), ("sup1", '¹'), ("sup2", '²'), ("sup3", '³'), ("zwj", '\u{200D}'),
-    ("zwnj", '\u{200C}'), ("shy", '\u{AD}'), ("deg", '°'), ("hellip", '…'), ("lpar", '('), ("rpar", ')'),
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("nbsp", ' '),
+    ("ensp", ' '),
+    ("emsp", ' '),
+    ("thinsp", ' '),
+    ("numsp", ' '),
+    ("hairsp", ' '),
+    ("puncsp", ' '),
+    ("dollar", '$'),
+    ("euro", '€'),
+    ("pound", '£'),
+    ("yen", '¥'),
+    ("cent", '¢'),
+    ("curren", '¤'),
+    ("percnt", '%'),
+    ("period", '.'),
+    ("comma", ','),
+    ("num", '#'),
+    ("excl", '!'),
+    ("colon", ':'),
+    ("sol", '/'),
+    ("plus", '+'),
+    ("minus", '-'),
+    ("hyphen", '-'),
+    ("dash", '-'),
+    ("ndash", '–'),
+    ("mdash", '—'),
+    ("times", '×'),
+    ("half", '½'),
+    ("frac12", '½'),
+    ("frac14", '¼'),
+    ("frac34", '¾'),
+    ("sup1", '¹'),
+    ("sup2", '²'),
+    ("sup3", '³'),
+    ("zwj", '\u{200D}'),
+    ("zwnj", '\u{200C}'),
+    ("shy", '\u{AD}'),
+    ("deg", '°'),
+    ("hellip", '…'),
+    ("lpar", '('),
+    ("rpar", ')'),
 ];
 
 /// The length of a markup tag at the start of `rest`.

@@ -54,7 +54,8 @@ fn figures(text: &str, tokens: &[Token], at: usize, language: Language) -> Numer
 }
 
 fn scale(token: &Token) -> bool {
-    (token.is(Class::Short) && !token.spaced) || (token.is(Class::Number) && token.term.value >= 100 && token.kind == Kind::Word)
+    (token.is(Class::Short) && !token.spaced)
+        || (token.is(Class::Number) && token.term.value >= 100 && token.kind == Kind::Word)
 }
 
 /// Reads figures. A comma or point before three digits is refused unless `language` groups so.
@@ -148,13 +149,25 @@ fn spelled_value(values: &[u64]) -> Option<i128> {
             100 if (2..=9).contains(&current) => (current, below) = (current * 100, 100),
             100 if current == 1 => (current, below) = (100, 100),
             _ => {
-                let room = if value >= 100 { 1000 } else if value >= 20 { 100 } else { 20 };
+                let room = if value >= 100 {
+                    1000
+                } else if value >= 20 {
+                    100
+                } else {
+                    20
+                };
                 let fits = below >= room || (value < 10 && below == 10);
                 if !fits || (value == 0 && values.len() > 1) {
                     return None;
                 }
                 current += i128::from(value);
-                below = if value >= 100 { 100 } else if value >= 20 { 10 } else { 1 };
+                below = if value >= 100 {
+                    100
+                } else if value >= 20 {
+                    10
+                } else {
+                    1
+                };
             }
         }
     }
@@ -164,7 +177,8 @@ fn spelled_value(values: &[u64]) -> Option<i128> {
 
 /// Reads a Chinese numeral, with a last unit left out: 一百八 is 180, 两万五 is 25,000.
 fn chinese_value(values: &[u64]) -> Option<i128> {
-    let (mut total, mut section, mut digit, mut unit, mut zero) = (0_i128, 0_i128, None::<i128>, i128::from(u32::MAX), false);
+    let (mut total, mut section, mut digit, mut unit, mut zero) =
+        (0_i128, 0_i128, None::<i128>, i128::from(u32::MAX), false);
     for (index, &value) in values.iter().enumerate() {
         let value = i128::from(value);
         match value {

@@ -13,11 +13,17 @@ use super::norm;
 use super::numeral::ONE;
 
 /// Compares `text` with the value `role` of `fact`; the error says what the value is.
-pub(super) fn verify(lexicon: &Lexicon, fact: &Fact, (role, language, text): (Role, Language, &str)) -> Result<(), String> {
-    let own = |strings: Vec<String>| match strings.iter().any(|known| known.trim() == text.trim() && !text.trim().is_empty()) {
-        true => Ok(()),
-        false => Err(format!("the fact has {strings:?}")),
-    };
+pub(super) fn verify(
+    lexicon: &Lexicon,
+    fact: &Fact,
+    (role, language, text): (Role, Language, &str),
+) -> Result<(), String> {
+    let own =
+        |strings: Vec<String>| match strings.iter().any(|known| known.trim() == text.trim() && !text.trim().is_empty())
+        {
+            true => Ok(()),
+            false => Err(format!("the fact has {strings:?}")),
+        };
     let span = Span { lexicon, language, text };
     match role {
         Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom => match amount(fact, role) {
@@ -132,7 +138,8 @@ impl Span<'_> {
 
     fn count(&self, known: &[u32]) -> Result<(), String> {
         let items = self.items().unwrap_or_default();
-        let numbers: Vec<&ItemKind> = items.iter().filter(|item| !matches!(item, ItemKind::Word | ItemKind::Sign('.' | ','))).collect();
+        let numbers: Vec<&ItemKind> =
+            items.iter().filter(|item| !matches!(item, ItemKind::Word | ItemKind::Sign('.' | ','))).collect();
         let value = |item: &ItemKind| match item {
             ItemKind::Number(number) => number.value,
             _ => None,
@@ -182,7 +189,11 @@ impl Span<'_> {
             found |= !own.is_empty() && rest.contains(own.as_str());
             rest = rest.replace(own.as_str(), "");
         }
-        if found && !rest.chars().any(char::is_numeric) { Ok(()) } else { Err(format!("the fact has {} {} {}", passage.document, passage.section, passage.version)) }
+        if found && !rest.chars().any(char::is_numeric) {
+            Ok(())
+        } else {
+            Err(format!("the fact has {} {} {}", passage.document, passage.section, passage.version))
+        }
     }
 
     /// A word or two without any number: what the order fact itself does not hold.
@@ -251,7 +262,11 @@ mod tests {
     #[test]
     fn totals_and_passages_are_read_back() {
         use Language::{En, Ru};
-        let total = FactBody::Total(TotalFact { offer: FactId("o".to_string()), quantity: 3, total: Money::new(7470, "EUR".parse().unwrap()) });
+        let total = FactBody::Total(TotalFact {
+            offer: FactId("o".to_string()),
+            quantity: 3,
+            total: Money::new(7470, "EUR".parse().unwrap()),
+        });
         check(&total, (Role::Total, En, "€74.70"), true);
         check(&total, (Role::Total, En, "€74.07"), false);
         check(&total, (Role::Quantity, En, "3 pieces"), true);

@@ -36,19 +36,38 @@ impl Guard {
     ///
     /// # Errors
     /// The first fault, with how to mend it.
-    pub fn check_template(&self, language: Language, key: &str, template: &str, slots: &[&str]) -> Result<(), TemplateFault> {
-        let fault = |problem: &'static str, excerpt: &str, fix: &'static str| {
-            TemplateFault { language, key: key.to_string(), problem, excerpt: excerpt.to_string(), fix }
+    pub fn check_template(
+        &self,
+        language: Language,
+        key: &str,
+        template: &str,
+        slots: &[&str],
+    ) -> Result<(), TemplateFault> {
+        let fault = |problem: &'static str, excerpt: &str, fix: &'static str| TemplateFault {
+            language,
+            key: key.to_string(),
+            problem,
+            excerpt: excerpt.to_string(),
+            fix,
         };
-        let islands = slot_ranges(template).map_err(|excerpt| fault("a brace without its partner", excerpt, "write a slot as {name}"))?;
+        let islands = slot_ranges(template)
+            .map_err(|excerpt| fault("a brace without its partner", excerpt, "write a slot as {name}"))?;
         let names: Vec<&str> = islands.iter().map(|range| &template[range.start + 1..range.end - 1]).collect();
         if let Some(unknown) = names.iter().find(|name| !slots.contains(name)) {
-            return Err(fault("a slot this sentence has no value for", unknown, "use one of the slots listed for the key"));
+            return Err(fault(
+                "a slot this sentence has no value for",
+                unknown,
+                "use one of the slots listed for the key",
+            ));
         }
         let mut hidden = islands;
         loop {
-            let Some((code, at, _)) = draft::template_fault(&self.lexicon, language, template, &hidden) else { return Ok(()) };
-            let proved = PROVED.iter().any(|(slot, lifts)| *lifts == code && names.contains(slot) && (code != Code::Comparison || key.starts_with("compare")));
+            let Some((code, at, _)) = draft::template_fault(&self.lexicon, language, template, &hidden) else {
+                return Ok(());
+            };
+            let proved = PROVED.iter().any(|(slot, lifts)| {
+                *lifts == code && names.contains(slot) && (code != Code::Comparison || key.starts_with("compare"))
+            });
             if !proved || at.is_empty() {
                 return Err(fault(problem(code), &template[at], "say it with a slot, or leave it out"));
             }
@@ -119,11 +138,20 @@ mod tests {
     fn english_replies_pass() {
         let file: toml::Table = include_str!("../../data/replies/en.toml").parse().unwrap();
         let guard = Guard::new();
-        let faults: Vec<String> = file["say"].as_table().unwrap().iter().filter_map(|(key, template)| {
-            let template = template.as_str().unwrap();
-            let names: Vec<&str> = slot_ranges(template).unwrap().into_iter().map(|range| &template[range.start + 1..range.end - 1]).collect();
-            guard.check_template(Language::En, key, template, &names).err().map(|fault| fault.to_string())
-        }).collect();
+        let faults: Vec<String> = file["say"]
+            .as_table()
+            .unwrap()
+            .iter()
+            .filter_map(|(key, template)| {
+                let template = template.as_str().unwrap();
+                let names: Vec<&str> = slot_ranges(template)
+                    .unwrap()
+                    .into_iter()
+                    .map(|range| &template[range.start + 1..range.end - 1])
+                    .collect();
+                guard.check_template(Language::En, key, template, &names).err().map(|fault| fault.to_string())
+            })
+            .collect();
         assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }

@@ -13,14 +13,18 @@ use super::licence::{self, Around};
 use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
 use super::numeral::ONE;
+use super::sentence::Sentence;
 use super::verdict::{Code, Violation};
 
 /// A fault before its place is known in the original text.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
-    code: Code,
-    tokens: Range<usize>,
-    why: String,
+    /// Which rule.
+    pub code: Code,
+    /// The tokens at fault.
+    pub tokens: Range<usize>,
+    /// What stands there.
+    pub why: String,
 }
 
 /// One text against one ledger.
@@ -28,16 +32,6 @@ pub(super) struct Checker<'a> {
     pub lexicon: &'a Lexicon,
     pub ledger: &'a Ledger,
     reading: Reading<'a>,
-}
-
-/// A sentence with what is known from the one before.
-pub(super) struct Sentence<'a> {
-    /// Its items.
-    pub items: Vec<Item>,
-    /// The only product the sentence before named.
-    pub focus: Option<usize>,
-    reading: &'a Reading<'a>,
-    question: bool,
 }
 
 /// Checks `text`; the first fault in reading order of the rules.
@@ -99,7 +93,8 @@ impl<'a> Checker<'a> {
         let mut focus = None;
         for range in sentences(self.reading.tokens, opens) {
             let question = self.reading.tokens[range.end - 1].sign('?');
-            let sentence = Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
+            let sentence =
+                Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
             if !self.verbatim(range) {
                 self.sentence(&sentence)?;
             }
@@ -120,6 +115,13 @@ impl<'a> Checker<'a> {
         for (index, item) in sentence.items.iter().enumerate() {
             self.item(sentence, index, item)?;
         }
+        if self.alone(sentence) {
+            return Err(sentence.fault(
+                Code::UnlicensedNumber,
+                0,
+                "a measure of nothing, or an amount in a currency of elsewhere",
+            ));
+        }
         bind::amounts(self, sentence)?;
         for (index, item) in sentence.items.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
@@ -135,8 +137,43 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        if let Some(index) = sentence.items.iter().position(|item| item.kind == ItemKind::Currency) {
+            return Err(sentence.fault(Code::PriceTalk, index, "a currency without a readable amount"));
+        }
+        self.equality(sentence)?;
         self.comparison(sentence)?;
         self.price_talk(sentence)
+    }
+
+    /// The whole text is a number and a measure: `1 KM` and `1 L` are prices in other countries.
+    fn alone(&self, sentence: &Sentence<'_>) -> bool {
+        let whole = sentence.items.first().is_some_and(|item| item.tokens.start == 0)
+            && sentence.items.last().is_some_and(|item| item.tokens.end == self.reading.tokens.len());
+        whole
+            && matches!(sentence.items.as_slice(), [number, measure]
+            if matches!(number.kind, ItemKind::Number(_)) && measure.kind == ItemKind::Word)
+    }
+
+    /// "The same price" is true of two products when their facts say so.
+    fn equality(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
+        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Same)) else { return Ok(()) };
+        let mut rows: Vec<usize> = sentence
+            .items
+            .iter()
+            .filter_map(|item| match item.kind {
+                ItemKind::Name(row) => Some(row),
+                _ => None,
+            })
+            .collect();
+        rows.dedup();
+        let prices: Vec<_> = rows.iter().filter_map(|&row| self.row(row).and_then(|row| row.now)).collect();
+        let equal = prices.len() == rows.len() && rows.len() > 1 && prices.iter().all(|price| *price == prices[0]);
+        let asked = sentence.question && rows.is_empty();
+        if equal || asked {
+            Ok(())
+        } else {
+            Err(sentence.fault(Code::Comparison, index, "prices said to be equal that are not"))
+        }
     }
 
     /// Faults a single item shows by itself.
@@ -144,17 +181,30 @@ impl<'a> Checker<'a> {
         let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
         match &item.kind {
             ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
-            ItemKind::Mixed if !self.known_code(item) => fail(Code::MixedToken, "letters and digits that are no known code"),
-            ItemKind::Currency => fail(Code::PriceTalk, "a currency without a readable amount"),
-            ItemKind::Percent(value) if !self.percent(sentence, index, *value) => fail(Code::Discount, "a percentage no fact allows"),
+            ItemKind::Mixed if !self.known_code(item) => {
+                fail(Code::MixedToken, "letters and digits that are no known code")
+            }
+            ItemKind::Percent(value) if !self.percent(sentence, index, *value) => {
+                fail(Code::Discount, "a percentage no fact allows")
+            }
             ItemKind::Word if item.is(Class::Percent) => fail(Code::Discount, "a percentage without its number"),
             ItemKind::Sign('%' | '‰') => fail(Code::Discount, "a percentage without its number"),
             ItemKind::Word if item.is(Class::Slang) => fail(Code::Slang, "an amount in slang"),
-            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => fail(Code::Commitment, "a promise that binds the shop"),
-            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => fail(Code::ZeroPrice, "free or half price without a fact"),
-            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => fail(Code::Discount, "a reduction without a fact"),
-            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => fail(Code::PriceTalk, "a share of a price"),
-            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => fail(Code::MixedToken, "a Roman numeral as an amount"),
+            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => {
+                fail(Code::Commitment, "a promise that binds the shop")
+            }
+            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => {
+                fail(Code::ZeroPrice, "free or half price without a fact")
+            }
+            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
+                fail(Code::Discount, "a reduction without a fact")
+            }
+            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => {
+                fail(Code::PriceTalk, "a share of a price")
+            }
+            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => {
+                fail(Code::MixedToken, "a Roman numeral as an amount")
+            }
             _ => Ok(()),
         }
     }
@@ -177,22 +227,30 @@ impl<'a> Checker<'a> {
         let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
         let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
         let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
-        let zh_off = sentence.items[index].tokens.len() > 1 && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
-        let material = sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
+        let zh_off = sentence.items[index].tokens.len() > 1
+            && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
+        let material =
+            sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
         let figure = (value / ONE).to_string();
-        let listed = self.ledger.texts.iter().any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
+        let listed = self
+            .ledger
+            .texts
+            .iter()
+            .any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
         !zh_off && ((promo && named) || material || (listed && !sentence.priced()))
     }
 
     /// "Free" is true of delivery that costs nothing, or beside its threshold.
     fn free(&self, sentence: &Sentence<'_>, index: usize) -> bool {
-        if sentence.negated(index, 2) {
+        if sentence.negated(index, 2) || sentence.denied_after(index) {
             return true;
         }
         let words = self.reading.words(sentence.items[index].tokens.clone());
-        let about_delivery = sentence.has(Class::Shipping) || words.contains("shipping") || words.contains(['运', '邮']);
+        let about_delivery =
+            sentence.has(Class::Shipping) || words.contains("shipping") || words.contains(['运', '邮']);
         let product = sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_)));
-        let costs_nothing = self.rows().any(|row| row.kind == RowKind::Shipping && row.now.is_some_and(|money| money.minor == 0));
+        let costs_nothing =
+            self.rows().any(|row| row.kind == RowKind::Shipping && row.now.is_some_and(|money| money.minor == 0));
         let threshold = self.rows().any(|row| row.kind == RowKind::FreeFrom) && sentence.has_amount();
         about_delivery && !product && (costs_nothing || threshold)
     }
@@ -205,19 +263,28 @@ impl<'a> Checker<'a> {
             _ => false,
         });
         let denied = sentence.items.iter().any(|item| item.is(Class::Negation)) && !sentence.has_amount() && !percent;
-        percent || facts || denied || (sentence.question && sentence.names().is_empty() && !sentence.has_amount()) || sentence.negated(index, 2)
+        percent
+            || facts
+            || denied
+            || (sentence.question && sentence.names().is_empty() && !sentence.has_amount())
+            || sentence.negated(index, 2)
     }
 
     fn comparison(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer)) else {
+        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer))
+        else {
             return Ok(());
         };
         let fail = |why: &str| Err(sentence.fault(Code::Comparison, index, why));
         let dearer = sentence.items[index].is(Class::Dearer);
-        let rows: Vec<(usize, &Row)> = sentence.names().into_iter().filter_map(|at| match sentence.items[at].kind {
-            ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
-            _ => None,
-        }).collect();
+        let rows: Vec<(usize, &Row)> = sentence
+            .names()
+            .into_iter()
+            .filter_map(|at| match sentence.items[at].kind {
+                ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
+                _ => None,
+            })
+            .collect();
         if sentence.has_amount() || sentence.has(Class::Negation) {
             return fail("a comparison beside an amount or a negation");
         }
@@ -232,22 +299,24 @@ impl<'a> Checker<'a> {
                 let rivals: Vec<_> = self.rows().filter(|row| row.kind == RowKind::Product).filter_map(price).collect();
                 let best = if dearer { rivals.iter().max() } else { rivals.iter().min() };
                 let one_currency = rivals.iter().all(|rival| Some(rival.0) == rivals.first().map(|first| first.0));
-                let superlative = self.superlative(&sentence.items[index]);
-                if superlative && rivals.len() > 1 && one_currency && best.copied() == price(only) { Ok(()) } else { fail("not true of the facts") }
+                let superlative = sentence.items[index].is(Class::Superlative);
+                if superlative && rivals.len() > 1 && one_currency && best.copied() == price(only) {
+                    Ok(())
+                } else {
+                    fail("not true of the facts")
+                }
             }
             _ => fail("a comparison without its two products"),
         }
     }
 
-    fn superlative(&self, item: &Item) -> bool {
-        let words = self.reading.words(item.tokens.clone());
-        ["cheapest", "least ", "lowest", "most ", "priciest", "самый", "самая", "самые", "naj", "最"].iter().any(|mark| words.starts_with(mark))
-    }
-
     /// A product with a word of price and no amount: the amount may stand in another sentence.
     fn price_talk(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let Some(index) = sentence.items.iter().position(|item| item.is(Class::Price)) else { return Ok(()) };
-        let settled = sentence.has_amount() || sentence.has(Class::Defer) || sentence.has(Class::Compare) || sentence.has(Class::Dearer);
+        let settled = sentence.has_amount()
+            || sentence.has(Class::Defer)
+            || sentence.has(Class::Compare)
+            || sentence.has(Class::Dearer);
         if settled || sentence.names().is_empty() || sentence.question {
             return Ok(());
         }
@@ -285,117 +354,9 @@ impl<'a> Checker<'a> {
         let keep = if length >= 6 { length - 2 } else { length };
         let word = word.char_indices().nth(keep).map_or(word, |(end, _)| &word[..end]);
         (length > 2 || word.starts_with(super::lexicon::is_han))
-            && self.rows().any(|row| row.names.iter().any(|name| norm::fold(name).contains(word)) || row.attributes.iter().any(|known| known.contains(word)))
-    }
-
-    /// True when two words name one unit: `kg`, `кг` and `公斤`.
-    pub fn same_unit(&self, word: &str, unit: &str) -> bool {
-        const SAME: [&[&str]; 5] = [&["kg", "кг", "公斤", "千克", "kilo", "kilogram", "килограмм"], &["l", "л", "升", "litre", "liter", "литр"], &["m", "м", "米", "metre", "meter", "метр"], &["g", "г", "克", "gram", "грамм"], &["мес", "месяц", "mesiac", "month", "月"]];
-        SAME.iter().any(|group| group.contains(&unit) && group.iter().any(|known| word.starts_with(known)))
-    }
-}
-
-impl Sentence<'_> {
-    /// A fault at one item.
-    pub fn fault(&self, code: Code, index: usize, why: &str) -> Fault {
-        let tokens = self.items[index].tokens.clone();
-        let why = format!("`{}`: {why}", self.reading.words(tokens.clone()));
-        Fault { code, tokens, why }
-    }
-
-    /// True when a word of this class stands in it.
-    pub fn has(&self, class: Class) -> bool {
-        self.items.iter().any(|item| item.is(class))
-    }
-
-    fn has_amount(&self) -> bool {
-        self.items.iter().any(|item| matches!(item.kind, ItemKind::Money(_)))
-    }
-
-    /// True when it speaks of price or holds an amount.
-    fn priced(&self) -> bool {
-        self.has_amount() || self.has(Class::Price) || self.has(Class::Payment)
-    }
-
-    /// The indices of its names.
-    pub fn names(&self) -> Vec<usize> {
-        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_))).collect()
-    }
-
-    fn only_product(&self, checker: &Checker<'_>) -> Option<usize> {
-        let mut rows: Vec<usize> = self.items.iter().filter_map(|item| match item.kind {
-            ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => Some(row),
-            _ => None,
-        }).collect();
-        rows.dedup();
-        match rows.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
-    }
-
-    /// A negation among the `reach` items before, or right behind.
-    fn negated(&self, index: usize, reach: usize) -> bool {
-        let before = self.items[index.saturating_sub(reach)..index].iter();
-        before.chain(self.items.get(index + 1)).any(|item| item.is(Class::Negation))
-    }
-
-    /// True for the measure or counted noun of a licensed number.
-    pub fn after_number(&self, index: usize) -> bool {
-        let before = index.checked_sub(1).map(|index| &self.items[index].kind);
-        let measure = [Class::Unit, Class::Time, Class::Counted, Class::Size].iter().any(|&class| self.items[index].is(class));
-        measure && matches!(before, Some(ItemKind::Number(_) | ItemKind::Money(_) | ItemKind::Sign('/')))
-    }
-
-    /// A word of a former price between this amount and what comes before it.
-    pub fn old_before(&self, index: usize) -> bool {
-        self.since_last(index).any(|item| item.is(Class::Old))
-    }
-
-    fn since_last(&self, index: usize) -> impl Iterator<Item = &Item> {
-        self.items[..index].iter().rev().take_while(|item| !matches!(item.kind, ItemKind::Money(_)))
-    }
-
-    /// "From" or "up to" right before an amount, or 起 right behind it.
-    pub fn from_before(&self, index: usize) -> bool {
-        let limit = |item: Option<&Item>| item.is_some_and(|item| item.is(Class::From) || item.is(Class::To));
-        let behind = self.items.get(index + 1).filter(|item| self.reading.words(item.tokens.clone()).starts_with(['起', '以']));
-        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind)
-    }
-
-    /// A word of monthly payments right behind an amount, or anywhere before it with a number of months.
-    pub fn instalment_near(&self, index: usize) -> bool {
-        let behind = self.items[index + 1..].iter().take(2).any(|item| item.is(Class::Instalment));
-        behind || self.since_last(index).any(|item| item.is(Class::Instalment))
-    }
-
-    /// A number other than one before a name: `two kettles`.
-    pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
-        self.items.iter().position(|item| match &item.kind {
-            ItemKind::Number(number) => {
-                let attribute = self.reading.words(number.tokens.clone());
-                let months = checker.rows().any(|plan| plan.months.is_some_and(|months| number.value == Some(i128::from(months) * ONE)));
-                !months && number.value != Some(ONE) && !row.attributes.iter().any(|known| known.contains(attribute)) && row.per.is_none()
-            }
-            _ => false,
-        })
-    }
-
-    /// The words that say what the price is for, when there are any.
-    pub fn per_words(&self, checker: &Checker<'_>) -> Option<&str> {
-        let index = self.items.iter().position(|item| item.is(Class::Per)).or_else(|| {
-            self.items.windows(2).position(|pair| {
-                let slash = pair[0].kind == ItemKind::Sign('/') || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每");
-                let number = matches!(pair[1].kind, ItemKind::Number(_));
-                slash && (pair[1].is(Class::Unit) || pair[1].is(Class::Time) || (number && checker.rows().any(|row| row.per.is_some())))
+            && self.rows().any(|row| {
+                row.folded.iter().any(|name| name.contains(word))
+                    || row.attributes.iter().any(|known| known.contains(word))
             })
-        })?;
-        let end = self.items[(index + 2).min(self.items.len() - 1)].tokens.end;
-        Some(self.reading.words(self.items[index].tokens.start..end))
-    }
-
-    /// A scale word or currency right behind a Roman numeral.
-    fn roman_amount(&self, index: usize) -> bool {
-        self.items.get(index + 1).is_some_and(|item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency))
     }
 }

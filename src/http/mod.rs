@@ -2,6 +2,7 @@
 //! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
 
 mod chat;
+mod desk;
 mod docs;
 mod door;
 pub mod error;
@@ -70,7 +71,12 @@ impl Gate {
 fn routes(gate: Arc<Gate>) -> Router {
     let keyed = Router::new()
         .route("/api/v1/chat", post(chat::chat))
+        .route("/api/v1/tasks", post(desk::propose))
+        .route("/api/v1/tasks/{id}", get(desk::task))
+        .route("/api/v1/tasks/{id}", post(desk::confirm))
+        .route("/api/v1/orders/find", post(desk::order))
         .route("/v1/chat/completions", post(openai::completions))
+        .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{id}", get(openai::model))
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))

@@ -41,7 +41,8 @@ impl Default for Analyzer {
 impl Analyzer {
     /// Loads stemmers and stop words.
     pub fn new() -> Self {
-        let stemmed = |language| TextAnalyzer::builder(WhitespaceTokenizer::default()).filter(Stemmer::new(language)).build();
+        let stemmed =
+            |language| TextAnalyzer::builder(WhitespaceTokenizer::default()).filter(Stemmer::new(language)).build();
         let lists: BTreeMap<Language, String> =
             toml::from_str(STOPWORDS).expect("invariant: data/rules/stopwords.toml is compiled in and tested");
         let stopwords = lists.values().flat_map(|list| list.split_whitespace()).map(fold).collect();
@@ -147,7 +148,8 @@ pub fn words(text: &str) -> Vec<Word> {
             at = end;
         } else if letter.is_alphanumeric() {
             let end = word_end(&letters, at);
-            let text: String = letters[at..end].iter().map(|letter| if *letter == ',' { '.' } else { *letter }).collect();
+            let text: String =
+                letters[at..end].iter().map(|letter| if *letter == ',' { '.' } else { *letter }).collect();
             compound.push(&text);
             words.extend(split_unit(&text).into_iter().map(|text| Word { text, han: false, joined: false }));
             at = end;

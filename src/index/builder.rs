@@ -88,7 +88,12 @@ impl VectorSink {
         if !texts.is_empty() {
             made = embed.embed(EmbedInput::Passage, texts).await.context("embedding the catalog")?;
         }
-        anyhow::ensure!(made.len() as u64 == counts.0, "the embedder gave {} vectors for {} texts", made.len(), counts.0);
+        anyhow::ensure!(
+            made.len() as u64 == counts.0,
+            "the embedder gave {} vectors for {} texts",
+            made.len(),
+            counts.0
+        );
         let mut made = made.into_iter();
         for (key, _, known) in pending {
             let vector = known.or_else(|| made.next()).context("the embedder gave too few vectors")?;
@@ -234,7 +239,12 @@ impl<'a> Builder<'a> {
         Lexical::validate(&self.folder.join(layout::PRODUCTS))?;
         Lexical::validate(&self.folder.join(layout::PASSAGES))?;
         let passages = passages.len();
-        Ok(Built { passages, embedded: self.built.embedded + embedded, reused: self.built.reused + reused, ..self.built })
+        Ok(Built {
+            passages,
+            embedded: self.built.embedded + embedded,
+            reused: self.built.reused + reused,
+            ..self.built
+        })
     }
 }
 

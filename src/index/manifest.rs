@@ -45,7 +45,9 @@ pub enum IndexError {
         found: u32,
     },
     /// Vectors of different models cannot be compared.
-    #[error("{folder} was built by the embedder {built} but {configured} is configured: run make index, or configure that embedder")]
+    #[error(
+        "{folder} was built by the embedder {built} but {configured} is configured: run make index, or configure that embedder"
+    )]
     Embedder {
         /// The generation.
         folder: PathBuf,

@@ -23,9 +23,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Language;
-use crate::engine::{
-    GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode,
-};
+use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
 pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
@@ -158,7 +156,11 @@ impl Inner {
         let mut fused = fusion::fuse(&[(&lexical, tuning.lexical), (&vector, tuning.vector)]);
         let tokens = self.names.query(&terms);
         let covered: Vec<Coverage> = fused.iter().map(|(row, _)| self.names.coverage(*row, &tokens)).collect();
-        let codes = if query.mode == SearchMode::Vector { Vec::new() } else { self.names.codes_in(&query.text, &self.analyzer) };
+        let codes = if query.mode == SearchMode::Vector {
+            Vec::new()
+        } else {
+            self.names.codes_in(&query.text, &self.analyzer)
+        };
         let mut order: Vec<(usize, f32)> = Vec::with_capacity(fused.len() + codes.len());
         for ((row, score), coverage) in fused.iter_mut().zip(&covered) {
             if query.mode != SearchMode::Vector {

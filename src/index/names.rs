@@ -97,7 +97,8 @@ pub struct QueryTokens(Vec<Vec<(Language, u32)>>);
 impl Names {
     /// Builds the tables from the entries in row order.
     pub fn new(entries: Vec<NameEntry>) -> Self {
-        let mut names = Names { rows: Vec::with_capacity(entries.len()), tokens: HashMap::new(), codes: HashMap::new() };
+        let mut names =
+            Names { rows: Vec::with_capacity(entries.len()), tokens: HashMap::new(), codes: HashMap::new() };
         let mut shared = HashSet::new();
         for (row, entry) in entries.iter().enumerate() {
             let further = entry.codes.iter().filter(|code| is_code(&code_key(code))).map(|code| (code_key(code), None));
@@ -150,7 +151,8 @@ impl Names {
     /// A number in a long question is hardly an id: apart from an own code of letters and digits, codes count only
     /// where they make up half of what is asked.
     pub fn codes_in(&self, text: &str, analyzer: &Analyzer) -> Vec<(usize, Option<Sku>)> {
-        let words: Vec<_> = words(text).into_iter().filter(|word| !word.joined && !analyzer.is_stopword(word)).collect();
+        let words: Vec<_> =
+            words(text).into_iter().filter(|word| !word.joined && !analyzer.is_stopword(word)).collect();
         let words: Vec<String> = words.into_iter().map(|word| word.text).collect();
         let mut found: Vec<(usize, Option<Sku>)> = Vec::new();
         let mut own: HashSet<usize> = HashSet::new();

@@ -3,8 +3,8 @@
 
 /// Endings, longest first within each length; what is left keeps at least three letters.
 const ENDINGS: [&str; 36] = [
-    "iami", "ovia", "ami", "ach", "iam", "ych", "ich", "ymi", "imi", "eho", "emu", "ovi", "iou", "iek", "och", "ov", "om",
-    "am", "mi", "ou", "ej", "ym", "im", "em", "ie", "ia", "iu", "ho", "mu", "ok", "y", "i", "e", "a", "o", "u",
+    "iami", "ovia", "ami", "ach", "iam", "ych", "ich", "ymi", "imi", "eho", "emu", "ovi", "iou", "iek", "och", "ov",
+    "om", "am", "mi", "ou", "ej", "ym", "im", "em", "ie", "ia", "iu", "ho", "mu", "ok", "y", "i", "e", "a", "o", "u",
 ];
 
 /// The stem of a folded word; words with digits stay as they are.

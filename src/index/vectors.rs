@@ -122,7 +122,12 @@ impl Vectors {
     /// # Errors
     /// When the query has another length or the file cannot be read.
     pub fn nearest(&self, query: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        ensure!(query.len() == self.dimensions, "a query vector of {} instead of {} numbers", query.len(), self.dimensions);
+        ensure!(
+            query.len() == self.dimensions,
+            "a query vector of {} instead of {} numbers",
+            query.len(),
+            self.dimensions
+        );
         let (quantised, _) = quantise(query);
         let mut scored: Vec<(usize, f32)> = self
             .rows

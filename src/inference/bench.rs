@@ -54,16 +54,10 @@ pub struct BenchReport {
 /// Loads the model and measures it.
 pub fn bench(model: &VerifiedModel, settings: &BenchSettings) -> anyhow::Result<BenchReport> {
     let BenchSettings { prompt_tokens, gen_tokens, runs, .. } = *settings;
-    ensure!(
-        prompt_tokens > 0 && gen_tokens > 0 && runs > 0,
-        "prompt, answer and runs must not be 0"
-    );
+    ensure!(prompt_tokens > 0 && gen_tokens > 0 && runs > 0, "prompt, answer and runs must not be 0");
     let mut core = Core::load(model, &settings.generator)?;
     let context = core.decoder.context();
-    ensure!(
-        prompt_tokens + gen_tokens <= context,
-        "{prompt_tokens} + {gen_tokens} tokens, the model takes {context}"
-    );
+    ensure!(prompt_tokens + gen_tokens <= context, "{prompt_tokens} + {gen_tokens} tokens, the model takes {context}");
     // The first pass packs the weights for the kernels.
     run(&mut core, 32.min(prompt_tokens), 2)?;
     let mut timings = Vec::new();
@@ -137,8 +131,5 @@ fn sum(part: &[u64]) -> u64 {
 fn resident_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap_or_default();
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|kb| kb.parse::<f64>().ok())
-        .map_or(0.0, |kb| kb / 1024.0)
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).map_or(0.0, |kb| kb / 1024.0)
 }

@@ -20,9 +20,7 @@ pub enum HeaderFault {
     #[error("its header is not sane: {0}")]
     Insane(String),
     /// Its tensors do not lie inside the file.
-    #[error(
-        "tensor `{name}` needs bytes up to {end}, the file has {length}; it is cut off or crafted"
-    )]
+    #[error("tensor `{name}` needs bytes up to {end}, the file has {length}; it is cut off or crafted")]
     Outside {
         /// The tensor.
         name: String,
@@ -96,11 +94,7 @@ impl<R: Read> Header<R> {
             }
             self.alignment = u64::from(self.u32()?);
             let sane = self.alignment.is_power_of_two() && (8..=1 << 16).contains(&self.alignment);
-            return if sane {
-                Ok(())
-            } else {
-                insane(format!("an alignment of {}", self.alignment))
-            };
+            return if sane { Ok(()) } else { insane(format!("an alignment of {}", self.alignment)) };
         }
         self.skip_value(kind, 0)
     }
@@ -144,13 +138,10 @@ impl<R: Read> Header<R> {
                 _ => return insane(format!("tensor `{name}` has an absurd shape")),
             };
         }
-        let (block, block_bytes) = block_of(self.u32()?).ok_or_else(|| {
-            HeaderFault::Insane(format!("tensor `{name}` has a type candle does not read"))
-        })?;
+        let (block, block_bytes) = block_of(self.u32()?)
+            .ok_or_else(|| HeaderFault::Insane(format!("tensor `{name}` has a type candle does not read")))?;
         if row % block != 0 {
-            return insane(format!(
-                "tensor `{name}` has rows of {row}, not whole blocks of {block}"
-            ));
+            return insane(format!("tensor `{name}` has rows of {row}, not whole blocks of {block}"));
         }
         let offset = self.u64()?;
         if offset % self.alignment != 0 {

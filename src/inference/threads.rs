@@ -3,9 +3,7 @@
 /// The threads that kernels of this process use.
 pub fn in_use() -> usize {
     let set = |name| std::env::var(name).ok().and_then(|v| v.parse().ok()).filter(|n| *n > 0);
-    set("CANDLE_NUM_THREADS")
-        .or_else(|| set("RAYON_NUM_THREADS"))
-        .unwrap_or_else(candle_core::utils::get_num_threads)
+    set("CANDLE_NUM_THREADS").or_else(|| set("RAYON_NUM_THREADS")).unwrap_or_else(candle_core::utils::get_num_threads)
 }
 
 /// Starts this program anew with so many kernel threads, unless it has them; call it first in `main`.

@@ -52,9 +52,7 @@ impl Weights {
     /// A list of texts, taken out of the header so that it is not kept twice.
     pub fn take_texts(&mut self, key: &str) -> anyhow::Result<Vec<String>> {
         let value = self.content.metadata.remove(key);
-        let Some(Value::Array(values)) = value else {
-            anyhow::bail!("the model file has no list `{key}`")
-        };
+        let Some(Value::Array(values)) = value else { anyhow::bail!("the model file has no list `{key}`") };
         let text = |v| match v {
             Value::String(text) => Ok(text),
             other => anyhow::bail!("`{key}` holds {other:?}, not a text"),
@@ -75,11 +73,7 @@ impl Weights {
     /// A tensor of a given shape, as floats.
     pub fn floats(&mut self, name: &str, shape: &[usize]) -> anyhow::Result<Vec<f32>> {
         let tensor: Tensor = self.tensor(name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
-        anyhow::ensure!(
-            tensor.dims() == shape,
-            "tensor {name} has shape {:?}, not {shape:?}",
-            tensor.dims()
-        );
+        anyhow::ensure!(tensor.dims() == shape, "tensor {name} has shape {:?}, not {shape:?}", tensor.dims());
         Ok(tensor.flatten_all()?.to_vec1()?)
     }
 }

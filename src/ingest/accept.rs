@@ -22,7 +22,12 @@ pub struct Door {
 
 impl Door {
     /// Takes a product with its readable prices, or notes why not.
-    pub fn product(&mut self, mut product: Product, at: &Place, report: &mut Report) -> Option<(Product, Vec<VariantRow>)> {
+    pub fn product(
+        &mut self,
+        mut product: Product,
+        at: &Place,
+        report: &mut Report,
+    ) -> Option<(Product, Vec<VariantRow>)> {
         if let Some(finding) = self.refusal(&product, at) {
             report.skip(finding);
             return None;
@@ -30,7 +35,12 @@ impl Door {
         product.variants.retain(|variant| self.new_sku(variant, at, report));
         if product.variants.is_empty() {
             let reason = "no variant is left; the row was left out";
-            report.skip(Finding::error("no_variant", at, reason, "give the product at least one variant with its own SKU"));
+            report.skip(Finding::error(
+                "no_variant",
+                at,
+                reason,
+                "give the product at least one variant with its own SKU",
+            ));
             return None;
         }
         self.ids.insert(product.id.0.clone(), at.line);
@@ -69,7 +79,9 @@ impl Door {
     fn refusal(&self, product: &Product, at: &Place) -> Option<Finding> {
         let id = product.id.as_str();
         if id.trim().is_empty() {
-            return Some(Finding::error("no_id", at, "no id; the row was left out", "give each product its own id").of("id"));
+            return Some(
+                Finding::error("no_id", at, "no id; the row was left out", "give each product its own id").of("id"),
+            );
         }
         if product.name.is_empty() {
             let reason = format!("`{id}` has no name; the row was left out");

@@ -8,6 +8,7 @@ use crate::domain::product::StockLine;
 use crate::domain::{Currency, Money, Product};
 
 use super::report::{Finding, Place, Report};
+use super::upright;
 
 /// What a JSONL file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub fn stock_line(line: &str, at: &Place, report: &mut Report) -> Option<StockLi
 fn object(line: &str, at: &Place, report: &mut Report) -> Option<Value> {
     let read = serde_json::from_str(line).map_err(|error| error.to_string());
     match read.and_then(|value: Value| if value.is_object() { Ok(value) } else { Err("no object".into()) }) {
-        Ok(value) => Some(value),
+        Ok(value) => Some(upright::row(value)),
         Err(error) => {
             let reason = format!("not a JSON object: {error}; the row was left out");
             report.skip(Finding::error("broken_row", at, reason, "write one JSON object per line"));
@@ -60,7 +61,8 @@ fn typed<T: DeserializeOwned>(value: Value, at: &Place, report: &mut Report) -> 
         Err(error) => {
             let text = error.to_string();
             let code = if text.starts_with("unknown field") { "unknown_field" } else { "broken_row" };
-            let mut finding = Finding::error(code, at, format!("{text}; the row was left out"), "mend or remove the field");
+            let mut finding =
+                Finding::error(code, at, format!("{text}; the row was left out"), "mend or remove the field");
             if ["unknown field", "missing field", "unknown variant"].iter().any(|start| text.starts_with(start)) {
                 finding.field = text.split('`').nth(1).map(str::to_string);
             }

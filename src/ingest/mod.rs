@@ -8,6 +8,7 @@ mod mapping;
 mod policies;
 mod report;
 mod table;
+mod upright;
 
 #[cfg(test)]
 mod tests;

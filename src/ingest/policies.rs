@@ -36,9 +36,19 @@ pub fn read(folder: &Path, today: Date, report: &mut Report) -> anyhow::Result<V
         let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         let Some(document) = parse(&path, &bytes, report) else { continue };
         if document.valid_to.is_some_and(|last| last < today) {
-            report.add(Finding::warning("expired", &at, "no longer in force; left out", "remove it, or extend valid_to"));
+            report.add(Finding::warning(
+                "expired",
+                &at,
+                "no longer in force; left out",
+                "remove it, or extend valid_to",
+            ));
         } else if document.valid_from.is_some_and(|first| first > today) {
-            report.add(Finding::warning("not_yet", &at, "not yet in force; left out", "run make index again on valid_from"));
+            report.add(Finding::warning(
+                "not_yet",
+                &at,
+                "not yet in force; left out",
+                "run make index again on valid_from",
+            ));
         } else {
             in_force.entry((document.document.clone(), document.language)).or_default().push(document);
         }
@@ -47,8 +57,14 @@ pub fn read(folder: &Path, today: Date, report: &mut Report) -> anyhow::Result<V
     for ((name, language), documents) in in_force {
         let [document] = documents.as_slice() else {
             let versions: Vec<String> = documents.iter().map(|document| document.version.clone()).collect();
-            let reason = format!("{name}.{language} is in force in {} versions ({}); none is told", versions.len(), versions.join(", "));
-            report.skip(Finding::error("conflict", &documents[1].at, reason, "end one of them with valid_to").of("version"));
+            let reason = format!(
+                "{name}.{language} is in force in {} versions ({}); none is told",
+                versions.len(),
+                versions.join(", ")
+            );
+            report.skip(
+                Finding::error("conflict", &documents[1].at, reason, "end one of them with valid_to").of("version"),
+            );
             continue;
         };
         passages.extend(document.passages.iter().cloned());

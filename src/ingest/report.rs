@@ -87,12 +87,23 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{} products, {} variants ({} with a price), {} stock lines, {} passages; {} rows left out; {} errors, {} warnings",
-            self.products, self.variants, self.quotable, self.stock_lines, self.passages, self.skipped, self.errors, self.warnings,
+            self.products,
+            self.variants,
+            self.quotable,
+            self.stock_lines,
+            self.passages,
+            self.skipped,
+            self.errors,
+            self.warnings,
         )?;
         match &self.outcome {
             Outcome::DryRun => writeln!(f, "dry run: nothing was changed"),
             Outcome::Switched { generation } => {
-                writeln!(f, "generation {generation} serves ({} vectors made, {} kept, {:.1} s)", self.embedded, self.reused, self.seconds)?;
+                writeln!(
+                    f,
+                    "generation {generation} serves ({} vectors made, {} kept, {:.1} s)",
+                    self.embedded, self.reused, self.seconds
+                )?;
                 writeln!(f, "next: truetill ask \"...\" or truetill serve")
             }
             Outcome::Refused { reason } => writeln!(f, "refused: {reason}; the previous index keeps serving"),

@@ -12,6 +12,7 @@ use crate::domain::{Currency, Money, Product, ProductId, Sku};
 use super::lines::not_utf8;
 use super::mapping::{Mapping, PriceColumns, Unit};
 use super::report::{Finding, Place, Report};
+use super::upright;
 
 /// A table being read.
 pub struct Table {
@@ -30,7 +31,12 @@ impl Table {
     ///
     /// # Errors
     /// When the file cannot be read or a mapped column is missing.
-    pub fn open(path: &Path, mapping: Mapping, currency: Option<Currency>, report: &mut Report) -> anyhow::Result<Self> {
+    pub fn open(
+        path: &Path,
+        mapping: Mapping,
+        currency: Option<Currency>,
+        report: &mut Report,
+    ) -> anyhow::Result<Self> {
         let mut builder = csv::ReaderBuilder::new();
         builder.delimiter(mapping.delimiter()?).quoting(mapping.quoting).flexible(true).has_headers(true);
         let mut reader = builder.from_path(path).with_context(|| format!("reading {}", path.display()))?;
@@ -40,7 +46,11 @@ impl Table {
             columns.entry(name.trim_start_matches('\u{feff}').to_string()).or_insert(index);
         }
         for column in mapping.columns() {
-            ensure!(columns.contains_key(column), "{}:1: the column `{column}` of the mapping is missing", path.display());
+            ensure!(
+                columns.contains_key(column),
+                "{}:1: the column `{column}` of the mapping is missing",
+                path.display()
+            );
         }
         let at = Place::new(path, 1);
         let mut unknown: Vec<&String> = columns.keys().filter(|name| !is_known(&mapping, name)).collect();
@@ -71,11 +81,14 @@ impl Table {
     fn row(&self, record: &csv::ByteRecord, report: &mut Report) -> Result<Row, Box<Finding>> {
         let at = &self.at;
         if record.len() != self.reader_width() {
-            let reason = format!("{} columns, the header has {}; the row was left out", record.len(), self.reader_width());
+            let reason =
+                format!("{} columns, the header has {}; the row was left out", record.len(), self.reader_width());
             return Err(Finding::error("broken_row", at, reason, "give every row all columns of the header").into());
         }
         let record = csv::StringRecord::from_byte_record(record.clone())
-            .map_err(|error| not_utf8(at, error.utf8_error().valid_up_to()).of(self.name_of(error.utf8_error().field())))
+            .map_err(|error| {
+                not_utf8(at, error.utf8_error().valid_up_to()).of(self.name_of(error.utf8_error().field()))
+            })
             .map_err(Box::new)?;
         let cell = |column: &str| self.cell(&record, column);
         let maybe = |column: &Option<String>| column.as_deref().map(cell).filter(|text| !text.is_empty());
@@ -85,7 +98,9 @@ impl Table {
             return Err(finding.of(&self.mapping.id).into());
         }
         let sku = Sku(maybe(&self.mapping.sku).unwrap_or_else(|| id.clone()));
-        let text = |text: String| if text.is_empty() { Localised::default() } else { Localised::only(self.mapping.language, text) };
+        let text = |text: String| {
+            if text.is_empty() { Localised::default() } else { Localised::only(self.mapping.language, text) }
+        };
         let prices = self.price(&record, report).into_iter().collect();
         let attributes = self.mapping.attributes.iter().map(|column| (column.clone(), text(cell(column))));
         let product = Product {
@@ -117,12 +132,14 @@ impl Table {
         if text.is_empty() {
             return None;
         }
-        let named = columns.currency_column.as_deref().map(|column| self.cell(record, column)).filter(|code| !code.is_empty());
+        let named =
+            columns.currency_column.as_deref().map(|column| self.cell(record, column)).filter(|code| !code.is_empty());
         let currency = match named.map(|code| code.parse::<Currency>()).transpose() {
             Ok(named) => named.or(columns.currency).or(self.currency),
             Err(error) => {
                 let field = columns.currency_column.clone().unwrap_or_default();
-                let finding = Finding::error("bad_price", &self.at, error.to_string(), "use the ISO 4217 code of the price");
+                let finding =
+                    Finding::error("bad_price", &self.at, error.to_string(), "use the ISO 4217 code of the price");
                 report.add(finding.of(field));
                 return None;
             }
@@ -165,7 +182,12 @@ impl Table {
         }
     }
 
-    fn until(&self, record: &csv::StringRecord, columns: &PriceColumns, report: &mut Report) -> Option<jiff::civil::Date> {
+    fn until(
+        &self,
+        record: &csv::StringRecord,
+        columns: &PriceColumns,
+        report: &mut Report,
+    ) -> Option<jiff::civil::Date> {
         let column = columns.until_column.as_deref()?;
         let text = self.cell(record, column);
         let day = text.parse().ok();
@@ -193,7 +215,7 @@ impl Table {
     fn cell(&self, record: &csv::StringRecord, column: &str) -> String {
         let raw = self.columns.get(column).and_then(|index| record.get(*index)).unwrap_or_default();
         let text = if self.mapping.backslash_escapes { unescaped(raw) } else { raw.to_string() };
-        text.trim().to_string()
+        upright::text(text.trim().to_string())
     }
 
     fn reader_width(&self) -> usize {

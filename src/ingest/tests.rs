@@ -33,7 +33,8 @@ impl Embed for Letters {
     }
 }
 
-const MUG: &str = r#"{"id":"MUG","name":{"en":"Mug"},"variants":[{"sku":"MUG-1","prices":[{"currency":"EUR","amount":"7.50"}]}]}"#;
+const MUG: &str =
+    r#"{"id":"MUG","name":{"en":"Mug"},"variants":[{"sku":"MUG-1","prices":[{"currency":"EUR","amount":"7.50"}]}]}"#;
 
 struct Shop {
     folder: tempfile::TempDir,
@@ -196,7 +197,8 @@ async fn an_empty_or_strictly_bad_feed_never_replaces_a_good_index() {
     shop.request.dry_run = true;
     let report = shop.run().await;
     assert_eq!((report.outcome, report.products, report.errors), (Outcome::DryRun, 1, 1));
-    let left: Vec<_> = std::fs::read_dir(&shop.request.index).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(&shop.request.index).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}: a lock, a pointer and one generation");
 }
 
@@ -273,7 +275,10 @@ async fn policies_in_force_become_passages() {
     let files = [
         ("policies/returns.sk.md", policy(front, body)),
         ("policies/returns.sk.old.md", policy(&format!("{front}\nvalid_to: 2026-10-31"), body)),
-        ("policies/returns.sk.new.md", policy("document: returns\nlanguage: sk\nversion: 3\nvalid_from: 2027-01-01", body)),
+        (
+            "policies/returns.sk.new.md",
+            policy("document: returns\nlanguage: sk\nversion: 3\nvalid_from: 2027-01-01", body),
+        ),
         ("policies/README.md", b"not a policy".to_vec()),
     ];
     let mut shop = Shop::with(&[("products.jsonl", MUG.as_bytes())]);
@@ -285,10 +290,8 @@ async fn policies_in_force_become_passages() {
     assert_eq!(report.passages, 2);
     let passages = policies::read(&folder, "2026-11-10".parse().unwrap(), &mut Report::default()).unwrap();
     let texts: Vec<_> = passages.iter().map(|(id, passage)| (id.as_str(), passage.text.as_str())).collect();
-    let expected = [
-        ("returns.sk#1", "Tovar vrátite do 30 dní od doručenia."),
-        ("returns.sk#2", "Napíšte nám.\nPošlite balík."),
-    ];
+    let expected =
+        [("returns.sk#1", "Tovar vrátite do 30 dní od doručenia."), ("returns.sk#2", "Napíšte nám.\nPošlite balík.")];
     assert_eq!(texts, expected);
 }
 

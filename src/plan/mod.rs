@@ -4,10 +4,10 @@
 mod model;
 mod rules;
 
-use crate::domain::{Command, FactId, Language, Move};
 use crate::domain::found::{Candidate, Found};
+use crate::domain::{Command, FactId, Language, Move};
 
-pub use model::{Choice, choose, choose_passage};
+pub use model::{Attempt, Choice, choose, choose_passage, warm_up};
 pub use rules::{by_rule, without_model};
 
 /// What there is to plan with.

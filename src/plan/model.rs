@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
+use crate::domain::found::Candidate;
 use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::{Command, CommandName, Fact, FactBody, Language, Move};
 use crate::engine::{Generate, GenerateError, Generated, Job, PromptTurn, Speaker};
-use crate::domain::found::Candidate;
 
 use super::Brief;
 use super::rules::about;
@@ -26,18 +26,41 @@ pub struct Choice {
     pub generated: Generated,
 }
 
+/// Which time the model is asked. The first is greedy; the second is sampled, or it would say the same again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The likeliest answer.
+    First,
+    /// Another one, after the guard refused the first reply.
+    Second,
+}
+
+impl Attempt {
+    fn temperature(self) -> f64 {
+        match self {
+            Attempt::First => 0.0,
+            Attempt::Second => 0.7,
+        }
+    }
+}
+
 /// Asks the model which of the candidates answer the message.
 ///
 /// # Errors
 /// The model is busy, fails, or the grammar cannot be followed.
-pub async fn choose(brief: &Brief<'_>, generate: &dyn Generate, max_tokens: usize) -> Result<Choice, GenerateError> {
+pub async fn choose(
+    brief: &Brief<'_>,
+    generate: &dyn Generate,
+    max_tokens: usize,
+    attempt: Attempt,
+) -> Result<Choice, GenerateError> {
     let shown = &brief.found.candidates[..brief.found.candidates.len().min(SHOWN)];
     let job = Job {
         system: SYSTEM.to_string(),
         turns: vec![PromptTurn { speaker: Speaker::User, text: question(brief, shown) }],
         grammar: Some(grammar(shown.len())),
         max_tokens,
-        temperature: 0.0,
+        temperature: attempt.temperature(),
         seed: 0,
     };
     let generated = generate.generate(job).await?;
@@ -93,6 +116,17 @@ fn read(brief: &Brief<'_>, shown: &[Candidate], text: &str) -> Vec<Move> {
     }
 }
 
+/// Characters of a passage shown to the model: the heading says what it is about, the opening confirms it.
+const OPENING: usize = 120;
+
+/// The first words of a passage, cut where a sentence ends if one does.
+fn opening(text: &str) -> &str {
+    let end = text.char_indices().nth(OPENING).map_or(text.len(), |(at, _)| at);
+    let head = &text[..end];
+    let sentence = head.find(['.', '。', '\n']).map(|at| at + head[at..].chars().next().map_or(0, char::len_utf8));
+    sentence.map_or(head, |at| &head[..at])
+}
+
 /// Asks the model which passage answers the message; the index into `facts`, or none of them.
 ///
 /// # Errors
@@ -106,7 +140,7 @@ pub async fn choose_passage(
     let mut text = String::new();
     for (index, fact) in facts.iter().enumerate() {
         let FactBody::Passage(passage) = &fact.body else { continue };
-        let _ = writeln!(text, "{}. {}: {}", index + 1, passage.section, passage.text);
+        let _ = writeln!(text, "{}. {}: {}", index + 1, passage.section, opening(&passage.text));
     }
     let _ = write!(text, "Customer ({language}): {message}");
     let numbers: Vec<String> = (1..=facts.len()).map(|number| format!("\"{number}\"")).collect();
@@ -121,6 +155,25 @@ pub async fn choose_passage(
     let generated = generate.generate(job).await?;
     let chosen = generated.text.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     Ok((chosen.filter(|index| *index < facts.len()), generated))
+}
+
+/// Lets the model read its standing instructions once, so that the first shopper does not wait for it.
+///
+/// # Errors
+/// The model is busy or fails.
+pub async fn warm_up(generate: &dyn Generate) -> Result<(), GenerateError> {
+    for system in [PASSAGE_SYSTEM, SYSTEM] {
+        let job = Job {
+            system: system.to_string(),
+            turns: vec![PromptTurn { speaker: Speaker::User, text: String::new() }],
+            grammar: Some("start: \"none\"\n".to_string()),
+            max_tokens: 1,
+            temperature: 0.0,
+            seed: 0,
+        };
+        generate.generate(job).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

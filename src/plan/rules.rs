@@ -1,8 +1,8 @@
 //! Moves that follow from the command and the outcome alone.
 
+use crate::domain::found::Candidate;
 use crate::domain::plan::Absence;
 use crate::domain::{CommandName, FactId, Move};
-use crate::domain::found::Candidate;
 
 use super::{Brief, alternatives, matching};
 

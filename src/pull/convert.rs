@@ -17,8 +17,7 @@ const ALIGNMENT: usize = 32;
 pub fn e5s1(source: &Path, target: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(source).with_context(|| format!("reading {}", source.display()))?;
     let model = parse(&bytes).with_context(|| format!("converting {}", source.display()))?;
-    let file =
-        std::fs::File::create(target).with_context(|| format!("creating {}", target.display()))?;
+    let file = std::fs::File::create(target).with_context(|| format!("creating {}", target.display()))?;
     let mut out = std::io::BufWriter::new(file);
     model.write(&mut out).with_context(|| format!("writing {}", target.display()))?;
     out.flush()?;
@@ -60,8 +59,7 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Source<'_>> {
     let [hidden, layers, heads, feed_forward, vocabulary, positions, types] = at.sizes()?;
     let epsilon = f32::from_bits(at.u32()?);
     ensure!(at.u32()? as usize == Q4_0_BLOCK, "its blocks do not have 32 weights");
-    let shape =
-        Shape { hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon };
+    let shape = Shape { hidden, layers, heads, feed_forward, vocabulary, positions, types, epsilon };
     let count = at.u32()? as usize;
     let special = [at.u32()?, at.u32()?, at.u32()?, at.u32()?];
     let blob_bytes = usize::try_from(at.u64()?)?;
@@ -93,8 +91,7 @@ fn directory<'a>(at: &mut Cursor<'a>, shape: Shape) -> anyhow::Result<Vec<Tensor
         let offset = usize::try_from(at.u64()?)?;
         let length = usize::try_from(at.u64()?)?;
         let end = offset.checked_add(length).context("a tensor's end")?;
-        let data =
-            at.bytes.get(offset..end).with_context(|| format!("tensor {name} is cut off"))?;
+        let data = at.bytes.get(offset..end).with_context(|| format!("tensor {name} is cut off"))?;
         tensors.push(tensor(name, (quantised, values), data, shape)?);
     }
     ensure!(tensors.len() == 5 + 16 * shape.layers, "{} tensors", tensors.len());

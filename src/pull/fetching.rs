@@ -14,11 +14,7 @@ use super::{ModelError, Models, PullRequest, VerifiedModel, convert, huggingface
 
 impl Models {
     /// Fetches and checks what is asked for; does nothing when it is here already.
-    pub fn pull(
-        &self,
-        request: &PullRequest,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<VerifiedModel> {
+    pub fn pull(&self, request: &PullRequest, progress: &dyn Progress) -> anyhow::Result<VerifiedModel> {
         match request {
             PullRequest::Named(name) => match self.manifest.find(name) {
                 Some(model) => self.pull_model(model, progress),
@@ -36,9 +32,7 @@ impl Models {
                 progress.note(&format!("{} is here and verified", model.file));
                 return Ok(found);
             }
-            Err(ModelError::Refused { fault, .. }) => {
-                progress.note(&format!("{fault}; fetching it anew"))
-            }
+            Err(ModelError::Refused { fault, .. }) => progress.note(&format!("{fault}; fetching it anew")),
             _ => {}
         }
         let _held = self.hold(&model.file, progress)?;
@@ -87,12 +81,7 @@ impl Models {
         )
     }
 
-    fn fetch_from(
-        &self,
-        model: &Model,
-        source: &Source,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<PathBuf> {
+    fn fetch_from(&self, model: &Model, source: &Source, progress: &dyn Progress) -> anyhow::Result<PathBuf> {
         match source {
             Source::HuggingFace { repo, revision, file } => {
                 let url = huggingface::address(&self.hugging_face, repo, revision, file);
@@ -138,16 +127,11 @@ impl Models {
         Ok(whole)
     }
 
-    fn pull_address(
-        &self,
-        repo: &str,
-        file: &str,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<VerifiedModel> {
+    fn pull_address(&self, repo: &str, file: &str, progress: &dyn Progress) -> anyhow::Result<VerifiedModel> {
         let known = self.manifest.models.iter().find(|m| {
-            m.sources.iter().any(|s| {
-                matches!(s, Source::HuggingFace { repo: r, file: f, .. } if r == repo && f == file)
-            })
+            m.sources
+                .iter()
+                .any(|s| matches!(s, Source::HuggingFace { repo: r, file: f, .. } if r == repo && f == file))
         });
         if let Some(model) = known {
             return self.pull_model(model, progress);
@@ -193,10 +177,8 @@ impl Models {
 
     /// Puts a file under its name in the models folder, pinned to its content.
     fn adopt(&self, from: &Path, source: &str, name: &str) -> anyhow::Result<()> {
-        let bytes =
-            fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
-        let sha256 =
-            folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
+        let bytes = fs::metadata(from).with_context(|| format!("reading {}", from.display()))?.len();
+        let sha256 = folders::sha256(from).with_context(|| format!("reading {}", from.display()))?;
         match self.free_name(name)? {
             Some(pin) if pin.sha256 != sha256 => {
                 bail!(
@@ -207,12 +189,9 @@ impl Models {
                 )
             }
             Some(_) => {}
-            None => self.pin(Pinned {
-                file: name.to_owned(),
-                bytes,
-                sha256: sha256.clone(),
-                source: source.to_owned(),
-            })?,
+            None => {
+                self.pin(Pinned { file: name.to_owned(), bytes, sha256: sha256.clone(), source: source.to_owned() })?
+            }
         }
         let to = self.folders.models.join(name);
         if fs::canonicalize(from).ok() != fs::canonicalize(&to).ok() {

@@ -58,9 +58,7 @@ pub struct Expected {
 #[derive(Debug, thiserror::Error)]
 pub enum FileFault {
     /// The length differs: often half a download.
-    #[error(
-        "{path} has {found} bytes, {expected} were expected; delete it and run `truetill pull`"
-    )]
+    #[error("{path} has {found} bytes, {expected} were expected; delete it and run `truetill pull`")]
     Length {
         /// The file.
         path: String,
@@ -70,9 +68,7 @@ pub enum FileFault {
         expected: u64,
     },
     /// The content differs.
-    #[error(
-        "{path} has sha256 {found}, {expected} was expected; delete it and run `truetill pull`"
-    )]
+    #[error("{path} has sha256 {found}, {expected} was expected; delete it and run `truetill pull`")]
     Hash {
         /// The file.
         path: String,
@@ -160,8 +156,7 @@ pub fn link(from: &Path, to: &Path) -> anyhow::Result<()> {
     let _ = fs::remove_file(&staged);
     let linked = fs::hard_link(from, &staged).or_else(|_| symlink(from, &staged));
     if linked.is_err() {
-        fs::copy(from, &staged)
-            .with_context(|| format!("copying {} to {}", from.display(), staged.display()))?;
+        fs::copy(from, &staged).with_context(|| format!("copying {} to {}", from.display(), staged.display()))?;
     }
     fs::rename(&staged, to).with_context(|| format!("putting {} in place", to.display()))
 }
@@ -212,9 +207,7 @@ mod tests {
         assert!(check(&path, &expected(b"weights")).is_ok());
         assert!(matches!(check(&path, &expected(b"weight")), Err(FileFault::Length { .. })));
         let other = check(&path, &expected(b"WEIGHTS")).unwrap_err();
-        assert!(
-            other.to_string().contains("m.gguf") && other.to_string().contains("truetill pull")
-        );
+        assert!(other.to_string().contains("m.gguf") && other.to_string().contains("truetill pull"));
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub fn address(server: &str, repo: &str, revision: &str, file: &str) -> String {
 }
 
 /// Downloads `url` into `partial`, asking only for what is missing; `bytes` is the whole length when known.
-pub fn fetch(
-    url: &str,
-    bytes: Option<u64>,
-    partial: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<()> {
+pub fn fetch(url: &str, bytes: Option<u64>, partial: &Path, progress: &dyn Progress) -> anyhow::Result<()> {
     let have = usable(partial, bytes)?;
     if bytes == Some(have) {
         return Ok(());
@@ -47,15 +42,11 @@ pub fn fetch(
         .open(partial)
         .with_context(|| format!("writing {}", partial.display()))?;
     progress.start(url.rsplit('/').next().unwrap_or(url), total.unwrap_or(0), have);
-    let written =
-        copy(response.into_body(), &mut file, total.map(|t| t.saturating_sub(have)), progress);
+    let written = copy(response.into_body(), &mut file, total.map(|t| t.saturating_sub(have)), progress);
     progress.finish();
     let got = have + written?;
     if let Some(total) = total {
-        ensure!(
-            got == total,
-            "{url} ended after {got} of {total} bytes; run it again to go on from there"
-        );
+        ensure!(got == total, "{url} ended after {got} of {total} bytes; run it again to go on from there");
     }
     Ok(())
 }
@@ -94,12 +85,7 @@ fn starts_at(response: &Response<Body>, from: u64) -> bool {
     range.is_some_and(|r| r.starts_with(&format!("bytes {from}-")))
 }
 
-fn copy(
-    body: Body,
-    file: &mut File,
-    limit: Option<u64>,
-    progress: &dyn Progress,
-) -> anyhow::Result<u64> {
+fn copy(body: Body, file: &mut File, limit: Option<u64>, progress: &dyn Progress) -> anyhow::Result<u64> {
     // One byte more than promised is enough to see that it is another file.
     let mut reader = body.into_reader().take(limit.map_or(u64::MAX, |l| l.saturating_add(1)));
     let mut buffer = vec![0; 1 << 16];

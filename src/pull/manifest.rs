@@ -134,8 +134,7 @@ impl Manifest {
 
     /// The roles and names, for messages.
     pub fn known(&self) -> String {
-        let names: Vec<_> =
-            self.models.iter().map(|m| format!("{} ({})", m.role, m.name)).collect();
+        let names: Vec<_> = self.models.iter().map(|m| format!("{} ({})", m.role, m.name)).collect();
         names.join(", ")
     }
 }

@@ -49,9 +49,7 @@ pub struct VerifiedModel {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// Nothing goes by that name.
-    #[error(
-        "no model is called `{name}`; known are {known}; `truetill pull PATH` or `hf:OWNER/REPO/FILE` adds one"
-    )]
+    #[error("no model is called `{name}`; known are {known}; `truetill pull PATH` or `hf:OWNER/REPO/FILE` adds one")]
     Unknown {
         /// What was asked for.
         name: String,
@@ -158,8 +156,7 @@ impl Models {
                 return Err(ModelError::Absent { name: it.name, path: here.display().to_string() });
             }
         };
-        check(&path, &it.expected)
-            .map_err(|fault| ModelError::Refused { name: it.name.clone(), fault })?;
+        check(&path, &it.expected).map_err(|fault| ModelError::Refused { name: it.name.clone(), fault })?;
         let id = ModelId { name: it.name, sha256: it.expected.sha256 };
         Ok(VerifiedModel { path, id, bytes: it.expected.bytes, entry: it.entry })
     }
@@ -167,9 +164,7 @@ impl Models {
     fn lock(&self) -> anyhow::Result<Lock> {
         let path = self.folders.models.join("local.toml");
         match fs::read_to_string(&path) {
-            Ok(text) => {
-                toml::from_str(&text).with_context(|| format!("reading {}", path.display()))
-            }
+            Ok(text) => toml::from_str(&text).with_context(|| format!("reading {}", path.display())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }

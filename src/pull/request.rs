@@ -61,9 +61,7 @@ mod tests {
 
     #[test]
     fn requests() {
-        let hf = |repo: &str, file: &str| {
-            Some(PullRequest::HuggingFace { repo: repo.into(), file: file.into() })
-        };
+        let hf = |repo: &str, file: &str| Some(PullRequest::HuggingFace { repo: repo.into(), file: file.into() });
         check("default", Some(PullRequest::Named("default".into())));
         check("hf:o/r/m.gguf", hf("o/r", "m.gguf"));
         check("hf:o/r/sub/m.gguf", hf("o/r", "sub/m.gguf"));

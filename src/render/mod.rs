@@ -59,7 +59,9 @@ impl Renderer {
 
     /// Every sentence with its key, for the guard's check at start-up.
     pub fn templates(&self) -> impl Iterator<Item = (Language, &str, &Template)> {
-        self.books.iter().flat_map(|(language, book)| book.templates().map(|(key, template)| (*language, key, template)))
+        self.books
+            .iter()
+            .flat_map(|(language, book)| book.templates().map(|(key, template)| (*language, key, template)))
     }
 
     /// Renders the moves in order. A move whose facts are not in the scene renders nothing.

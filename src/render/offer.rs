@@ -197,10 +197,13 @@ impl<'a> Page<'a> {
             let key = if fact.offer.price.now().is_some() { "compare_line" } else { "offer_line_no_price" };
             self.say(SegmentKind::Compare, key, &self.offer_values(id, fact));
         }
-        let prices: Option<Vec<_>> = groups.iter().map(|group| {
-            let ((id, fact), _) = group.cheapest();
-            Some((fact.offer.price.now()?, id, fact))
-        }).collect();
+        let prices: Option<Vec<_>> = groups
+            .iter()
+            .map(|group| {
+                let ((id, fact), _) = group.cheapest();
+                Some((fact.offer.price.now()?, id, fact))
+            })
+            .collect();
         let Some(mut prices) = prices else { return };
         prices.sort_by_key(|(money, ..)| money.minor);
         let same_currency = prices.iter().all(|(money, ..)| money.currency == prices[0].0.currency);
@@ -220,7 +223,8 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn upsell(&mut self, id: &FactId) {
-        let priced = self.groups(std::slice::from_ref(id)).into_iter().find(|group| group.first().1.offer.price.now().is_some());
+        let priced =
+            self.groups(std::slice::from_ref(id)).into_iter().find(|group| group.first().1.offer.price.now().is_some());
         let Some(group) = priced else { return };
         let (id, fact) = group.first();
         self.say(SegmentKind::Upsell, "upsell", &self.offer_values(id, fact));

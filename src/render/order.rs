@@ -30,8 +30,7 @@ impl Page<'_> {
 
     fn order_values(&self, id: &FactId, order: &Order) -> Values {
         let year = self.scene.today.year();
-        let mut values =
-            Values::default().fact("order_number", (order.number.clone(), id, Role::OrderNumber));
+        let mut values = Values::default().fact("order_number", (order.number.clone(), id, Role::OrderNumber));
         if let Ok(total) = Money::parse(&order.total, order.currency) {
             values = values.fact("total", (self.book.money(total), id, Role::Total));
         }

@@ -167,7 +167,10 @@ impl Phrasebook {
             PluralCategory::Other => "other",
         };
         let form = self.pieces.get(category).or_else(|| self.pieces.get("other"));
-        form.map_or_else(|| count.to_string(), |form| form.replace("{n}", &grouped(&count.to_string(), &self.format.group)))
+        form.map_or_else(
+            || count.to_string(),
+            |form| form.replace("{n}", &grouped(&count.to_string(), &self.format.group)),
+        )
     }
 
     /// A day; the year is added when it is not `year`.

@@ -91,9 +91,11 @@ impl DraftSegment {
         self.text.push_str(between);
         let shift = self.text.len();
         self.text.push_str(&other.text);
-        self.spans.extend(other.spans.into_iter().map(|span| Span {
-            range: span.range.start + shift..span.range.end + shift,
-            ..span
-        }));
+        self.spans.extend(
+            other
+                .spans
+                .into_iter()
+                .map(|span| Span { range: span.range.start + shift..span.range.end + shift, ..span }),
+        );
     }
 }

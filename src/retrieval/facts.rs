@@ -95,9 +95,10 @@ struct Conditions<'a> {
 impl<'a> Conditions<'a> {
     fn of(question: &'a Question<'_>) -> Self {
         let slots = question.slots;
-        let most = slots.budget.as_ref().and_then(|budget| {
-            Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok()
-        });
+        let most = slots
+            .budget
+            .as_ref()
+            .and_then(|budget| Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok());
         Conditions {
             size: slots.size.clone(),
             colour: slots.colour.as_deref(),
@@ -134,7 +135,10 @@ fn named_size(message: &str, product: &Product, offers: &[Offer]) -> Option<Stri
     let in_name = |size: &str| product.name.all().any(|(_, name)| label(name).contains(&label(size)));
     let telling = |size: &&String| {
         let digits = size.chars().any(|c| c.is_ascii_digit());
-        digits && size.chars().any(|c| c.is_alphabetic() || c == '×') && !in_name(size) && message.contains(&label(size))
+        digits
+            && size.chars().any(|c| c.is_alphabetic() || c == '×')
+            && !in_name(size)
+            && message.contains(&label(size))
     };
     let mut named: Vec<&String> = offers.iter().filter_map(|offer| offer.size.as_ref()).filter(telling).collect();
     named.dedup();

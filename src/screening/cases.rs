@@ -26,12 +26,22 @@ struct CaseOut<'a> {
 }
 
 /// One JSON object per row of `table`, in its order; empty rows and a header `id<TAB>text` are passed over.
-pub fn run<'a>(screening: &'a Screening, table: &'a str, fallback: Language) -> impl Iterator<Item = Result<String, CaseError>> + 'a {
+pub fn run<'a>(
+    screening: &'a Screening,
+    table: &'a str,
+    fallback: Language,
+) -> impl Iterator<Item = Result<String, CaseError>> + 'a {
     let rows = table.lines().enumerate().filter(|(row, line)| !line.is_empty() && !(*row == 0 && *line == "id\ttext"));
     rows.map(move |(at, line)| {
         let (id, text) = columns(line).ok_or(CaseError { row: at + 1, found: line.split('\t').count() })?;
         let screened = screening.screen(&unescape(text), fallback, None);
-        let out = CaseOut { id, injection: rounded(screened.injection), spam: rounded(screened.spam), pii: &screened.pii, masked: &screened.text };
+        let out = CaseOut {
+            id,
+            injection: rounded(screened.injection),
+            spam: rounded(screened.spam),
+            pii: &screened.pii,
+            masked: &screened.text,
+        };
         Ok(serde_json::to_string(&out).expect("invariant: plain data serialises"))
     })
 }

@@ -13,8 +13,10 @@ use super::signals::{Rule, Signals, combine};
 
 static SPELLED_OUT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:\b\p{L}[ ._*-]){8,}\p{L}\b").expect("invariant: a constant pattern"));
-static ENCODED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:[A-Za-z0-9+/]{60,}={0,2}|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){6,}|\b[0-9a-f]{64,}\b)").expect("invariant: a constant pattern"));
+static ENCODED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:[A-Za-z0-9+/]{60,}={0,2}|(?:\\x[0-9a-f]{2}){8,}|(?:[01]{8} ?){6,}|\b[0-9a-f]{64,}\b)")
+        .expect("invariant: a constant pattern")
+});
 
 /// Rules of injection, section `injection`.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,7 +82,9 @@ fn unmixed_word(word: &str) -> String {
     let latin = word.chars().filter(|c| c.is_ascii_alphabetic()).count();
     // The first list's letters look like the second's; which way to go depends on the word.
     let (from, to) = if latin >= cyrillic { (CYRILLIC, LATIN) } else { (LATIN, CYRILLIC) };
-    word.chars().map(|c| from.chars().position(|other| other == c).and_then(|at| to.chars().nth(at)).unwrap_or(c)).collect()
+    word.chars()
+        .map(|c| from.chars().position(|other| other == c).and_then(|at| to.chars().nth(at)).unwrap_or(c))
+        .collect()
 }
 
 const CYRILLIC: &str = "аеорсухіјѕԁһктмпАЕОРСУХІКТМВН";

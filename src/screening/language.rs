@@ -32,7 +32,9 @@ impl Detector {
         Detector {
             certain: rules.certain,
             hints: rules.hints.into_iter().map(|(language, text)| (language, words(text))).collect(),
-            statistics: LanguageDetectorBuilder::from_languages(&[lingua::Language::English, lingua::Language::Slovak]).with_preloaded_language_models().build(),
+            statistics: LanguageDetectorBuilder::from_languages(&[lingua::Language::English, lingua::Language::Slovak])
+                .with_preloaded_language_models()
+                .build(),
         }
     }
 
@@ -54,8 +56,11 @@ impl Detector {
 
     fn guess_latin(&self, text: &str) -> LanguageGuess {
         let folded = fold(text);
-        let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).collect();
-        let count = |language| self.hints.get(&language).map_or(0, |hints| words.iter().filter(|word| hints.contains(**word)).count());
+        let words: Vec<&str> =
+            folded.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).collect();
+        let count = |language| {
+            self.hints.get(&language).map_or(0, |hints| words.iter().filter(|word| hints.contains(**word)).count())
+        };
         let (sk, en) = (count(Language::Sk) as f32 + slovak_letters(text), count(Language::En) as f32);
         let (ru, zh) = (count(Language::Ru) as f32, count(Language::Zh) as f32);
         if ru > 0.0 && ru > sk.max(en) {
@@ -113,7 +118,10 @@ impl Scripts {
         let mut scripts = Scripts::default();
         for c in text.chars() {
             match c {
-                '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => scripts.han += 1,
+                '\u{3400}'..='\u{4dbf}'
+                | '\u{4e00}'..='\u{9fff}'
+                | '\u{f900}'..='\u{faff}'
+                | '\u{20000}'..='\u{3ffff}' => scripts.han += 1,
                 '\u{3040}'..='\u{30ff}' => scripts.kana += 1,
                 '\u{0400}'..='\u{052f}' => scripts.cyrillic += 1,
                 _ if c.is_alphabetic() => scripts.latin += 1,

@@ -11,12 +11,15 @@ use super::ScreeningError;
 use super::normalise::fold;
 use super::pii::{PiiRules, is_barcode};
 
-static CANDIDATE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:\+ ?|\()?\d(?:[ ().\-–/]{0,3}\d){5,17}(?: ?(?:ext\.?|x) ?\d{1,5})?").expect("invariant: a constant pattern"));
+static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:\+ ?|\()?\d(?:[ ().\-–/]{0,3}\d){5,17}(?: ?(?:ext\.?|x) ?\d{1,5})?")
+        .expect("invariant: a constant pattern")
+});
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?:(?:19|20)\d{2}[-./ ]?(?:0?[1-9]|1[0-2])[-./ ]?(?:0?[1-9]|[12]\d|3[01])|\d{1,2}[-./] ?\d{1,2}[-./] ?(?:\d{4}|\d{2}))(?:\D.*)?$").expect("invariant: a constant pattern")
 });
-static THOUSANDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[1-9]\d{0,2}(?:[ .]\d{3})+$").expect("invariant: a constant pattern"));
+static THOUSANDS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[1-9]\d{0,2}(?:[ .]\d{3})+$").expect("invariant: a constant pattern"));
 /// How far before a number a word such as "call" still speaks of it, in bytes.
 const CUE_WINDOW: usize = 48;
 
@@ -32,12 +35,20 @@ impl PhoneFinder {
     pub(super) fn new(rules: &PiiRules) -> Result<Self, ScreeningError> {
         let region = |code: &String| {
             let wanted = "a region such as SK";
-            country::Id::from_str(code).map_err(|_| ScreeningError::Value { rule: "pii.regions", value: code.clone(), wanted })
+            country::Id::from_str(code).map_err(|_| ScreeningError::Value {
+                rule: "pii.regions",
+                value: code.clone(),
+                wanted,
+            })
         };
         Ok(PhoneFinder {
             regions: rules.regions.iter().map(region).collect::<Result<_, _>>()?,
             cues: compile("pii.phone_cues", &cue_pattern(&rules.phone_cues))?,
-            mobiles: rules.mobile_patterns.iter().map(|pattern| compile("pii.mobile_patterns", pattern)).collect::<Result<_, _>>()?,
+            mobiles: rules
+                .mobile_patterns
+                .iter()
+                .map(|pattern| compile("pii.mobile_patterns", pattern))
+                .collect::<Result<_, _>>()?,
             amount_before: compile("pii.amount_before", &format!("(?i){}", rules.amount_before))?,
             amount_after: compile("pii.amount_after", &format!("(?i){}", rules.amount_after))?,
         })
@@ -54,7 +65,8 @@ impl PhoneFinder {
             return None;
         }
         let candidate = &text[range.clone()];
-        let heads = candidate.char_indices().rev().filter(|(_, c)| *c == ' ').map(|(at, _)| range.start..range.start + at);
+        let heads =
+            candidate.char_indices().rev().filter(|(_, c)| *c == ' ').map(|(at, _)| range.start..range.start + at);
         std::iter::once(range.clone()).chain(heads).take(4).find(|part| self.is_phone(text, part))
     }
 
@@ -74,7 +86,12 @@ impl PhoneFinder {
         }
         let bare = candidate.chars().all(|c| c.is_ascii_digit());
         let cue = self.has_cue(&text[..range.start]);
-        if THOUSANDS.is_match(candidate) && digits.len() < 9 && !cue || bare && !self.bare_allowed(candidate, &digits, cue) {
+        if THOUSANDS.is_match(candidate) && digits.len() < 9 && !cue
+            || bare && !self.bare_allowed(candidate, &digits, cue)
+        {
+            return false;
+        }
+        if !cue && reads_as_a_model(candidate, digits.len()) {
             return false;
         }
         self.regions.iter().any(|region| possible(Some(*region), candidate)) || bare_international(&digits)
@@ -100,11 +117,21 @@ fn attached(text: &str, range: &Range<usize>) -> bool {
     let mut before = text[..range.start].chars().rev();
     let glued = match before.next() {
         Some('-' | '_' | '/') => before.next().is_some_and(char::is_alphanumeric),
-        Some('#' | '№' | '.' | ',' | ':') => before.next().is_some_and(|c| c.is_ascii_digit()) || text[..range.start].ends_with(['#', '№']),
+        Some('#' | '№' | '.' | ',' | ':') => {
+            before.next().is_some_and(|c| c.is_ascii_digit()) || text[..range.start].ends_with(['#', '№'])
+        }
         Some(c) => c.is_ascii_alphanumeric(),
         None => false,
     };
     glued || text[range.end..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '+')
+}
+
+/// Without a word that speaks of phones: up to eight digits that no trunk zero opens, or several strokes. Model numbers
+/// ("6300/6350"), part numbers ("593-10239") and speeds ("10/100/1000") look so, and plans abroad would take them.
+fn reads_as_a_model(candidate: &str, digits: usize) -> bool {
+    let main = candidate.split(['x', 'e']).next().unwrap_or(candidate);
+    let short = main.chars().filter(char::is_ascii_digit).count().min(digits) <= 8;
+    short && !candidate.starts_with(['0', '(']) || main.matches('/').count() > 1
 }
 
 fn possible(region: Option<country::Id>, text: &str) -> bool {
@@ -128,7 +155,8 @@ fn tail(text: &str, bytes: usize) -> &str {
 fn cue_pattern(words: &str) -> String {
     let words: Vec<String> = words.split_whitespace().map(|word| regex::escape(&fold(word))).collect();
     // Chinese is written without spaces, so its words need no boundary.
-    let (han, spaced): (Vec<String>, Vec<String>) = words.into_iter().partition(|word| word.starts_with(|c| c > '\u{2e80}'));
+    let (han, spaced): (Vec<String>, Vec<String>) =
+        words.into_iter().partition(|word| word.starts_with(|c| c > '\u{2e80}'));
     format!(r"(?:\b(?:{})\b|{})", spaced.join("|"), han.join("|"))
 }
 
@@ -191,6 +219,11 @@ mod tests {
             "1920x1080",
             "16 GB 512 GB 15.6",
             "#20551234567",
+            "Phaser 6300/6350",
+            "drum 5225 / 5230",
+            "DELL 593-10239 toner",
+            "Switch 10/100/1000",
+            "3770 1200 x 1200 DPI",
         ] {
             check(&[(text, text)]);
         }

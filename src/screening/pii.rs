@@ -15,9 +15,11 @@ use crate::domain::message::{Pii, PiiKind};
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)[\p{L}\p{N}--\p{Han}][[\p{L}\p{N}._%+'-]--\p{Han}]{0,63}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}--\p{Han}][[\p{L}\p{N}-]--\p{Han}]{0,61}[[\p{L}\p{N}]--\p{Han}]").expect("invariant: a constant pattern")
 });
-static IBAN: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)[A-Z]{2}[ -]?\d{2}(?:[ -]?[A-Z0-9]){11,30}").expect("invariant: a constant pattern"));
-static CARD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\d(?:[ -]{0,2}\d){12,18}").expect("invariant: a constant pattern"));
+static IBAN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)[A-Z]{2}[ -]?\d{2}(?:[ -]?[A-Z0-9]){11,30}").expect("invariant: a constant pattern")
+});
+static CARD: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\d(?:[ -]{0,2}\d){12,18}").expect("invariant: a constant pattern"));
 
 /// Rules of personal data, section `pii`.
 #[derive(Clone, Debug, Deserialize)]
@@ -109,7 +111,8 @@ fn luhn(digits: &[u32]) -> bool {
 
 /// True when the GTIN check digit fits (EAN-8, UPC-A, EAN-13, GTIN-14).
 pub(super) fn is_barcode(digits: &[u32]) -> bool {
-    let sum: u32 = digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 0 { *digit } else { digit * 3 }).sum();
+    let sum: u32 =
+        digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 0 { *digit } else { digit * 3 }).sum();
     matches!(digits.len(), 8 | 12 | 13 | 14) && sum.is_multiple_of(10)
 }
 
@@ -137,9 +140,16 @@ fn mod_97(iban: &str) -> Option<u32> {
 
 fn iban_lengths(text: &str) -> Result<HashMap<String, usize>, ScreeningError> {
     let wanted = "a country code and a length, as in SK24";
-    let parse = |item: &str| item.get(2..).and_then(|length| length.parse().ok()).map(|length| (item[..2].to_string(), length));
+    let parse =
+        |item: &str| item.get(2..).and_then(|length| length.parse().ok()).map(|length| (item[..2].to_string(), length));
     text.split_whitespace()
-        .map(|item| parse(item).ok_or_else(|| ScreeningError::Value { rule: "pii.iban_lengths", value: item.to_string(), wanted }))
+        .map(|item| {
+            parse(item).ok_or_else(|| ScreeningError::Value {
+                rule: "pii.iban_lengths",
+                value: item.to_string(),
+                wanted,
+            })
+        })
         .collect()
 }
 

@@ -45,7 +45,8 @@ impl Signals {
 
     /// The weights of the rules that fire, each once.
     pub(super) fn fired(&self, folded: &str) -> Vec<f32> {
-        let mut fired: Vec<usize> = self.patterns.matches(folded).into_iter().map(|pattern| self.rule_of[pattern]).collect();
+        let mut fired: Vec<usize> =
+            self.patterns.matches(folded).into_iter().map(|pattern| self.rule_of[pattern]).collect();
         fired.sort_unstable();
         fired.dedup();
         fired.into_iter().map(|rule| self.weights[rule]).collect()
@@ -61,7 +62,8 @@ pub(super) fn combine(weights: impl IntoIterator<Item = f32>) -> f32 {
 /// The set does not say which pattern failed, so each is tried.
 fn culprit(rules: &[Rule], rule_of: &[usize], sources: &[String], together: regex::Error) -> ScreeningError {
     let failed = sources.iter().zip(rule_of).find_map(|(source, rule)| Some((*rule, regex::Regex::new(source).err()?)));
-    let (rule, source) = failed.map_or(("all rules together".to_string(), together), |(rule, error)| (rules[rule].name.clone(), error));
+    let (rule, source) =
+        failed.map_or(("all rules together".to_string(), together), |(rule, error)| (rules[rule].name.clone(), error));
     ScreeningError::Pattern { rule, source: Box::new(source) }
 }
 

@@ -82,9 +82,8 @@ impl CatalogStore {
     /// # Errors
     /// When the file cannot be read.
     pub async fn sample(&self, count: usize, seed: u64) -> anyhow::Result<Vec<Product>> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT v.product FROM variants v JOIN prices p ON p.sku = v.sku ORDER BY v.product",
-        );
+        let rows =
+            sqlx::query("SELECT DISTINCT v.product FROM variants v JOIN prices p ON p.sku = v.sku ORDER BY v.product");
         let rows = rows.fetch_all(&self.pool).await?;
         let mut ids = rows.iter().map(|row| row.try_get(0).map(ProductId)).collect::<Result<Vec<_>, _>>()?;
         ids.sort_by_cached_key(|id| {
@@ -241,7 +240,9 @@ impl Catalog for CatalogStore {
         .fetch_all(&self.pool)
         .await?;
         rows.iter()
-            .map(|row| serde_json::from_str(&row.try_get::<String, _>(0)?).context("catalog.db: a product is unreadable"))
+            .map(|row| {
+                serde_json::from_str(&row.try_get::<String, _>(0)?).context("catalog.db: a product is unreadable")
+            })
             .collect()
     }
 

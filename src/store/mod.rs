@@ -3,6 +3,8 @@
 
 pub mod catalog;
 pub mod catalog_writer;
+pub mod desk;
+pub mod idempotency;
 pub mod orders;
 pub mod state;
 #[cfg(test)]

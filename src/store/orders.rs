@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 
 use crate::domain::Money;
+use crate::domain::desk::Customer;
 use crate::domain::order::Order;
 use crate::engine::Orders;
 
@@ -14,10 +15,12 @@ use crate::engine::Orders;
 #[derive(Default)]
 pub struct OrderBook {
     by_number: HashMap<String, Order>,
+    customers: Vec<Customer>,
 }
 
 impl OrderBook {
-    /// Reads every `.jsonl` file of `folder`; a folder that does not exist holds no orders.
+    /// Reads every `.jsonl` file of `folder` as orders, `customers.jsonl` as customers; a folder that does not exist
+    /// holds none.
     ///
     /// # Errors
     /// A line that is not an order, an amount that is not money, a number given twice: by file and line.
@@ -32,10 +35,21 @@ impl OrderBook {
         for path in files {
             let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                book.add(line).with_context(|| format!("{}:{}", path.display(), index + 1))?;
+                let customers = path.file_name().is_some_and(|name| name == "customers.jsonl");
+                let added = if customers { book.add_customer(line) } else { book.add(line) };
+                added.with_context(|| format!("{}:{}", path.display(), index + 1))?;
             }
         }
         Ok(book)
+    }
+
+    fn add_customer(&mut self, line: &str) -> anyhow::Result<()> {
+        let customer: Customer = serde_json::from_str(line)?;
+        if self.customers.iter().any(|known| known.id == customer.id) {
+            bail!("customer {} is given twice", customer.id);
+        }
+        self.customers.push(customer);
+        Ok(())
     }
 
     fn add(&mut self, line: &str) -> anyhow::Result<()> {
@@ -52,7 +66,17 @@ impl OrderBook {
         Ok(())
     }
 
-    /// How many there are.
+    /// Every order.
+    pub fn iter(&self) -> impl Iterator<Item = &Order> {
+        self.by_number.values()
+    }
+
+    /// Every customer of `customers.jsonl`.
+    pub fn customers(&self) -> &[Customer] {
+        &self.customers
+    }
+
+    /// How many orders there are.
     pub fn len(&self) -> usize {
         self.by_number.len()
     }
@@ -64,7 +88,7 @@ impl OrderBook {
 }
 
 /// An order number without case and separators: `tt 10427` is `TT-10427`.
-fn plain(number: &str) -> String {
+pub(super) fn plain(number: &str) -> String {
     number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::domain::session::{Session, SessionId, TurnId};
 /// The state of the running shop assistant.
 #[derive(Clone)]
 pub struct StateStore {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 /// A row of the list of turns.
@@ -53,7 +53,8 @@ impl StateStore {
     async fn connect(options: SqliteConnectOptions, connections: u32) -> anyhow::Result<StateStore> {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            // "Done" is told once the commit returns: it must outlive a power cut.
+            .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(connections)

@@ -1,6 +1,7 @@
-//! Work on the merchant's own systems: orders so far. Code alone decides; the reply says what was read.
+//! Work on the merchant's own systems: what is told about orders, and the desk that changes them. Code alone decides.
 //! In: a command, the conversation, the shopper's proof of identity. Out: moves, facts and what is still missing.
 
+pub mod desk;
 mod order;
 
 use crate::domain::session::Pending;

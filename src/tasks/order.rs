@@ -27,11 +27,14 @@ pub struct Identity {
 const MOST_FAILED: u8 = 3;
 
 impl Identity {
-    fn owns(&self, order: &Order) -> bool {
+    /// True when the order is theirs. An order without phone or e-mail cannot be proved by the lack of one.
+    pub fn owns(&self, order: &Order) -> bool {
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        self.customer.as_deref() == Some(order.customer.as_str())
-            || self.phone.as_deref().is_some_and(|phone| digits(phone) == digits(&order.phone))
-            || self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&order.email))
+        let same = |mine: String, theirs: String| !theirs.is_empty() && mine == theirs;
+        let email = |text: &str| text.trim().to_ascii_lowercase();
+        self.customer.as_ref().is_some_and(|customer| same(customer.clone(), order.customer.clone()))
+            || self.phone.as_deref().is_some_and(|phone| same(digits(phone), digits(&order.phone)))
+            || self.email.as_deref().is_some_and(|mine| same(email(mine), email(&order.email)))
     }
 
     fn is_unknown(&self) -> bool {

@@ -9,7 +9,8 @@ mod settle;
 use crate::app::App;
 use crate::audit::TurnRecord;
 use crate::domain::session::{Exchange, Session, TurnId};
-use crate::domain::{Command, CommandName, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::domain::{Command, CommandName, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::plan;
 use crate::understanding::Input;
 
 pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
@@ -36,10 +37,10 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
 
     clock.enter(Stage::Searching);
     let turn = respond::Turn { app, screened: &screened, session: &session };
-    let outcome = respond::respond(&turn, &understanding, &mut clock).await;
+    let mut outcome = respond::respond(&turn, &understanding, &mut clock).await;
 
     clock.enter(Stage::Checking);
-    let settled = settle::settle(app, &screened, &session, &outcome)?;
+    let settled = settle::settle(&turn, &mut outcome).await?;
     for segment in settled.reply.segments() {
         watcher.tell(Event::Segment(segment.clone()));
     }
@@ -61,6 +62,23 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     remember(app, &mut session, &answer, &outcome, &screened);
     write_down(app, session, answer.turn_id, record).await;
     Ok(answer)
+}
+
+/// Does once what the first shopper would otherwise wait for: pattern tables, the embedder's first pass, the model's
+/// standing instructions. A failure is logged; the turns that need the part tell it better.
+pub async fn warm_up(app: &App) {
+    for language in Language::ALL {
+        let words = app.renderer.disclosure(language).text;
+        let screened = app.screening.screen(&words, language, Some(language));
+        let session = Session { language, ..Session::default() };
+        let input = Input { message: &screened, session: &session, vector: None };
+        app.understander.understand(input, Some(&*app.embed), None).await;
+    }
+    if let Some(generate) = app.generator()
+        && let Err(error) = plan::warm_up(generate).await
+    {
+        tracing::warn!(%error, "the language model did not answer at start-up");
+    }
 }
 
 async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {

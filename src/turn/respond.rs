@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::domain::found::Found;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
@@ -32,8 +33,9 @@ pub(super) struct Turn<'a> {
 pub struct Outcome {
     /// What to say, in order.
     pub moves: Vec<Move>,
-    /// What to say should the guard reject that: a second plan of the model.
-    pub second_plan: Vec<Move>,
+    /// Product questions with what was found for them: the ground of a second plan.
+    #[serde(skip)]
+    pub asked: Vec<(Command, Found)>,
     /// All facts of the turn.
     pub facts: Vec<Fact>,
     /// Hits of the index, best first.
@@ -172,18 +174,13 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     outcome.hits.extend(retrieved.hits);
 
     clock.enter(Stage::Drafting);
-    let brief = Brief {
-        message: &turn.screened.text,
-        language,
-        command,
-        found: &found,
-        offers: app.config.search.offers,
-    };
+    let brief =
+        Brief { message: &turn.screened.text, language, command, found: &found, offers: app.config.search.offers };
     let moves = match plan::by_rule(&brief) {
         Some(moves) => moves,
-        None => judged(turn, &brief, outcome).await,
+        None => judged(turn, &brief, plan::Attempt::First, outcome).await,
     };
-    outcome.learn(found.facts);
+    outcome.learn(found.facts.clone());
     for step in moves {
         if let Move::Ask { what } = &step {
             outcome.pending = Some(Pending { command: command.clone(), asked: *what, failed: 0 });
@@ -191,6 +188,27 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.focus.extend(products_of(&step, &outcome.facts));
         outcome.say(step);
     }
+    outcome.asked.push((command.clone(), found));
+}
+
+/// Another plan over the same facts, after the guard refused the first: the model judges anew; what did not come
+/// from a product question stays as it was. Empty when there is nothing to judge.
+pub(super) async fn second_plan(turn: &Turn<'_>, outcome: &mut Outcome) -> Vec<Move> {
+    let asked = std::mem::take(&mut outcome.asked);
+    let judged_anew = asked.iter().filter(|(_, found)| found.absence.is_none() && !found.candidates.is_empty());
+    let mut moves = Vec::new();
+    for (command, found) in judged_anew {
+        let language = turn.screened.language;
+        let offers = turn.app.config.search.offers;
+        let brief = Brief { message: &turn.screened.text, language, command, found, offers };
+        moves.extend(judged(turn, &brief, plan::Attempt::Second, outcome).await);
+    }
+    if !moves.is_empty() {
+        let others = outcome.moves.iter().filter(|step| products_of(step, &outcome.facts).is_empty());
+        moves.extend(others.cloned());
+    }
+    outcome.asked = asked;
+    moves
 }
 
 /// The embedding of a question; without it the search is lexical.
@@ -205,9 +223,9 @@ async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
 }
 
 /// The model's choice among the candidates; without a model, or when it is busy, the first candidates.
-async fn judged(turn: &Turn<'_>, brief: &Brief<'_>, outcome: &mut Outcome) -> Vec<Move> {
+async fn judged(turn: &Turn<'_>, brief: &Brief<'_>, attempt: plan::Attempt, outcome: &mut Outcome) -> Vec<Move> {
     let Some(generate) = turn.app.generate.as_deref() else { return plan::without_model(brief) };
-    match plan::choose(brief, generate, turn.app.config.generation.max_tokens).await {
+    match plan::choose(brief, generate, turn.app.config.generation.max_tokens, attempt).await {
         Ok(choice) => {
             outcome.generated.push(choice.generated);
             choice.moves

@@ -1,15 +1,13 @@
-//! The way past the guard: the draft; else a plain template over the same facts; else a person.
+//! The way past the guard: the draft; else a plain template over the same facts; else another plan; else a person.
 //! The true price is never withheld because a sentence around it failed.
 
-use crate::app::App;
 use crate::domain::plan::HandoverReason;
-use crate::domain::session::Session;
-use crate::domain::{Draft, FactBody, FactId, Move, Screened};
+use crate::domain::{Draft, FactBody, FactId, Move};
 use crate::guard::{CheckedReply, Rejection, Verdict};
 use crate::render::Scene;
 
 use super::answer::{CheckStatus, CheckSummary, TurnError};
-use super::respond::Outcome;
+use super::respond::{Outcome, Turn, second_plan};
 
 /// A reply that passed, and how.
 pub(super) struct Settled {
@@ -20,42 +18,67 @@ pub(super) struct Settled {
     pub draft: Draft,
 }
 
-/// Renders and checks until something passes.
+/// Renders and checks until something passes: the draft; a plain template over the same facts; one more plan of the
+/// model, which is asked only then; a person.
 ///
 /// # Errors
 /// Not even the handover sentence passes: the reply files and the guard disagree, which start-up checks rule out.
-pub(super) fn settle(app: &App, screened: &Screened, session: &Session, outcome: &Outcome) -> Result<Settled, TurnError> {
-    let person = [Move::Human { reason: HandoverReason::GuardRejected }];
+pub(super) async fn settle(turn: &Turn<'_>, outcome: &mut Outcome) -> Result<Settled, TurnError> {
+    let mut attempts = Attempts { turn, summary: CheckSummary::default(), first: None };
+    let draft = outcome.moves.clone();
+    if let Some(settled) = attempts.take(&draft, outcome, CheckStatus::Accepted) {
+        return Ok(settled);
+    }
     let plain = plain_offers(outcome);
-    let attempts: [(&[Move], CheckStatus); 4] = [
-        (&outcome.moves, CheckStatus::Accepted),
-        (&plain, CheckStatus::Repaired),
-        (&outcome.second_plan, CheckStatus::Regenerated),
-        (&person, CheckStatus::HandedOver),
-    ];
-    let scene = Scene { language: screened.language, facts: &outcome.facts, today: app.shop.today(outcome.now) };
-    let mut summary = CheckSummary::default();
-    let mut first: Option<Draft> = None;
-    for (moves, status) in attempts.into_iter().filter(|(moves, _)| !moves.is_empty()) {
+    if let Some(settled) = attempts.take(&plain, outcome, CheckStatus::Repaired) {
+        return Ok(settled);
+    }
+    let second = second_plan(turn, outcome).await;
+    if let Some(settled) = attempts.take(&second, outcome, CheckStatus::Regenerated) {
+        return Ok(settled);
+    }
+    let person = [Move::Human { reason: HandoverReason::GuardRejected }];
+    if let Some(settled) = attempts.take(&person, outcome, CheckStatus::HandedOver) {
+        return Ok(settled);
+    }
+    let rejected = attempts.summary.rejected;
+    Err(TurnError::Failed(anyhow::anyhow!("the guard rejected every reply: {rejected:?}")))
+}
+
+/// What was tried so far.
+struct Attempts<'a> {
+    turn: &'a Turn<'a>,
+    summary: CheckSummary,
+    first: Option<Draft>,
+}
+
+impl Attempts<'_> {
+    /// Renders the moves and asks the guard; nothing when it refuses or when there is nothing to say.
+    fn take(&mut self, moves: &[Move], outcome: &Outcome, status: CheckStatus) -> Option<Settled> {
+        let Turn { app, screened, session } = *self.turn;
+        let today = app.shop.today(outcome.now);
+        let scene = Scene { language: screened.language, facts: &outcome.facts, today };
         let mut draft = app.renderer.render(moves, &scene);
-        if draft.segments.is_empty() {
-            continue;
+        if moves.is_empty() || draft.segments.is_empty() {
+            return None;
         }
         if session.turns == 0 {
             draft.segments.push(app.renderer.disclosure(screened.language));
         }
-        first.get_or_insert_with(|| draft.clone());
+        self.first.get_or_insert_with(|| draft.clone());
         match app.guard.check(draft, &outcome.facts, &screened.private) {
             Verdict::Accepted(reply) => {
+                let mut summary = std::mem::take(&mut self.summary);
                 summary.status = status;
-                let handover = super::handover(moves);
-                let draft = first.unwrap_or(Draft { language: screened.language, segments: Vec::new() });
-                return Ok(Settled { reply, summary, handover, draft });
+                let draft = self.first.take().unwrap_or(Draft { language: screened.language, segments: Vec::new() });
+                Some(Settled { reply, summary, handover: super::handover(moves), draft })
             }
-            Verdict::Rejected(rejection) => note(&mut summary, &rejection),
+            Verdict::Rejected(rejection) => {
+                note(&mut self.summary, &rejection);
+                None
+            }
         }
     }
-    Err(TurnError::Failed(anyhow::anyhow!("the guard rejected every reply: {:?}", summary.rejected)))
 }
 
 fn note(summary: &mut CheckSummary, rejection: &Rejection) {

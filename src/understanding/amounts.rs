@@ -55,7 +55,9 @@ mod tests {
 
     #[test]
     fn amounts_are_read_exactly() {
-        let check = |text: &str, scale: u64, expected: &str| assert_eq!(amount(text, scale).as_deref(), Some(expected), "{text}");
+        let check = |text: &str, scale: u64, expected: &str| {
+            assert_eq!(amount(text, scale).as_deref(), Some(expected), "{text}")
+        };
         check("30", 1, "30");
         check("30 000", 1, "30000");
         check("30.000", 1, "30000");

@@ -53,7 +53,14 @@ pub async fn run(batch: &Batch<'_>, reader: impl BufRead, mut writer: impl Write
         let input = Input { message: &message, session: &session, vector: None };
         let understood = batch.understander.understand(input, batch.embed, batch.generate).await;
         let ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        let out = CaseOut { id, lang: understood.lang, commands: &understood.commands, confidence: understood.confidence, tier: understood.tier, ms };
+        let out = CaseOut {
+            id,
+            lang: understood.lang,
+            commands: &understood.commands,
+            confidence: understood.confidence,
+            tier: understood.tier,
+            ms,
+        };
         serde_json::to_writer(&mut writer, &out)?;
         writer.write_all(b"\n")?;
         rows += 1;

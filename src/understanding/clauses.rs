@@ -19,7 +19,9 @@ pub(super) fn split(text: &str) -> Vec<Range<usize>> {
     let mut from = 0;
     for cut in CUT.find_iter(text) {
         // A Chinese character caught with its comma belongs to the next piece.
-        let tail = cut.as_str().chars().last().filter(|c| cut.as_str().chars().count() > 1 && super::folded::is_han(*c) && cut.as_str().starts_with([',', '，', '、']));
+        let tail = cut.as_str().chars().last().filter(|c| {
+            cut.as_str().chars().count() > 1 && super::folded::is_han(*c) && cut.as_str().starts_with([',', '，', '、'])
+        });
         push(text, &mut pieces, from..cut.start());
         from = cut.end() - tail.map_or(0, char::len_utf8);
     }

@@ -144,7 +144,8 @@ impl CommandRules {
 }
 
 fn spec(name: CommandName, raw: RawCommand) -> CommandSpec {
-    let examples = raw.examples.into_iter().flat_map(|(language, texts)| texts.into_iter().map(move |text| (language, text)));
+    let examples =
+        raw.examples.into_iter().flat_map(|(language, texts)| texts.into_iter().map(move |text| (language, text)));
     CommandSpec { name, about: raw.about, examples: examples.collect() }
 }
 
@@ -169,7 +170,9 @@ fn add(out: &mut Vec<(String, Meaning)>, texts: BTreeMap<Language, Vec<String>>,
 
 fn named(file: &'static str, text: &str) -> Result<Lexicon<String>, RulesError> {
     let all: BTreeMap<String, RawNamed> = parse(file, text)?;
-    let words = all.into_iter().flat_map(|(id, raw)| raw.name.into_values().chain(raw.also).map(move |word| (word, id.clone())));
+    let words = all
+        .into_iter()
+        .flat_map(|(id, raw)| raw.name.into_values().chain(raw.also).map(move |word| (word, id.clone())));
     Ok(Lexicon::new(words))
 }
 
@@ -201,7 +204,8 @@ pub(crate) mod tests {
     #[test]
     fn every_command_has_examples_in_every_language() {
         for name in CommandName::ALL {
-            let spec = rules().specs.iter().find(|spec| spec.name == *name).unwrap_or_else(|| panic!("{name} is missing"));
+            let spec =
+                rules().specs.iter().find(|spec| spec.name == *name).unwrap_or_else(|| panic!("{name} is missing"));
             for language in Language::ALL {
                 assert!(spec.examples.iter().filter(|(other, _)| *other == language).count() >= 5, "{name} {language}");
             }

@@ -60,7 +60,10 @@ impl Vote {
     pub fn explain(&self) -> String {
         let nearest = self.nearness();
         let (first, second) = self.scores;
-        format!("examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}", self.name, self.second, self.confidence)
+        format!(
+            "examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}",
+            self.name, self.second, self.confidence
+        )
     }
 }
 
@@ -79,8 +82,10 @@ pub(super) struct Calibration {
 
 /// Contacts and long numbers as screening masks them, so that examples and messages look alike.
 pub(super) fn anonymous(text: &str) -> String {
-    static EMAIL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\S+@\S+\.\w+").expect("invariant: a constant pattern"));
-    static PHONE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\+?\d[\d ()-]{7,}\d").expect("invariant: a constant pattern"));
+    static EMAIL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\S+@\S+\.\w+").expect("invariant: a constant pattern"));
+    static PHONE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\+?\d[\d ()-]{7,}\d").expect("invariant: a constant pattern"));
     PHONE.replace_all(&EMAIL.replace_all(text, "[email]"), "[phone]").into_owned()
 }
 
@@ -90,7 +95,8 @@ impl ExampleIndex {
     /// # Errors
     /// The embedder fails, or the outcome cannot be stored.
     pub async fn build(rules: &CommandRules, embed: &dyn Embed, folder: Option<&Path>) -> anyhow::Result<Self> {
-        let examples = rules.specs.iter().flat_map(|spec| spec.examples.iter().map(|(_, text)| (spec.name, anonymous(text))));
+        let examples =
+            rules.specs.iter().flat_map(|spec| spec.examples.iter().map(|(_, text)| (spec.name, anonymous(text))));
         let (labels, texts): (Vec<CommandName>, Vec<String>) = examples.unzip();
         let key = cache::Key::new(&embed.model(), embed.dimensions(), &rules.examples_hash);
         if let Some(stored) = folder.and_then(|folder| cache::load(folder, &key, texts.len())) {
@@ -98,9 +104,18 @@ impl ExampleIndex {
         }
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(64) {
-            vectors.extend(embed.embed(EmbedInput::Query, batch.to_vec()).await.context("embedding the examples of data/rules/commands.toml")?);
+            vectors.extend(
+                embed
+                    .embed(EmbedInput::Query, batch.to_vec())
+                    .await
+                    .context("embedding the examples of data/rules/commands.toml")?,
+            );
         }
-        let mut index = Self::over(rules, (labels, texts), Stored { vectors, says: Vec::new(), calibration: Calibration::default() });
+        let mut index = Self::over(
+            rules,
+            (labels, texts),
+            Stored { vectors, says: Vec::new(), calibration: Calibration::default() },
+        );
         index.learn();
         if let Some(folder) = folder {
             cache::store(folder, &key, &index.stored)?;
@@ -144,7 +159,9 @@ impl ExampleIndex {
         let fitted = self.fitted();
         let votes = self.votes_left_out(&fitted.left_out);
         self.stored.says = fitted.says;
-        let outcome = |(vote, label): (&Vote, &CommandName)| (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label);
+        let outcome = |(vote, label): (&Vote, &CommandName)| {
+            (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label)
+        };
         self.stored.calibration = Calibration::fit(&votes.iter().zip(&self.labels).map(outcome).collect::<Vec<_>>());
     }
 
@@ -155,16 +172,30 @@ impl ExampleIndex {
     fn votes_left_out(&self, left_out: &[Vec<f32>]) -> Vec<Vote> {
         let mut together: Vec<&[usize]> = vec![&[]; self.labels.len()];
         self.groups.iter().for_each(|group| group.iter().for_each(|at| together[*at] = group));
-        let vote = |(at, scores): (usize, &Vec<f32>)| self.outcome(scores, self.nearest(&self.stored.vectors[at], together[at]));
+        let vote = |(at, scores): (usize, &Vec<f32>)| {
+            self.outcome(scores, self.nearest(&self.stored.vectors[at], together[at]))
+        };
         left_out.iter().enumerate().map(vote).collect()
     }
 
     fn classes(&self) -> Vec<usize> {
-        self.labels.iter().map(|label| CommandName::ALL.iter().position(|name| name == label).expect("invariant: ALL holds every command")).collect()
+        self.labels
+            .iter()
+            .map(|label| {
+                CommandName::ALL.iter().position(|name| name == label).expect("invariant: ALL holds every command")
+            })
+            .collect()
     }
 
     fn nearest(&self, vector: &[f32], left_out: &[usize]) -> Vec<(usize, f32)> {
-        let mut near: Vec<(usize, f32)> = self.stored.vectors.iter().map(|other| dot(vector, other)).enumerate().filter(|(at, _)| !left_out.contains(at)).collect();
+        let mut near: Vec<(usize, f32)> = self
+            .stored
+            .vectors
+            .iter()
+            .map(|other| dot(vector, other))
+            .enumerate()
+            .filter(|(at, _)| !left_out.contains(at))
+            .collect();
         let count = NEIGHBOURS.min(near.len());
         if count > 0 {
             near.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));

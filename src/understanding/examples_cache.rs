@@ -42,10 +42,12 @@ pub(super) struct Stored {
 pub(super) fn load(folder: &Path, key: &Key, count: usize) -> Option<Stored> {
     let bytes = fs::read(key.path(folder)).ok()?;
     let header_end = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (digest, body_hash, calibration): (String, String, Calibration) = serde_json::from_slice(&bytes[..header_end]).ok()?;
+    let (digest, body_hash, calibration): (String, String, Calibration) =
+        serde_json::from_slice(&bytes[..header_end]).ok()?;
     let body = &bytes[header_end + 1..];
     let width = key.dimensions + CommandName::ALL.len();
-    let whole = digest == key.digest && body.len() == count * width * 4 && hex::encode(Sha256::digest(body)) == body_hash;
+    let whole =
+        digest == key.digest && body.len() == count * width * 4 && hex::encode(Sha256::digest(body)) == body_hash;
     let float = |chunk: &[u8]| chunk.try_into().map(f32::from_le_bytes).unwrap_or_default();
     let row = |row: &[u8]| {
         let mut vector: Vec<f32> = row.chunks_exact(4).map(float).collect();
@@ -59,12 +61,14 @@ pub(super) fn load(folder: &Path, key: &Key, count: usize) -> Option<Stored> {
 /// Stores beside and renames, so that a reader never sees half a file.
 pub(super) fn store(folder: &Path, key: &Key, stored: &Stored) -> anyhow::Result<()> {
     let rows = stored.vectors.iter().zip(&stored.says);
-    let body: Vec<u8> = rows.flat_map(|(vector, says)| vector.iter().chain(says)).flat_map(|value| value.to_le_bytes()).collect();
+    let body: Vec<u8> =
+        rows.flat_map(|(vector, says)| vector.iter().chain(says)).flat_map(|value| value.to_le_bytes()).collect();
     let header = serde_json::to_vec(&(&key.digest, hex::encode(Sha256::digest(&body)), stored.calibration))?;
     let path = key.path(folder);
     let aside = path.with_extension(format!("tmp{}", std::process::id()));
     fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    fs::write(&aside, [header.as_slice(), b"\n", &body].concat()).with_context(|| format!("writing {}", aside.display()))?;
+    fs::write(&aside, [header.as_slice(), b"\n", &body].concat())
+        .with_context(|| format!("writing {}", aside.display()))?;
     fs::rename(&aside, &path).with_context(|| format!("renaming to {}", path.display()))
 }
 
@@ -78,7 +82,8 @@ mod tests {
         let model = ModelId { name: "m".into(), sha256: "00".into() };
         let (key, other) = (Key::new(&model, 2, "a"), Key::new(&model, 2, "b"));
         let says = vec![vec![0.5; CommandName::ALL.len()]; 2];
-        let stored = Stored { vectors: vec![vec![0.5, -1.0], vec![1.0, 0.25]], says, calibration: Calibration::default() };
+        let stored =
+            Stored { vectors: vec![vec![0.5, -1.0], vec![1.0, 0.25]], says, calibration: Calibration::default() };
         store(folder.path(), &key, &stored).unwrap();
         assert_eq!(load(folder.path(), &key, 2), Some(stored));
         assert_eq!(load(folder.path(), &key, 3), None);

@@ -17,7 +17,8 @@ pub(super) struct Folded {
 
 impl Folded {
     pub(super) fn new(source: &str) -> Self {
-        let mut folded = Folded { text: String::with_capacity(source.len()), origin: Vec::with_capacity(source.len() + 1) };
+        let mut folded =
+            Folded { text: String::with_capacity(source.len()), origin: Vec::with_capacity(source.len() + 1) };
         for (at, c) in source.char_indices() {
             folded.push(source, at, c);
         }
@@ -50,14 +51,21 @@ impl Folded {
     /// Where a stretch of the folded text stands in the source.
     pub(super) fn source_range(&self, range: &Range<usize>) -> Range<usize> {
         let start = self.origin[range.start.min(self.origin.len() - 1)];
-        let end = if range.end + 1 >= self.origin.len() { self.origin[self.origin.len() - 1] } else { self.origin[range.end] };
+        let end = if range.end + 1 >= self.origin.len() {
+            self.origin[self.origin.len() - 1]
+        } else {
+            self.origin[range.end]
+        };
         start..end.max(start)
     }
 }
 
 /// Letters and digits stay; of punctuation what holds a code, a number or a currency together.
 fn keeps(source: &str, at: usize, c: char) -> bool {
-    if c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '€' | '$' | '£' | '¥' | '₽' | '#' | '№' | '[' | ']' | '%' | '×' | '+' | '²' | '½') {
+    if c.is_alphanumeric()
+        || is_combining_mark(c)
+        || matches!(c, '€' | '$' | '£' | '¥' | '₽' | '#' | '№' | '[' | ']' | '%' | '×' | '+' | '²' | '½')
+    {
         return true;
     }
     let before = source[..at].chars().next_back().is_some_and(char::is_alphanumeric);
@@ -85,7 +93,9 @@ pub(super) fn is_han(c: char) -> bool {
 /// True when a stretch is not cut out of a longer word.
 pub(super) fn whole_words(text: &str, range: &Range<usize>) -> bool {
     let joined = |inner: Option<char>, outer: Option<char>| match (inner, outer) {
-        (Some(inner), Some(outer)) => inner.is_alphanumeric() && outer.is_alphanumeric() && !is_han(inner) && !is_han(outer),
+        (Some(inner), Some(outer)) => {
+            inner.is_alphanumeric() && outer.is_alphanumeric() && !is_han(inner) && !is_han(outer)
+        }
         _ => false,
     };
     let inside = &text[range.clone()];
@@ -110,9 +120,13 @@ pub(super) struct Hit<'a, T> {
 impl<T> Lexicon<T> {
     /// Phrases are folded here; empty ones are left out.
     pub(super) fn new(entries: impl IntoIterator<Item = (String, T)>) -> Self {
-        let entries = entries.into_iter().map(|(phrase, value)| (fold(&phrase), value)).filter(|(phrase, _)| !phrase.is_empty());
+        let entries =
+            entries.into_iter().map(|(phrase, value)| (fold(&phrase), value)).filter(|(phrase, _)| !phrase.is_empty());
         let (phrases, values): (Vec<String>, Vec<T>) = entries.unzip();
-        let phrases = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&phrases).expect("invariant: the data file is far below the automaton's limits");
+        let phrases = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(&phrases)
+            .expect("invariant: the data file is far below the automaton's limits");
         Lexicon { phrases, values }
     }
 
@@ -128,7 +142,9 @@ impl<T> Lexicon<T> {
         let mut kept: Vec<Hit<'a, T>> = Vec::new();
         for hit in hits {
             // Equal stretches are kept: one word can mean two things.
-            if kept.iter().all(|other| other.range == hit.range || other.range.end <= hit.range.start || hit.range.end <= other.range.start) {
+            if kept.iter().all(|other| {
+                other.range == hit.range || other.range.end <= hit.range.start || hit.range.end <= other.range.start
+            }) {
                 kept.push(hit);
             }
         }

@@ -23,7 +23,8 @@ impl Centring {
         for vector in vectors {
             mean.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value / count);
         }
-        let square = |vector: &Vec<f32>| vector.iter().zip(&mean).map(|(value, mean)| (value - mean).powi(2)).sum::<f32>();
+        let square =
+            |vector: &Vec<f32>| vector.iter().zip(&mean).map(|(value, mean)| (value - mean).powi(2)).sum::<f32>();
         let spread = (vectors.iter().map(square).sum::<f32>() / count).sqrt();
         Centring { mean, scale: 1.0 / spread.max(1e-6) }
     }
@@ -36,7 +37,10 @@ impl Centring {
 /// The kernel of two centred vectors.
 pub(super) fn kernel(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
-    let (heads, tails) = (a.chunks_exact(8).zip(b.chunks_exact(8)), a.chunks_exact(8).remainder().iter().zip(b.chunks_exact(8).remainder()));
+    let (heads, tails) = (
+        a.chunks_exact(8).zip(b.chunks_exact(8)),
+        a.chunks_exact(8).remainder().iter().zip(b.chunks_exact(8).remainder()),
+    );
     for (a, b) in heads {
         for lane in 0..8 {
             lanes[lane] += (a[lane] - b[lane]) * (a[lane] - b[lane]);
@@ -63,7 +67,9 @@ pub(super) struct Targets<'a> {
 pub(super) fn fit(vectors: &[Vec<f32>], targets: &Targets<'_>) -> Fit {
     let &Targets { labels, classes, .. } = targets;
     let count = vectors.len();
-    let mut lower: Vec<Vec<f64>> = (0..count).map(|row| (0..=row).map(|column| f64::from(kernel(&vectors[row], &vectors[column]))).collect()).collect();
+    let mut lower: Vec<Vec<f64>> = (0..count)
+        .map(|row| (0..=row).map(|column| f64::from(kernel(&vectors[row], &vectors[column]))).collect())
+        .collect();
     lower.iter_mut().enumerate().for_each(|(at, row)| row[at] += RIDGE);
     factorise(&mut lower);
     let inverse = inverse_columns(&lower);
@@ -93,7 +99,8 @@ fn left_out(inverse: &[Vec<f64>], says: &[Vec<f32>], targets: &Targets<'_>) -> V
     };
     let mut scores = vec![vec![0.0_f32; targets.classes]; says.len()];
     for group in targets.groups {
-        let mut lower: Vec<Vec<f64>> = (0..group.len()).map(|row| (0..=row).map(|column| entry(group[row], group[column])).collect()).collect();
+        let mut lower: Vec<Vec<f64>> =
+            (0..group.len()).map(|row| (0..=row).map(|column| entry(group[row], group[column])).collect()).collect();
         factorise(&mut lower);
         let columns = inverse_columns(&lower);
         for class in 0..targets.classes {
@@ -163,7 +170,8 @@ mod tests {
     use super::*;
 
     fn points() -> (Vec<Vec<f32>>, Vec<usize>) {
-        let points = (0..12).map(|at| vec![(at % 2) as f32 * 2.0 - 1.0 + at as f32 * 0.05, (at as f32 * 0.7).sin()]).collect();
+        let points =
+            (0..12).map(|at| vec![(at % 2) as f32 * 2.0 - 1.0 + at as f32 * 0.05, (at as f32 * 0.7).sin()]).collect();
         (points, (0..12).map(|at| at % 2).collect())
     }
 

@@ -2,8 +2,8 @@
 //! Rules first, then the nearest labelled examples, then the language model under a grammar. It decides nothing else:
 //! it looks up no product and writes no reply.
 
-use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
 use crate::domain::session::Session;
+use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
 use crate::engine::{Embed, EmbedInput, Generate};
 
 mod amounts;
@@ -65,13 +65,22 @@ impl Understander {
     }
 
     /// What the message wants. Whatever fails inside, something comes back: at worst a search for its words.
-    pub async fn understand(&self, input: Input<'_>, embed: Option<&dyn Embed>, generate: Option<&dyn Generate>) -> Understanding {
+    pub async fn understand(
+        &self,
+        input: Input<'_>,
+        embed: Option<&dyn Embed>,
+        generate: Option<&dyn Generate>,
+    ) -> Understanding {
         let sure = self.rules.decide(input);
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
             return self.ruled(input, sure);
         }
         if let Some(cut) = self.cut(input, embed).await {
-            return self.finish(input, cut.commands, Verdict { confidence: cut.confidence, tier: cut.tier, notes: vec!["cut in two".into()] });
+            return self.finish(
+                input,
+                cut.commands,
+                Verdict { confidence: cut.confidence, tier: cut.tier, notes: vec!["cut in two".into()] },
+            );
         }
         if let Some(sure) = sure {
             return self.ruled(input, &sure);
@@ -85,7 +94,10 @@ impl Understander {
         if let Some(generate) = generate {
             match model::ask(&self.rules, self.few_shots(vote.as_ref()), input, generate).await {
                 Ok(names) => {
-                    notes.push(format!("model: {}", names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")));
+                    notes.push(format!(
+                        "model: {}",
+                        names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",")
+                    ));
                     let commands = names.into_iter().map(|name| self.command(name, input)).collect();
                     return self.finish(input, commands, Verdict { confidence: 0.7, tier: Tier::Model, notes });
                 }
@@ -114,13 +126,15 @@ impl Understander {
         let examples = self.examples.as_ref()?;
         let vector = match (input.vector, embed) {
             (Some(vector), _) => vector.to_vec(),
-            (None, Some(embed)) => match embed.embed(EmbedInput::Query, vec![examples::anonymous(&input.message.text)]).await {
-                Ok(vectors) => vectors.into_iter().next()?,
-                Err(problem) => {
-                    notes.push(format!("embedder: {problem:#}"));
-                    return None;
+            (None, Some(embed)) => {
+                match embed.embed(EmbedInput::Query, vec![examples::anonymous(&input.message.text)]).await {
+                    Ok(vectors) => vectors.into_iter().next()?,
+                    Err(problem) => {
+                        notes.push(format!("embedder: {problem:#}"));
+                        return None;
+                    }
                 }
-            },
+            }
             (None, None) => return None,
         };
         let vote = examples.vote(&vector);

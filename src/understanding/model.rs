@@ -46,7 +46,12 @@ fn system(rules: &CommandRules) -> String {
 fn turns(shots: Vec<(String, CommandName)>, text: &str) -> Vec<PromptTurn> {
     let mut turns: Vec<PromptTurn> = shots
         .into_iter()
-        .flat_map(|(text, name)| [PromptTurn { speaker: Speaker::User, text }, PromptTurn { speaker: Speaker::Assistant, text: name.to_string() }])
+        .flat_map(|(text, name)| {
+            [
+                PromptTurn { speaker: Speaker::User, text },
+                PromptTurn { speaker: Speaker::Assistant, text: name.to_string() },
+            ]
+        })
         .collect();
     turns.push(PromptTurn { speaker: Speaker::User, text: text.to_string() });
     turns
@@ -55,7 +60,10 @@ fn turns(shots: Vec<(String, CommandName)>, text: &str) -> Vec<PromptTurn> {
 /// Lark: one to three names of the closed set, separated by commas.
 fn grammar() -> String {
     let names: Vec<String> = CommandName::ALL.iter().map(|name| format!("\"{name}\"")).collect();
-    format!("start: command | command \",\" command | command \",\" command \",\" command\ncommand: {}\n", names.join(" | "))
+    format!(
+        "start: command | command \",\" command | command \",\" command \",\" command\ncommand: {}\n",
+        names.join(" | ")
+    )
 }
 
 fn parse(text: &str) -> Result<Vec<CommandName>, ModelError> {

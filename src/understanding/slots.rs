@@ -77,7 +77,9 @@ impl SlotTable {
             let source = macros.iter().fold(pattern.to_string(), |text, (name, body)| text.replace(name, body));
             Regex::new(&source).map_err(|source| RulesError::Pattern { rule, source: Box::new(source) })
         };
-        let many = |rule: &'static str, patterns: &[String]| patterns.iter().map(|pattern| one(rule, pattern)).collect::<Result<Vec<_>, _>>();
+        let many = |rule: &'static str, patterns: &[String]| {
+            patterns.iter().map(|pattern| one(rule, pattern)).collect::<Result<Vec<_>, _>>()
+        };
         Ok(SlotTable {
             order: one("order_pattern", &rules.order_pattern)?,
             order_near: many("order_near", &rules.order_near)?,
@@ -235,7 +237,11 @@ impl SlotTable {
             slots.sku = Some(code.as_str().to_uppercase());
         }
         slots.budget = self.budget.iter().find_map(|pattern| self.budget(pattern.captures(text)?, taken));
-        slots.size = self.size.iter().find_map(|pattern| named_value(&pattern.captures(text)?, taken)).map(|size| size_value(&size));
+        slots.size = self
+            .size
+            .iter()
+            .find_map(|pattern| named_value(&pattern.captures(text)?, taken))
+            .map(|size| size_value(&size));
         slots.quantity = self.quantity.iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
     }
 
@@ -305,7 +311,10 @@ fn e164(typed: &str) -> String {
     let parse = |region| phonenumber::parse(region, typed).ok().filter(phonenumber::is_valid);
     let plus = typed.trim().strip_prefix("00").and_then(|rest| phonenumber::parse(None, format!("+{rest}")).ok());
     let number = plus.or_else(|| regions.into_iter().find_map(parse));
-    number.map_or_else(|| typed.chars().filter(char::is_ascii_digit).collect(), |number| number.format().mode(phonenumber::Mode::E164).to_string())
+    number.map_or_else(
+        || typed.chars().filter(char::is_ascii_digit).collect(),
+        |number| number.format().mode(phonenumber::Mode::E164).to_string(),
+    )
 }
 
 /// Leaves a command the slots it can use.
@@ -323,7 +332,9 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
         C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },
         C::Policy => Slots { product, sku, town, topic, ..nothing },
         C::OrderStatus | C::CancelOrder => Slots { order_number, phone, email, ..nothing },
-        C::ChangeOrder | C::ReturnItem => Slots { product, sku, size, colour, quantity, town, order_number, phone, email, ..nothing },
+        C::ChangeOrder | C::ReturnItem => {
+            Slots { product, sku, size, colour, quantity, town, order_number, phone, email, ..nothing }
+        }
         C::LeaveContact | C::Human | C::Complaint => Slots { order_number, phone, email, ..nothing },
         C::Smalltalk => Slots { topic, ..nothing },
         C::Menu | C::Confirm | C::Deny | C::OutOfScope | C::Spam | C::Unsafe => nothing,
@@ -335,7 +346,13 @@ fn macros(words: &NumberWords) -> Vec<(&'static str, String)> {
     // Longer words first: `руб` must not end `рублей` early.
     let any = |mut words: Vec<String>| {
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let bounded = |word: &String| if word.chars().all(|c| c.is_alphabetic() && c < '\u{2e80}') { format!(r"{}\b", regex::escape(word)) } else { regex::escape(word) };
+        let bounded = |word: &String| {
+            if word.chars().all(|c| c.is_alphabetic() && c < '\u{2e80}') {
+                format!(r"{}\b", regex::escape(word))
+            } else {
+                regex::escape(word)
+            }
+        };
         format!("(?:{})", words.iter().map(bounded).collect::<Vec<_>>().join("|"))
     };
     vec![

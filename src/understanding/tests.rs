@@ -45,7 +45,15 @@ struct Says(&'static str);
 impl Generate for Says {
     async fn generate(&self, job: Job) -> Result<Generated, GenerateError> {
         assert!(job.grammar.is_some_and(|grammar| grammar.contains("\"find_product\"")));
-        Ok(Generated { text: self.0.into(), prompt_tokens: 1, generated_tokens: 1, finished: true, queue_ms: 0.0, first_token_ms: 0.0, total_ms: 0.0 })
+        Ok(Generated {
+            text: self.0.into(),
+            prompt_tokens: 1,
+            generated_tokens: 1,
+            finished: true,
+            queue_ms: 0.0,
+            first_token_ms: 0.0,
+            total_ms: 0.0,
+        })
     }
 
     fn model(&self) -> ModelId {
@@ -62,7 +70,14 @@ fn few() -> CommandRules {
 }
 
 fn screened(text: &str) -> Screened {
-    Screened { text: text.into(), private: text.into(), language: Language::En, pii: Vec::new(), injection: 0.0, spam: 0.0 }
+    Screened {
+        text: text.into(),
+        private: text.into(),
+        language: Language::En,
+        pii: Vec::new(),
+        injection: 0.0,
+        spam: 0.0,
+    }
 }
 
 async fn understand(text: &str, generate: Option<&dyn Generate>) -> Understanding {
@@ -70,7 +85,9 @@ async fn understand(text: &str, generate: Option<&dyn Generate>) -> Understandin
     let index = ExampleIndex::build(&rules, &Letters, None).await.unwrap();
     let understander = Understander::new(rules, Some(index), UnderstandingSettings::default());
     let message = screened(text);
-    understander.understand(Input { message: &message, session: &Session::default(), vector: None }, Some(&Letters), generate).await
+    understander
+        .understand(Input { message: &message, session: &Session::default(), vector: None }, Some(&Letters), generate)
+        .await
 }
 
 #[tokio::test]
@@ -94,8 +111,16 @@ async fn a_model_that_rambles_or_is_missing_leaves_the_best_guess() {
 async fn without_any_model_words_are_searched_for() {
     let understander = Understander::new(CommandRules::new(texts()).unwrap(), None, UnderstandingSettings::default());
     let message = screened("Makita DHR 242");
-    let got = understander.understand(Input { message: &message, session: &Session::default(), vector: None }, None, None).await;
-    assert_eq!(got.commands, [Command { name: CommandName::FindProduct, slots: Slots { product: Some("Makita DHR 242".into()), ..Slots::default() } }]);
+    let got = understander
+        .understand(Input { message: &message, session: &Session::default(), vector: None }, None, None)
+        .await;
+    assert_eq!(
+        got.commands,
+        [Command {
+            name: CommandName::FindProduct,
+            slots: Slots { product: Some("Makita DHR 242".into()), ..Slots::default() }
+        }]
+    );
 }
 
 #[tokio::test]
@@ -123,7 +148,11 @@ fn contacts_come_from_the_private_text() {
         pii: vec![Pii { kind: PiiKind::Phone, range: at..private.len() }],
         ..screened("")
     };
-    let pending = Pending { command: Command { name: CommandName::LeaveContact, slots: Slots::default() }, asked: Ask::Phone, failed: 0 };
+    let pending = Pending {
+        command: Command { name: CommandName::LeaveContact, slots: Slots::default() },
+        asked: Ask::Phone,
+        failed: 0,
+    };
     let session = Session { pending: Some(pending), ..Session::default() };
     let sure = rules().decide(Input { message: &message, session: &session, vector: None }).unwrap();
     assert_eq!(sure.commands[0].slots.phone.as_deref(), Some("+79161234567"));

@@ -66,6 +66,12 @@ def main():
     for chunk in client.chat.completions.create(model="truetill", messages=MENU, stream=True):
         break  # Leaves in the middle.
 
+    embedder = models_embedder(client)
+    made = client.embeddings.create(model=embedder, input=["red kettle", "red kettles"])  # asks for base64 by itself
+    plain = client.embeddings.create(model=embedder, input="red kettle", encoding_format="float")
+    assert len(made.data) == 2 and made.usage.total_tokens > 0, made
+    assert max(abs(a - b) for a, b in zip(made.data[0].embedding, plain.data[0].embedding)) < 1e-5
+
     create = client.chat.completions.create
     error = refused(
         openai.BadRequestError, "unsupported_field", lambda: create(model="truetill", messages=MENU, temperature=0.2)
@@ -79,6 +85,11 @@ def main():
     stranger = openai.OpenAI(base_url=BASE_URL, api_key="wrong", max_retries=0)
     refused(openai.AuthenticationError, "unauthorized", lambda: stranger.models.list())
     print(f"openai {openai.__version__}: models, whole, history, stream, early leave and five refusals are right")
+
+
+def models_embedder(client):
+    """The model that is neither the assistant nor the bare one."""
+    return next(model.id for model in client.models.list() if model.id not in ("truetill", "raw"))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,19 @@ use tempfile::TempDir;
 /// A place of its own, with the repository's data.
 struct Place {
     folder: TempDir,
+    /// A models folder of its own, instead of the machine's.
+    models: Option<PathBuf>,
 }
 
 impl Place {
     fn new() -> Place {
-        Place { folder: TempDir::new().unwrap() }
+        Place { folder: TempDir::new().unwrap(), models: None }
+    }
+
+    fn with_own_models() -> Place {
+        let place = Place::new();
+        let models = Some(place.path("models"));
+        Place { models, ..place }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -31,6 +39,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.path())
             .env("TRUETILL__PATHS__DATA", Path::new(env!("CARGO_MANIFEST_DIR")).join("data"))
+            .envs(self.models.as_ref().map(|models| ("TRUETILL_MODELS", models)))
             .output()
             .unwrap()
     }
@@ -110,7 +119,7 @@ fn an_index_is_built_switched_and_never_replaced_by_a_bad_feed() {
 
 #[test]
 fn a_model_that_is_not_the_right_one_is_refused_by_name() {
-    let place = Place::new();
+    let place = Place::with_own_models();
     place.refused(&["pull", "no-such-model"], &["no-such-model", "default"]);
     let fake = place.write("fake.gguf", b"GGUF\x03\0\0\0");
     assert!(place.run(&["pull", fake.to_str().unwrap()]).status.success());

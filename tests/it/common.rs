@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -35,18 +36,32 @@ pub fn digest(key: &str) -> String {
 
 /// An assistant over the repository's data, with fakes behind the seams.
 pub async fn app(config: Config, generate: Option<Arc<dyn Generate>>) -> Arc<App> {
-    let front = Arc::new(ShopFront::load(&config.paths.data));
+    let front = ShopFront::load(&config.paths.data);
+    app_over(config, generate, front).await
+}
+
+/// The same over another shop front.
+pub async fn app_over(config: Config, generate: Option<Arc<dyn Generate>>, front: ShopFront) -> Arc<App> {
+    let front = Arc::new(front);
+    let state = StateStore::in_memory().await.expect("SQLite in memory");
+    let book = OrderBook::load(&config.paths.data.join("orders")).expect("data/orders");
+    state.take_orders(&book).await.expect("orders taken over");
     let engines = Engines {
         search: Arc::clone(&front) as Arc<dyn Search>,
         catalog: front,
-        orders: Arc::new(OrderBook::load(&config.paths.data.join("orders")).expect("data/orders")),
+        orders: Arc::new(state.clone()),
         embed: Arc::new(HashedLetters),
         generate,
-        state: StateStore::in_memory().await.expect("SQLite in memory"),
+        state,
     };
     let mut app = App::assemble(config, engines).await.expect("the repository's data");
-    app.clock = || "2026-11-23T09:00:00Z".parse().expect("a moment"); // a Monday morning in Bratislava
+    app.clock = clock;
     Arc::new(app)
+}
+
+/// A Monday morning in Bratislava.
+pub fn clock() -> Timestamp {
+    "2026-11-23T09:00:00Z".parse().expect("a moment")
 }
 
 /// The router with an assistant behind it.
@@ -143,13 +158,18 @@ pub struct Server {
 impl Server {
     /// Starts it.
     pub async fn start(config: Config) -> Server {
+        Server::over(app(config, None).await).await
+    }
+
+    /// Over an assistant made elsewhere.
+    pub async fn over(app: Arc<App>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
-        let task = tokio::spawn(http::serve(app(config, None).await, listener, shutdown));
+        let task = tokio::spawn(http::serve(app, listener, shutdown));
         Server { address, stop, task }
     }
 

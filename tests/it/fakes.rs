@@ -61,6 +61,13 @@ impl ShopFront {
         ShopFront { products, stock, passages: passages(&data.join("policies")) }
     }
 
+    /// One more product, called what no reply may hold: its name turns the direction of writing.
+    pub fn with_unspeakable_mug(mut self) -> ShopFront {
+        let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;
+        self.products.push(serde_json::from_str(line).unwrap());
+        self
+    }
+
     fn product(&self, id: &ProductId) -> Option<&Product> {
         self.products.iter().find(|product| product.id == *id)
     }
@@ -107,7 +114,15 @@ impl Search for ShopFront {
             if query_in_name > 0.0 {
                 let score = name_in_query + query_in_name;
                 let id = product.id.clone();
-                hits.push(ProductHit { id, sku: None, score, lexical: None, vector: None, name_in_query, query_in_name });
+                hits.push(ProductHit {
+                    id,
+                    sku: None,
+                    score,
+                    lexical: None,
+                    vector: None,
+                    name_in_query,
+                    query_in_name,
+                });
             }
         }
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -8,6 +8,7 @@ use crate::common::{Reply, TestApp, config, digest};
 
 const CHAT: &str = "/api/v1/chat";
 const COMPLETIONS: &str = "/v1/chat/completions";
+const EMBEDDINGS: &str = "/v1/embeddings";
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
 fn check(reply: &Reply, status: u16, code: &str, field: Option<&str>) {
@@ -20,6 +21,15 @@ fn check(reply: &Reply, status: u16, code: &str, field: Option<&str>) {
     for key in ["type", "title", "detail", "fix"] {
         assert!(body[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {body}");
     }
+}
+
+fn check_openai(reply: &Reply, status: u16, (code, field): (&str, Option<&str>)) {
+    let error = &reply.json()["error"];
+    assert_eq!(
+        (reply.status.as_u16(), error["code"].as_str(), error["param"].as_str()),
+        (status, Some(code), field),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -122,6 +132,9 @@ async fn configured_keys_are_required() {
     assert_eq!(reply.header("www-authenticate"), "Bearer");
     check(&app.post(CHAT, body, &[("authorization", "Bearer wrong")]).await, 401, "unauthorized", None);
     assert_eq!(app.post(CHAT, body, &[("authorization", "Bearer shop")]).await.status, 200);
+    let embeddings = r#"{"model":"hashed-letters","input":"a"}"#;
+    check_openai(&app.post(EMBEDDINGS, embeddings, &[]).await, 401, ("unauthorized", None));
+    assert_eq!(app.post(EMBEDDINGS, embeddings, &[("authorization", "Bearer shop")]).await.status, 200);
     for path in ["/v1/models", "/v1/models/truetill"] {
         let reply = app.get(path).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["error"]["type"]), (401, &json!("authentication_error")));
@@ -229,6 +242,54 @@ async fn a_history_sent_back_goes_on_in_the_same_session() {
     assert_eq!(first["truetill"]["session_id"], second["truetill"]["session_id"]);
     let again = ask(history).await;
     assert_ne!(first["truetill"]["session_id"], again["truetill"]["session_id"]);
+}
+
+#[tokio::test]
+async fn embeddings_answer_in_the_openai_shape() {
+    let app = TestApp::new().await;
+    let ask = async |body: Value| app.post(EMBEDDINGS, body.to_string(), &[]).await;
+    let reply = ask(json!({ "model": "hashed-letters", "input": ["red kettle", "чайник"] })).await;
+    let body = reply.json();
+    assert_eq!(
+        (reply.status.as_u16(), &body["object"], &body["model"]),
+        (200, &json!("list"), &json!("hashed-letters"))
+    );
+    assert_eq!((&body["data"][1]["object"], &body["data"][1]["index"]), (&json!("embedding"), &json!(1)));
+    assert_eq!(body["data"][0]["embedding"].as_array().unwrap().len(), 128);
+    assert_eq!(body["usage"], json!({ "prompt_tokens": 3, "total_tokens": 3 }));
+    let packed =
+        ask(json!({ "model": "hashed-letters", "input": "red kettle", "encoding_format": "base64" })).await.json();
+    assert_eq!(packed["data"][0]["embedding"].as_str().unwrap().len(), (128 * 4_usize).div_ceil(3) * 4, "{packed}");
+    let listed = app.get("/v1/models").await.json();
+    assert!(listed["data"].as_array().unwrap().iter().any(|model| model["id"] == "hashed-letters"), "{listed}");
+    assert_eq!(app.get("/v1/models/hashed-letters").await.status, 200);
+}
+
+#[tokio::test]
+async fn embeddings_refuse_by_name_what_they_cannot_do() {
+    let app = TestApp::new().await;
+    let ask = async |extra: Value| {
+        let mut body = json!({ "model": "hashed-letters", "input": "kettle" });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        app.post(EMBEDDINGS, body.to_string(), &[]).await
+    };
+    let fine = ask(json!({ "dimensions": 128, "user": "ann", "input_type": "passage" })).await;
+    assert_eq!(fine.status, 200, "{}", fine.body);
+    let long = "word ".repeat(513);
+    for (extra, status, code, field) in [
+        (json!({ "dimensions": 64 }), 400, "unsupported_field", Some("dimensions")),
+        (json!({ "model": "truetill" }), 404, "model_not_found", Some("model")),
+        (json!({ "input": [] }), 422, "invalid_field", Some("input")),
+        (json!({ "input": vec!["a"; 257] }), 422, "invalid_field", Some("input")),
+        (json!({ "input": ["a", " "] }), 422, "invalid_field", Some("input[1]")),
+        (json!({ "input": ["a", long] }), 422, "invalid_field", Some("input[1]")),
+        (json!({ "truncate": true }), 422, "unknown_field", Some("truncate")),
+    ] {
+        check_openai(&ask(extra).await, status, (code, field));
+    }
+    for extra in [json!({ "input": [[1, 2]] }), json!({ "encoding_format": "int8" })] {
+        assert_eq!(ask(extra).await.json()["error"]["code"], "invalid_field");
+    }
 }
 
 #[tokio::test]

@@ -4,10 +4,15 @@
 mod binary; // the command line, typed as an operator would
 mod clients; // the official OpenAI client against our server
 mod common;
+mod crash; // kill -9 at each step of the order desk
+mod desk; // the order desk over HTTP
 mod fakes;
 mod http; // the API through the router
 mod layers; // who may use whom, and how long a file may be
+#[cfg(feature = "inference")]
+mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod retail; // the public retail world: every write the policy forbids is refused
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server
 mod turns; // whole conversations over the demo shop

@@ -8,7 +8,9 @@ use truetill::screening::Screening;
 
 fn set(name: &str) -> Option<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let found = ["../shared/data", "../../shared/data"].iter().find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
+    let found = ["../shared/data", "../../shared/data"]
+        .iter()
+        .find_map(|folder| std::fs::read_to_string(root.join(folder).join(name)).ok());
     if found.is_none() {
         eprintln!("skipped: ../shared/data/{name} is not there");
     }
@@ -27,7 +29,12 @@ fn curve(name: &str, rows: &[(bool, String)], score: impl Fn(&str) -> f32) {
             let of: Vec<_> = scored.iter().filter(|(positive, _)| *positive == wanted).collect();
             of.iter().filter(|(_, score)| *score >= threshold).count() as f64 / of.len().max(1) as f64
         };
-        eprintln!("{name} at {threshold}: recall {:.3}, false positives {:.4} ({} rows)", share(true), share(false), rows.len());
+        eprintln!(
+            "{name} at {threshold}: recall {:.3}, false positives {:.4} ({} rows)",
+            share(true),
+            share(false),
+            rows.len()
+        );
     }
 }
 
@@ -43,10 +50,14 @@ fn missed(rows: &[(bool, String)], score: impl Fn(&str) -> f32) {
 fn injection_on_deepset() {
     let Some(table) = set("inj_deepset_prompt_injections.tsv") else { return };
     let screening = screening();
-    let rows: Vec<(bool, String)> = table.lines().skip(1).filter_map(|line| {
-        let columns: Vec<&str> = line.split('\t').collect();
-        Some((*columns.get(1)? == "1", columns.get(2)?.to_string()))
-    }).collect();
+    let rows: Vec<(bool, String)> = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let columns: Vec<&str> = line.split('\t').collect();
+            Some((*columns.get(1)? == "1", columns.get(2)?.to_string()))
+        })
+        .collect();
     let score = |text: &str| screening.screen(text, Language::En, None).injection;
     curve("injection, deepset", &rows, score);
     missed(&rows, score);
@@ -56,7 +67,12 @@ fn injection_on_deepset() {
 fn spam_on_sms() {
     let Some(table) = set("spam_sms_uci.tsv") else { return };
     let screening = screening();
-    let rows: Vec<(bool, String)> = table.lines().skip(1).filter_map(|line| line.split_once('\t')).map(|(label, text)| (label == "spam", text.to_string())).collect();
+    let rows: Vec<(bool, String)> = table
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(label, text)| (label == "spam", text.to_string()))
+        .collect();
     let score = |text: &str| screening.screen(text, Language::En, None).spam;
     curve("spam, UCI SMS", &rows, score);
     missed(&rows, score);
@@ -96,13 +112,21 @@ fn phones_on_libphonenumber() {
 fn recognizers_on_presidio() {
     let Some(table) = set("pii_presidio_recognizers.jsonl") else { return };
     let screening = screening();
-    let kinds = [("credit_card", PiiKind::Card), ("email", PiiKind::Email), ("iban", PiiKind::Iban), ("phone", PiiKind::Phone)];
+    let kinds =
+        [("credit_card", PiiKind::Card), ("email", PiiKind::Email), ("iban", PiiKind::Iban), ("phone", PiiKind::Phone)];
     for (recognizer, kind) in kinds {
         let (mut expected, mut found, mut extra, mut rows) = (0, 0, 0, 0);
         for line in table.lines() {
             let case: serde_json::Value = serde_json::from_str(line).unwrap();
-            let Some(wanted) = case["expected_len"].as_u64().filter(|_| case["recognizer"] == recognizer) else { continue };
-            let got = screening.screen(case["text"].as_str().unwrap(), Language::En, None).pii.iter().filter(|pii| pii.kind == kind).count() as u64;
+            let Some(wanted) = case["expected_len"].as_u64().filter(|_| case["recognizer"] == recognizer) else {
+                continue;
+            };
+            let got = screening
+                .screen(case["text"].as_str().unwrap(), Language::En, None)
+                .pii
+                .iter()
+                .filter(|pii| pii.kind == kind)
+                .count() as u64;
             rows += 1;
             expected += wanted;
             found += got.min(wanted);

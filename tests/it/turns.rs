@@ -7,8 +7,8 @@ use truetill::domain::{CommandName, Language, Message, SegmentKind, Tier};
 use truetill::engine::Generate;
 use truetill::turn::{self, Answer, CheckStatus, TurnError, Watcher};
 
-use crate::common::{app, config};
-use crate::fakes::{Scripted, kettle};
+use crate::common::{app, app_over, config};
+use crate::fakes::{Scripted, ShopFront, kettle};
 
 async fn with(model: Option<Scripted>) -> (Arc<App>, Option<Arc<Scripted>>) {
     let model = model.map(Arc::new);
@@ -46,12 +46,26 @@ async fn the_price_is_told_in_four_languages_without_a_model() {
 #[tokio::test]
 async fn a_model_may_choose_but_not_invent() {
     let question = "How much is a mug?";
-    for (lie, told) in [("offer 1", true), ("offer 99", false), ("it costs €1", false), ("none", false), ("", false)] {
+    for (lie, told) in [("offer 1", true), ("offer 99", false), ("it costs €1", false), ("none", false), ("", false)]
+    {
         let (app, _) = with(Some(Scripted::saying(&[lie, lie]))).await;
         let answer = say(&app, Language::En, question, None).await;
         let text = answer.reply.text();
         assert!(!text.contains("€1,") && !text.contains("€1\n") && !text.contains("€1."), "{lie}: {text}");
         assert_eq!(kinds(&answer).contains(&SegmentKind::Offer), told, "{lie}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_the_guard_refuses_is_planned_anew_once_and_then_a_person_answers() {
+    let front = || ShopFront::load(&config().paths.data).with_unspeakable_mug();
+    let model = || Some(Arc::new(Scripted::saying(&["offer 2"])) as Arc<dyn Generate>);
+    for (model, status, offers) in [(model(), CheckStatus::Regenerated, true), (None, CheckStatus::HandedOver, false)] {
+        let app = app_over(config(), model, front()).await;
+        let answer = say(&app, Language::En, "How much is the Zebra mug?", None).await;
+        let told = (answer.check.status, kinds(&answer).contains(&SegmentKind::Offer));
+        assert_eq!(told, (status, offers), "{:?}", answer.reply.text());
+        assert!(!answer.check.rejected.is_empty() && !answer.reply.text().contains('\u{202e}'));
     }
 }
 
@@ -130,12 +144,9 @@ async fn the_door_refuses_before_anything_is_done() {
 #[tokio::test]
 async fn a_person_is_one_word_away() {
     let (app, _) = with(None).await;
-    for (language, word) in [
-        (Language::En, "operator"),
-        (Language::Ru, "оператор"),
-        (Language::Sk, "operátor"),
-        (Language::Zh, "转人工"),
-    ] {
+    for (language, word) in
+        [(Language::En, "operator"), (Language::Ru, "оператор"), (Language::Sk, "operátor"), (Language::Zh, "转人工")]
+    {
         let answer = say(&app, language, word, None).await;
         assert_eq!(answer.commands[0].name, CommandName::Human, "{word}");
         assert!(answer.handover.is_some() && kinds(&answer)[0] == SegmentKind::Human);

@@ -56,7 +56,8 @@ fn names(commands: &[truetill::domain::Command]) -> Vec<CommandName> {
 async fn labelled_examples_judged_by_the_others() {
     let Some(embed) = embedder() else { return };
     let (rules, screening) = (rules(), screening());
-    let index = ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
+    let index =
+        ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
     let votes = index.leave_one_out();
     let texts: Vec<(String, CommandName)> = index.examples().map(|(text, name)| (text.to_string(), name)).collect();
     let understander = Understander::new(rules, None, UnderstandingSettings::default());
@@ -72,9 +73,17 @@ async fn labelled_examples_judged_by_the_others() {
         commands.add(label.as_str(), by_examples);
         if let Some(right) = by_rules {
             all.add("rules where sure", right);
-            all.add(format!("examples where rules sure; agree {}", vote.name == ruled.as_ref().unwrap().commands[0].name), by_examples);
+            all.add(
+                format!("examples where rules sure; agree {}", vote.name == ruled.as_ref().unwrap().commands[0].name),
+                by_examples,
+            );
             if !right && std::env::var_os("SHOW").is_some() {
-                eprintln!("RULES {label}: {text} -> {:?} ; examples {} {:.2}", names(&ruled.unwrap().commands), vote.name, vote.confidence);
+                eprintln!(
+                    "RULES {label}: {text} -> {:?} ; examples {} {:.2}",
+                    names(&ruled.unwrap().commands),
+                    vote.name,
+                    vote.confidence
+                );
             }
         } else if !by_examples && std::env::var_os("SHOW").is_some() {
             eprintln!("EXAMPLES {label}: {text} -> {}", vote.explain());
@@ -103,20 +112,33 @@ async fn unseen_fifth_alone_and_in_pairs() {
         }
     }
     let commands = toml::to_string(&table).unwrap();
-    let rules = || CommandRules::new(RuleTexts {
-        commands: &commands,
-        phrases: include_str!("../../data/rules/phrases.toml"),
-        slots: include_str!("../../data/rules/slots.toml"),
-        places: include_str!("../../data/rules/places.toml"),
-        colours: include_str!("../../data/rules/colours.toml"),
-    }).unwrap();
-    let wishes: Vec<_> = kept.iter().filter(|(_, name, _)| (*name as usize) <= CommandName::LeaveContact as usize).collect();
+    let rules = || {
+        CommandRules::new(RuleTexts {
+            commands: &commands,
+            phrases: include_str!("../../data/rules/phrases.toml"),
+            slots: include_str!("../../data/rules/slots.toml"),
+            places: include_str!("../../data/rules/places.toml"),
+            colours: include_str!("../../data/rules/colours.toml"),
+        })
+        .unwrap()
+    };
+    let wishes: Vec<_> =
+        kept.iter().filter(|(_, name, _)| (*name as usize) <= CommandName::LeaveContact as usize).collect();
     let mut pairs: Vec<(String, Vec<CommandName>, String)> = Vec::new();
     for (at, left) in wishes.iter().enumerate() {
         let same = wishes.iter().cycle().skip(at + 17).find(|right| right.0 == left.0 && right.1 != left.1).unwrap();
-        let joint = [[", and ", ". also ", "? "], [" и ", ", а ещё ", "? "], [" a ", ", a ešte ", "? "], ["，还有", "。", "？"]];
+        let joint = [
+            [", and ", ". also ", "? "],
+            [" и ", ", а ещё ", "? "],
+            [" a ", ", a ešte ", "? "],
+            ["，还有", "。", "？"],
+        ];
         let joint = joint[["en", "ru", "sk", "zh"].iter().position(|lang| *lang == left.0).unwrap()][at % 3];
-        pairs.push((left.0.clone(), vec![left.1, same.1], format!("{}{joint}{}", left.2.trim_end_matches(['?', '.', '？']), same.2)));
+        pairs.push((
+            left.0.clone(),
+            vec![left.1, same.1],
+            format!("{}{joint}{}", left.2.trim_end_matches(['?', '.', '？']), same.2),
+        ));
     }
     let singles = kept.iter().map(|(lang, name, text)| (lang.clone(), vec![*name], text.clone()));
     let cases: Vec<_> = singles.chain(pairs).collect();
@@ -124,18 +146,25 @@ async fn unseen_fifth_alone_and_in_pairs() {
     let folder = std::env::temp_dir().join("truetill-examples");
     for clause_sure in [0.5, 0.6, 0.7] {
         let index = ExampleIndex::build(&rules(), &embed, Some(&folder)).await.unwrap();
-        let whole = Understander::new(rules(), Some(index), UnderstandingSettings { clause_sure, ..UnderstandingSettings::default() });
+        let whole = Understander::new(
+            rules(),
+            Some(index),
+            UnderstandingSettings { clause_sure, ..UnderstandingSettings::default() },
+        );
         let mut tally = Tally::default();
         for (lang, wanted, text) in &cases {
             let message = screening.screen(text, lang.parse().unwrap(), None);
             let session = Session::default();
-            let got = whole.understand(Input { message: &message, session: &session, vector: None }, Some(&embed), None).await;
+            let got = whole
+                .understand(Input { message: &message, session: &session, vector: None }, Some(&embed), None)
+                .await;
             let (mut wanted, mut got_names) = (wanted.clone(), names(&got.commands));
             wanted.sort();
             got_names.sort();
             got_names.dedup();
             tally.add(format!("{clause_sure}: {} wanted", wanted.len()), got_names == wanted);
-            tally.add(format!("{clause_sure}: {} wanted, as many found", wanted.len()), got_names.len() == wanted.len());
+            tally
+                .add(format!("{clause_sure}: {} wanted, as many found", wanted.len()), got_names.len() == wanted.len());
         }
         tally.print();
     }
@@ -145,7 +174,8 @@ async fn unseen_fifth_alone_and_in_pairs() {
 async fn held_out_messages() {
     let (Some(embed), Some(_)) = (embedder(), std::env::var_os("HELD_OUT")) else { return };
     let (rules, screening) = (rules(), screening());
-    let index = ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
+    let index =
+        ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
     let whole = Understander::new(rules, Some(index), UnderstandingSettings::default());
     let mut tally = Tally::default();
     for line in include_str!("../../data/eval/understanding.tsv").lines().skip(1) {
@@ -173,7 +203,14 @@ async fn held_out_messages() {
         tally.add("language", message.language.code() == lang);
         tally.add("together", judge(&got.commands));
         tally.add(format!("together {lang}"), judge(&got.commands));
-        tally.add(format!("together tier {:?} sure {}", got.tier, got.confidence >= UnderstandingSettings::default().examples_sure), judge(&got.commands));
+        tally.add(
+            format!(
+                "together tier {:?} sure {}",
+                got.tier,
+                got.confidence >= UnderstandingSettings::default().examples_sure
+            ),
+            judge(&got.commands),
+        );
         tally.add(format!("together, {} wanted", wanted.len()), judge(&got.commands));
     }
     tally.print();

@@ -99,7 +99,11 @@ impl Entries {
     }
 }
 
-fn read(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The key of a request, when it carries one.
+///
+/// # Errors
+/// It is empty, too long or not plain ASCII.
+pub fn read(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=200).contains(&text.len()));
     let bad = || Problem::new(Code::IdempotencyKeyInvalid, "It is empty, too long or not plain ASCII.");

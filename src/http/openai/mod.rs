@@ -2,6 +2,7 @@
 //! bare model for admins, so that no client skips the price check by accident.
 
 pub mod conversations;
+pub mod embeddings;
 mod raw;
 mod stream;
 pub mod types;
@@ -77,12 +78,14 @@ pub async fn completions(
 ))]
 pub async fn models(State(gate): State<Arc<Gate>>, caller: Caller) -> Json<ModelList> {
     let visible = [GUARDED, RAW].into_iter().filter(|name| check_model(&gate, &caller, name).is_ok());
-    Json(ModelList { object: "list", data: visible.map(describe).collect() })
+    let embedder = gate.app.embed.model().name;
+    let data = visible.chain([embedder.as_str()]).map(describe).collect();
+    Json(ModelList { object: "list", data })
 }
 
 /// Describes one model.
 #[utoipa::path(get, path = "/v1/models/{id}", tag = "openai",
-    params(("id" = String, Path, description = "truetill or raw")),
+    params(("id" = String, Path, description = "truetill, raw or the embedder's name")),
     responses(
         (status = 200, description = "The model", body = Model),
         (status = 401, description = "A key is needed", body = OpenAiError),
@@ -93,12 +96,14 @@ pub async fn model(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<Model>, Problem> {
-    check_model(&gate, &caller, &id)?;
-    Ok(Json(describe(if id == RAW { RAW } else { GUARDED })))
+    if id != gate.app.embed.model().name {
+        check_model(&gate, &caller, &id)?;
+    }
+    Ok(Json(describe(&id)))
 }
 
-fn describe(id: &'static str) -> Model {
-    Model { id, object: "model", created: 0, owned_by: "truetill" }
+fn describe(id: &str) -> Model {
+    Model { id: id.to_string(), object: "model", created: 0, owned_by: "truetill" }
 }
 
 fn check_model(gate: &Gate, caller: &Caller, name: &str) -> Result<(), Problem> {

@@ -335,7 +335,7 @@ pub struct ModelList {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Model {
     /// Its name.
-    pub id: &'static str,
+    pub id: String,
     /// model
     pub object: &'static str,
     /// Unix time in seconds; 0.

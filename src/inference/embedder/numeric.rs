@@ -1,6 +1,10 @@
 //! The element-wise steps of the encoder, written so that any compiler turns them into vector code.
 //! No library calls inside the loops: exp is a polynomial, rounding is an addition.
 
+use super::attention::LANES;
+use super::level::Work;
+use super::matrix::{BLOCK, Block, quantise};
+
 /// e^x for x <= 0, relative error below 2e-7.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
@@ -33,24 +37,84 @@ pub fn gelu(x: f32) -> f32 {
     x.max(0.0) - x.abs() * tail
 }
 
-/// Turns scores into shares that sum to one.
-pub fn softmax(scores: &mut [f32]) {
-    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for s in scores.iter_mut() {
-        *s = exp(*s - highest);
-        sum += *s;
+/// Turns the first `length` scores into shares that sum to one and the rest into 0. The row is a whole number of
+/// lanes long.
+#[inline(always)]
+pub fn softmax(scores: &mut [f32], length: usize, scale: f32) {
+    scores[length..].fill(f32::MIN / 2.0);
+    let mut highest = [f32::MIN; LANES];
+    for part in scores.as_chunks::<LANES>().0 {
+        highest.iter_mut().zip(part).for_each(|(h, s)| *h = if *s > *h { *s } else { *h });
     }
-    let scale = 1.0 / sum;
-    scores.iter_mut().for_each(|s| *s *= scale);
+    let highest = highest.iter().fold(f32::MIN, |h, s| if *s > h { *s } else { h });
+    let mut sums = [0.0f32; LANES];
+    for part in scores.as_chunks_mut::<LANES>().0 {
+        for (sum, s) in sums.iter_mut().zip(part) {
+            *s = exp((*s - highest) * scale);
+            *sum += *s;
+        }
+    }
+    let share = 1.0 / sums.iter().sum::<f32>();
+    scores.iter_mut().for_each(|s| *s *= share);
+    scores[length..].fill(0.0);
 }
 
-/// Adds `a` and `b` to `row` and brings it to mean 0 and variance 1, then to scale and shift.
-pub fn add_norm(row: &mut [f32], added: (&[f32], &[f32]), norm: &Norm) {
-    for ((x, a), b) in row.iter_mut().zip(added.0).zip(added.1) {
-        *x += a + b;
+/// Rows to which others are added before a normalisation; the result also in 8 bits, for the next matrix.
+pub struct AddNorm<'a> {
+    /// The rows, changed in place.
+    pub rows: &'a mut [f32],
+    /// What is added to them.
+    pub added: &'a [f32],
+    /// The normalisation.
+    pub norm: &'a Norm,
+    /// The result in 8 bits.
+    pub blocks: &'a mut [Block],
+}
+
+impl Work for AddNorm<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        let width = self.norm.weight.len();
+        let rows = self.rows.chunks_exact_mut(width).zip(self.added.chunks_exact(width));
+        for ((row, added), blocks) in rows.zip(self.blocks.chunks_exact_mut(width / BLOCK)) {
+            row.iter_mut().zip(added).for_each(|(x, a)| *x += a);
+            self.norm.apply(row);
+            quantise(row, blocks);
+        }
     }
-    norm.apply(row);
+}
+
+/// Rows through `gelu`, the result in 8 bits.
+pub struct Gelu<'a> {
+    /// The rows, changed in place.
+    pub rows: &'a mut [f32],
+    /// The result in 8 bits.
+    pub blocks: &'a mut [Block],
+}
+
+impl Work for Gelu<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        for (part, block) in self.rows.as_chunks_mut::<BLOCK>().0.iter_mut().zip(self.blocks) {
+            part.iter_mut().for_each(|x| *x = gelu(*x));
+            quantise(part, std::slice::from_mut(block));
+        }
+    }
+}
+
+/// Rows in 8 bits.
+pub struct Quantise<'a> {
+    /// The rows.
+    pub rows: &'a [f32],
+    /// The result.
+    pub blocks: &'a mut [Block],
+}
+
+impl Work for Quantise<'_> {
+    #[inline(always)]
+    fn run<const FUSED: bool>(self) {
+        quantise(self.rows, self.blocks);
+    }
 }
 
 /// A layer normalisation.
@@ -65,11 +129,12 @@ pub struct Norm {
 
 impl Norm {
     /// Normalises one row in place.
+    #[inline(always)]
     pub fn apply(&self, row: &mut [f32]) {
         let n = self.weight.len() as f32;
         let mean = sum(row) / n;
-        let mut squares = [0.0f32; 8];
-        for part in row.as_chunks_mut::<8>().0 {
+        let mut squares = [0.0f32; LANES];
+        for part in row.as_chunks_mut::<LANES>().0 {
             for (s, x) in squares.iter_mut().zip(part) {
                 *x -= mean;
                 *s += *x * *x;
@@ -82,9 +147,10 @@ impl Norm {
     }
 }
 
+#[inline(always)]
 fn sum(row: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 8];
-    for part in row.as_chunks::<8>().0 {
+    let mut sums = [0.0f32; LANES];
+    for part in row.as_chunks::<LANES>().0 {
         sums.iter_mut().zip(part).for_each(|(s, x)| *s += x);
     }
     sums.iter().sum()
@@ -101,13 +167,9 @@ mod tests {
             let want = f64::from(x).exp();
             assert!((f64::from(exp(x)) - want).abs() <= want * 3e-7 + 1e-37, "exp({x})");
         }
-        for (x, want) in [
-            (-3.0, -0.004_049_7),
-            (-1.0, -0.158_655_3),
-            (0.0, 0.0),
-            (0.5, 0.345_731_2),
-            (2.0, 1.954_499_7),
-        ] {
+        for (x, want) in
+            [(-3.0, -0.004_049_7), (-1.0, -0.158_655_3), (0.0, 0.0), (0.5, 0.345_731_2), (2.0, 1.954_499_7)]
+        {
             assert!((gelu(x) - want).abs() < 2e-6, "gelu({x}) = {}", gelu(x));
         }
     }

@@ -35,58 +35,47 @@ fn unpacked(text: &str) -> Vec<f32> {
     };
     let mut bytes: Vec<u8> = Vec::new();
     for four in text.trim_end_matches('=').as_bytes().chunks(4) {
-        let bits =
-            four.iter().fold(0u32, |b, c| b << 6 | u32::from(digit(*c))) << (6 * (4 - four.len()));
+        let bits = four.iter().fold(0u32, |b, c| b << 6 | u32::from(digit(*c))) << (6 * (4 - four.len()));
         bytes.extend(&bits.to_be_bytes()[1..four.len()]);
     }
     bytes.iter().map(|b| f32::from(*b as i8)).collect()
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| {
-        a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>()
-    };
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 #[test]
 fn vectors_agree_with_the_reference() {
-    let (Some(core), Some(sentences), Some(reference)) = (
-        core(),
-        file("data/eval/embedding_sentences.txt"),
-        file("tests/data/embedding_reference.tsv"),
-    ) else {
+    let (Some(core), Some(sentences), Some(reference)) =
+        (core(), file("data/eval/embedding_sentences.txt"), file("tests/data/embedding_reference.tsv"))
+    else {
         return;
     };
-    let expected: std::collections::HashMap<_, _> =
-        reference.lines().filter_map(|l| l.split_once('\t')).collect();
+    let expected: std::collections::HashMap<_, _> = reference.lines().filter_map(|l| l.split_once('\t')).collect();
     let mut cosines = Vec::new();
     for line in sentences.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
         let (language, rest) = line.split_once('\t').unwrap();
         let (kind, text) = rest.split_once('\t').unwrap();
         let input = if kind == "query" { EmbedInput::Query } else { EmbedInput::Passage };
         let key = &hex::encode(Sha256::digest(rest))[..16];
-        let reference = expected.get(key).unwrap_or_else(|| {
-            panic!("no reference for `{text}`; run scripts/embedding_reference.py")
-        });
+        let reference = expected
+            .get(key)
+            .unwrap_or_else(|| panic!("no reference for `{text}`; run scripts/embedding_reference.py"));
         let vector = core.embed(input, &[text.to_owned()]).unwrap().remove(0);
         cosines.push((cosine(&vector, &unpacked(reference)), language, text));
     }
     cosines.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mean = cosines.iter().map(|c| c.0).sum::<f64>() / cosines.len() as f64;
     eprintln!("{} sentences, cosine min {:.6} mean {mean:.6}", cosines.len(), cosines[0].0);
-    assert!(
-        cosines.len() >= 200 && cosines[0].0 >= 0.999,
-        "{:?}",
-        &cosines[..5.min(cosines.len())]
-    );
+    assert!(cosines.len() >= 200 && cosines[0].0 >= 0.999, "{:?}", &cosines[..5.min(cosines.len())]);
 }
 
 #[test]
 fn batches_and_order_change_nothing() {
     let Some(core) = core() else { return };
-    let texts: Vec<String> =
-        (1..60).map(|n| "modrá zimná bunda ".repeat(n % 7 + 1) + &n.to_string()).collect();
+    let texts: Vec<String> = (1..60).map(|n| "modrá zimná bunda ".repeat(n % 7 + 1) + &n.to_string()).collect();
     let together = core.embed(EmbedInput::Passage, &texts).unwrap();
     for (text, vector) in texts.iter().zip(&together).step_by(9) {
         let alone = core.embed(EmbedInput::Passage, std::slice::from_ref(text)).unwrap().remove(0);
@@ -113,12 +102,8 @@ async fn the_seam_answers_in_order() {
         return eprintln!("skipped: run `truetill pull embedder`");
     };
     let embedder = Embedder::load(&model, EmbedderSettings::default()).unwrap();
-    assert_eq!(
-        (embedder.dimensions(), embedder.model().name.as_str()),
-        (384, "multilingual-e5-small")
-    );
-    let texts =
-        ["сколько стоит доставка", "koľko stojí doručenie", "red running shoes"].map(str::to_owned);
+    assert_eq!((embedder.dimensions(), embedder.model().name.as_str()), (384, "multilingual-e5-small"));
+    let texts = ["сколько стоит доставка", "koľko stojí doručenie", "red running shoes"].map(str::to_owned);
     let v = embedder.embed(EmbedInput::Query, texts.to_vec()).await.unwrap();
     assert!(cosine(&v[0], &v[1]) > cosine(&v[0], &v[2]));
 }

@@ -171,14 +171,7 @@ fn normalised(text: &str) -> String {
 
 fn kept(c: char) -> Option<char> {
     match c {
-        '\t'
-        | '\n'
-        | '\u{c}'
-        | '\r'
-        | '\u{1680}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'
-        | '\u{2029}' => Some(' '),
+        '\t' | '\n' | '\u{c}' | '\r' | '\u{1680}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' => Some(' '),
         '\u{2581}' | '\u{feff}' | '\u{fffd}' => Some(' '),
         '\u{1}'..='\u{1f}' | '\0' | '\u{7f}' | '\u{8f}' | '\u{9f}' => None,
         c => Some(c),
@@ -190,13 +183,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let pieces =
-            ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a", "b", "▁ab", "c", "bc", "<", "s", ">"];
+        let pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁a", "b", "▁ab", "c", "bc", "<", "s", ">"];
         let scores = vec![0.0, 0.0, 0.0, 0.0, -3.0, -2.0, -2.0, -5.0, -2.0, -2.5, -6.0, -6.0, -6.0];
         let pieces: Vec<String> = pieces.map(str::to_owned).to_vec();
         let unigram = Unigram::new(&pieces, scores, [0, 2, 1, 3]).unwrap();
-        let got: Vec<_> =
-            unigram.encode(text, 99).iter().map(|i| pieces[*i as usize].as_str()).collect();
+        let got: Vec<_> = unigram.encode(text, 99).iter().map(|i| pieces[*i as usize].as_str()).collect();
         assert_eq!(got, expected, "{text:?}");
     }
 

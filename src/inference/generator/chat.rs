@@ -23,8 +23,7 @@ impl Chat {
     /// Compiles the template and tries it once.
     pub fn new(template: String, vocabulary: &Vocabulary) -> anyhow::Result<Chat> {
         let mut environment = Environment::new();
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });

@@ -76,7 +76,11 @@ impl Constraint {
     pub fn few(&mut self, most: usize) -> Result<Option<Vec<u32>>, String> {
         let allowed = self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())?;
         let mut ids = Vec::new();
-        allowed.iter_set_entries(|id| if ids.len() <= most { ids.push(id as u32) });
+        allowed.iter_set_entries(|id| {
+            if ids.len() <= most {
+                ids.push(id as u32)
+            }
+        });
         Ok(if ids.is_empty() || ids.len() > most { None } else { Some(ids) })
     }
 

@@ -52,15 +52,10 @@ impl Core {
         let device = device(settings.device)?;
         let mut weights = Weights::open(model)?;
         let template = weights.text("tokenizer.chat_template");
-        let template = template
-            .context("it has no chat template; an instruction-tuned model is needed")?
-            .to_owned();
+        let template = template.context("it has no chat template; an instruction-tuned model is needed")?.to_owned();
         let architecture = weights.text("general.architecture")?.to_owned();
         if let Some(entry) = model.entry.as_ref().filter(|e| e.architecture != architecture) {
-            anyhow::bail!(
-                "its architecture is `{architecture}`, the manifest says `{}`",
-                entry.architecture
-            );
+            anyhow::bail!("its architecture is `{architecture}`, the manifest says `{}`", entry.architecture);
         }
         check_architecture(&architecture)?;
         let vocabulary = Arc::new(Vocabulary::load(&mut weights)?);
@@ -81,11 +76,7 @@ impl Core {
     }
 
     /// Runs one job; `go_on` turning false ends it at the next token.
-    pub fn generate(
-        &mut self,
-        job: &Job,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<Generated, GenerateError> {
+    pub fn generate(&mut self, job: &Job, go_on: &dyn Fn() -> bool) -> Result<Generated, GenerateError> {
         let started = Instant::now();
         let (mut prompt, fixed) = self.chat.prompt(job, &self.vocabulary).map_err(failed)?;
         let tokens = prompt.len();
@@ -96,8 +87,7 @@ impl Core {
         let constraint = constraint.transpose().map_err(GenerateError::Grammar)?;
         let read = self.decoder.begin(&prompt);
         prompt.drain(..read);
-        let mut answer =
-            Answer { tokens: Vec::new(), prompt_tokens: tokens, started, first_token_ms: 0.0 };
+        let mut answer = Answer { tokens: Vec::new(), prompt_tokens: tokens, started, first_token_ms: 0.0 };
         let finished = self.write(job, (prompt, constraint), (&mut answer, go_on));
         // The keys and values of one shopper's words do not stay for the next; those of the system text do.
         self.decoder.keep(fixed);
@@ -186,12 +176,9 @@ fn device(choice: DeviceChoice) -> anyhow::Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(_) if !cfg!(feature = "cuda") => {
-            anyhow::bail!(
-                "this build has no GPU support; build with `--features cuda` or choose the device cpu"
-            )
+            anyhow::bail!("this build has no GPU support; build with `--features cuda` or choose the device cpu")
         }
-        DeviceChoice::Cuda(n) => Device::new_cuda(n).with_context(|| {
-            format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")
-        }),
+        DeviceChoice::Cuda(n) => Device::new_cuda(n)
+            .with_context(|| format!("GPU {n} cannot be used; check nvidia-smi or choose the device cpu")),
     }
 }

@@ -93,10 +93,7 @@ impl Generator {
     fn busy(&self) -> GenerateError {
         let waiting = self.load.waiting.load(Ordering::Relaxed);
         let each = self.load.last_ms.load(Ordering::Relaxed).max(1000);
-        GenerateError::Busy {
-            waiting,
-            retry_after_s: (each * waiting as u64).div_ceil(1000).max(1),
-        }
+        GenerateError::Busy { waiting, retry_after_s: (each * waiting as u64).div_ceil(1000).max(1) }
     }
 }
 
@@ -111,9 +108,7 @@ impl Generate for Generator {
             self.load.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(match error {
                 TrySendError::Full(_) => self.busy(),
-                TrySendError::Disconnected(_) => {
-                    GenerateError::Failed("the model's thread has ended".into())
-                }
+                TrySendError::Disconnected(_) => GenerateError::Failed("the model's thread has ended".into()),
             });
         }
         let lost = |_| GenerateError::Failed("the model's thread has ended".into());
@@ -143,8 +138,7 @@ fn serve(mut core: Core, requests: &Receiver<Request>, load: &Load) {
             // A fault in one job must not end the thread that serves all others.
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         };
-        let result = result
-            .unwrap_or_else(|_| Err(GenerateError::Failed("the model failed on this job".into())));
+        let result = result.unwrap_or_else(|_| Err(GenerateError::Failed("the model failed on this job".into())));
         load.last_ms.store(started.elapsed().as_millis() as u64, Ordering::Relaxed);
         let _ = answer.send(result.map(|done| Generated { queue_ms, ..done }));
     }

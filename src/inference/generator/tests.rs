@@ -53,9 +53,7 @@ fn a_grammar_is_followed() {
     };
     check("start: \"yes\" | \"no\"", &|t| matches!(t, "yes" | "no"));
     check("start: /[^0-9]+/", &|t| !t.is_empty() && !t.contains(|c: char| c.is_ascii_digit()));
-    check("start: \"offer(\" /[1-3]/ \")\"", &|t| {
-        matches!(t, "offer(1)" | "offer(2)" | "offer(3)")
-    });
+    check("start: \"offer(\" /[1-3]/ \")\"", &|t| matches!(t, "offer(1)" | "offer(2)" | "offer(3)"));
     check("start: \"доставка\"", &|t| t == "доставка");
     let broken = core.generate(&job("x", Some("start: ((")), &|| true);
     assert!(matches!(broken, Err(GenerateError::Grammar(_))), "{broken:?}");
@@ -84,10 +82,7 @@ fn text_never_becomes_a_control_token() {
 fn a_prompt_that_does_not_fit_is_not_cut() {
     let Some(mut core) = core() else { return };
     let result = core.generate(&job(&"word ".repeat(5000), None), &|| true);
-    assert!(
-        matches!(result, Err(GenerateError::TooLong { tokens: 5000.., limit: 4096 })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(GenerateError::TooLong { tokens: 5000.., limit: 4096 })), "{result:?}");
 }
 
 #[test]
@@ -119,10 +114,7 @@ async fn a_full_queue_refuses_and_a_dropped_future_frees_it() {
             None => held.push(future),
         }
     }
-    assert!(
-        matches!(refusal, Some(Err(GenerateError::Busy { retry_after_s: 1.., .. }))),
-        "{refusal:?}"
-    );
+    assert!(matches!(refusal, Some(Err(GenerateError::Busy { retry_after_s: 1.., .. }))), "{refusal:?}");
     drop(held);
     let mut answer = generator.generate(job("Say hello.", None)).await;
     while matches!(answer, Err(GenerateError::Busy { .. })) {
@@ -150,25 +142,18 @@ fn bad_files_are_refused_by_name() {
         let path = dir.path().join("bad.gguf");
         std::fs::write(&path, bytes).unwrap();
         let bad = VerifiedModel { path, entry: None, ..model.clone() };
-        let error =
-            format!("{:#}", Core::load(&bad, &GeneratorSettings::default()).err().expect(expected));
+        let error = format!("{:#}", Core::load(&bad, &GeneratorSettings::default()).err().expect(expected));
         assert!(error.contains(expected) && error.contains("bad.gguf"), "{error}");
     };
     check(&whole[..whole.len() / 2], "cut off or crafted");
     check(&whole[..1000], "refused");
     check(b"not a model", "not a GGUF");
-    let other = replaced(
-        &whole,
-        b"general.architecture\x08\0\0\0\x05\0\0\0\0\0\0\0llama",
-        b"llama",
-        b"mamba",
-    );
+    let other = replaced(&whole, b"general.architecture\x08\0\0\0\x05\0\0\0\0\0\0\0llama", b"llama", b"mamba");
     check(&other, "`mamba`; supported are llama, qwen2, qwen3");
 }
 
 fn replaced(whole: &[u8], around: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
-    let at =
-        whole.windows(around.len()).position(|w| w == around).unwrap() + around.len() - old.len();
+    let at = whole.windows(around.len()).position(|w| w == around).unwrap() + around.len() - old.len();
     let mut bytes = whole.to_vec();
     bytes[at..at + new.len()].copy_from_slice(new);
     bytes
@@ -191,8 +176,7 @@ fn a_wrong_hash_never_reaches_the_loader() {
 #[test]
 fn a_missing_gpu_is_said_plainly() {
     let Some(model) = tiny() else { return };
-    let settings =
-        GeneratorSettings { device: DeviceChoice::Cuda(99), ..GeneratorSettings::default() };
+    let settings = GeneratorSettings { device: DeviceChoice::Cuda(99), ..GeneratorSettings::default() };
     let error = format!("{:#}", Core::load(&model, &settings).err().unwrap());
     assert!(error.contains("choose the device cpu"), "{error}");
 }

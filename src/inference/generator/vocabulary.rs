@@ -16,7 +16,8 @@ use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use super::super::weights::Weights;
 
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// The tokens of a model.
@@ -33,18 +34,14 @@ impl Vocabulary {
     /// Rebuilds the tokenizer from a model file.
     pub fn load(weights: &mut Weights) -> anyhow::Result<Vocabulary> {
         let kind = weights.text("tokenizer.ggml.model")?;
-        ensure!(
-            kind == "gpt2",
-            "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)"
-        );
+        ensure!(kind == "gpt2", "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)");
         let split = splitter(weights.text("tokenizer.ggml.pre").unwrap_or("gpt-2"))?;
         let composed = weights.text("tokenizer.ggml.pre").is_ok_and(|p| p == "qwen2");
         let merges = weights.take_texts("tokenizer.ggml.merges")?;
         let tokens = weights.take_texts("tokenizer.ggml.tokens")?;
         let is_control = control_flags(weights, tokens.len())?;
         let end = u32::try_from(weights.number("tokenizer.ggml.eos_token_id")?)?;
-        let begin =
-            weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
+        let begin = weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
         ensure!((end as usize) < tokens.len(), "its end token {end} is outside the vocabulary");
         let begin = begin.filter(|b| (*b as usize) < tokens.len());
         let mut text = Tokenizer::new(bpe(&tokens, &is_control, merges)?);
@@ -54,8 +51,7 @@ impl Vocabulary {
         }
         let map = byte_of_char();
         let bytes = tokens.iter().zip(&is_control).map(|(t, c)| bytes_of(t, *c, &map)).collect();
-        let control =
-            tokens.into_iter().zip(0..).filter(|(_, id)| is_control[*id as usize]).collect();
+        let control = tokens.into_iter().zip(0..).filter(|(_, id)| is_control[*id as usize]).collect();
         Ok(Vocabulary { text, bytes, control, is_control, end, begin })
     }
 
@@ -85,18 +81,14 @@ impl Vocabulary {
     }
 
     fn control_at(&self, text: &str) -> Option<(&str, u32)> {
-        let starts = self
-            .control
-            .iter()
-            .filter(|(name, _)| !name.is_empty() && text.starts_with(name.as_str()));
+        let starts = self.control.iter().filter(|(name, _)| !name.is_empty() && text.starts_with(name.as_str()));
         starts.max_by_key(|(name, _)| name.len()).map(|(name, id)| (name.as_str(), *id))
     }
 
     /// What the tokens say, control tokens left out.
     pub fn decode(&self, ids: &[u32]) -> String {
         let said = ids.iter().filter(|id| !self.is_control(**id));
-        let bytes: Vec<u8> =
-            said.filter_map(|id| self.bytes.get(*id as usize)).flatten().copied().collect();
+        let bytes: Vec<u8> = said.filter_map(|id| self.bytes.get(*id as usize)).flatten().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -154,9 +146,7 @@ fn bpe(tokens: &[String], control: &[bool], merges: Vec<String>) -> anyhow::Resu
 fn splitter(name: &str) -> anyhow::Result<PreTokenizerWrapper> {
     let by = |pattern: &str| -> anyhow::Result<PreTokenizerWrapper> {
         let pattern = SplitPattern::Regex(pattern.to_owned());
-        Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)
-            .map_err(|e| anyhow!(e))?
-            .into())
+        Ok(Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(|e| anyhow!(e))?.into())
     };
     let parts = match name {
         "qwen2" => vec![by(QWEN2)?, ByteLevel::new(false, false, false).into()],

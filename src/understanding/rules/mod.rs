@@ -49,7 +49,12 @@ impl CommandRules {
             return None;
         }
         let command = Command { name: command.name, slots };
-        Some(Sure { commands: vec![command], confidence: 0.97, notes: vec![format!("answers {asked:?}")], partial: false })
+        Some(Sure {
+            commands: vec![command],
+            confidence: 0.97,
+            notes: vec![format!("answers {asked:?}")],
+            partial: false,
+        })
     }
 
     fn fill_asked(&self, input: Input<'_>, asked: Ask, slots: &mut Slots) -> bool {
@@ -62,7 +67,8 @@ impl CommandRules {
             Ask::Town => (&mut slots.town, said.town.filter(|_| short)),
             Ask::OrderNumber => (&mut slots.order_number, said.order_number.or_else(|| bare_number(text))),
             Ask::Phone | Ask::Identity => {
-                let phone = said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
+                let phone =
+                    said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
                 let phone = set(&mut slots.phone, phone);
                 return set(&mut slots.email, said.email) || phone;
             }
@@ -83,10 +89,20 @@ impl CommandRules {
         let folded = fold(&input.message.text);
         if folded.len() == 1 && folded.starts_with(|c: char| c.is_ascii_digit() && c != '0') {
             let slots = Slots { quantity: folded.parse().ok(), ..Slots::default() };
-            return Some(Sure { commands: vec![Command { name: CommandName::Menu, slots }], confidence: 0.9, notes: vec!["menu digit".into()], partial: false });
+            return Some(Sure {
+                commands: vec![Command { name: CommandName::Menu, slots }],
+                confidence: 0.9,
+                notes: vec!["menu digit".into()],
+                partial: false,
+            });
         }
         let meaning = self.phrases.get(&folded).or_else(|| self.only_phrases(&folded))?;
-        Some(Sure { commands: vec![meant(meaning)], confidence: 0.98, notes: vec![format!("phrase `{folded}`")], partial: false })
+        Some(Sure {
+            commands: vec![meant(meaning)],
+            confidence: 0.98,
+            notes: vec![format!("phrase `{folded}`")],
+            partial: false,
+        })
     }
 
     /// "ok, thanks, bye" is made of phrases alone; the one that says most decides.
@@ -99,10 +115,13 @@ impl CommandRules {
         if hits.len() < 2 || covered_letters < letters {
             return None;
         }
-        let distinct: Vec<CommandName> = hits.iter().map(|hit| hit.value.name).filter(|name| *name != CommandName::Smalltalk).collect();
+        let distinct: Vec<CommandName> =
+            hits.iter().map(|hit| hit.value.name).filter(|name| *name != CommandName::Smalltalk).collect();
         match distinct.as_slice() {
             [] => hits.last().map(|hit| hit.value),
-            [first, rest @ ..] if rest.iter().all(|name| name == first) => hits.iter().map(|hit| hit.value).find(|meaning| meaning.name == *first),
+            [first, rest @ ..] if rest.iter().all(|name| name == first) => {
+                hits.iter().map(|hit| hit.value).find(|meaning| meaning.name == *first)
+            }
             _ => None,
         }
     }
@@ -118,16 +137,23 @@ impl CommandRules {
                 (true, Some((range, _))) => range.end = piece.end,
                 (true, None) => opening = opening.or((!self.is_phrase(&text[piece.clone()])).then_some(piece.start)),
                 (false, last) => match last {
-                    Some((range, meanings)) if *meanings == cued && !self.names_product(input, piece.clone()) => range.end = piece.end,
-                    _ => groups.push((opening.take().filter(|_| groups.is_empty()).unwrap_or(piece.start)..piece.end, cued)),
+                    Some((range, meanings)) if *meanings == cued && !self.names_product(input, piece.clone()) => {
+                        range.end = piece.end
+                    }
+                    _ => groups
+                        .push((opening.take().filter(|_| groups.is_empty()).unwrap_or(piece.start)..piece.end, cued)),
                 },
             }
         }
         if groups.is_empty() {
             return None;
         }
-        let notes = vec![format!("cues {}", groups.iter().flat_map(|(_, all)| all).map(|one| one.name.as_str()).collect::<Vec<_>>().join("+"))];
-        let commands = tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
+        let notes = vec![format!(
+            "cues {}",
+            groups.iter().flat_map(|(_, all)| all).map(|one| one.name.as_str()).collect::<Vec<_>>().join("+")
+        )];
+        let commands =
+            tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
         Some(Sure { partial: commands.len() == 1, commands, confidence: 0.9, notes })
     }
 
@@ -146,6 +172,10 @@ impl CommandRules {
     /// The meanings of a clause's cues that outrank the others; none when it has no cue, nothing when they disagree.
     fn ranked(&self, clause: &str) -> Option<Vec<Meaning>> {
         let mut meanings = self.cue_meanings(clause);
+        // How long one may send something back is a question about the rule, not the sending back itself.
+        if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("returns")) {
+            meanings.retain(|meaning| meaning.name != CommandName::ReturnItem);
+        }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);
         meanings.sort();
@@ -227,7 +257,8 @@ pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
     for command in &mut commands {
         // A price without a product but with a town is the price of getting there.
         let slots = &command.slots;
-        if command.name == CommandName::Price && slots.product.is_none() && slots.sku.is_none() && slots.town.is_some() {
+        if command.name == CommandName::Price && slots.product.is_none() && slots.sku.is_none() && slots.town.is_some()
+        {
             command.name = CommandName::DeliveryInfo;
         }
     }
@@ -237,7 +268,9 @@ pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
     }
     let mut kept: Vec<Command> = Vec::new();
     for command in commands {
-        if !kept.iter().any(|other| other.name == command.name && (other.slots == command.slots || command.slots == Slots::default())) {
+        if !kept.iter().any(|other| {
+            other.name == command.name && (other.slots == command.slots || command.slots == Slots::default())
+        }) {
             kept.push(command);
         }
     }
@@ -246,7 +279,12 @@ pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
 
 fn inherit(from: &Command, to: &mut Command) {
     use CommandName as C;
-    let about_product = |name| matches!(name, C::Price | C::Stock | C::FindProduct | C::CartAdd | C::DeliveryInfo | C::Policy | C::RestockNotice);
+    let about_product = |name| {
+        matches!(
+            name,
+            C::Price | C::Stock | C::FindProduct | C::CartAdd | C::DeliveryInfo | C::Policy | C::RestockNotice
+        )
+    };
     let nameless = to.slots.product.is_none() && to.slots.sku.is_none();
     if from.name != to.name && nameless && about_product(to.name) && about_product(from.name) {
         to.slots.product = from.slots.product.clone();
@@ -279,7 +317,12 @@ fn advertising(input: Input<'_>) -> Option<Sure> {
 
 fn by_score(name: CommandName, score: f32, enough: f32) -> Option<Sure> {
     let command = Command { name, slots: Slots::default() };
-    (score >= enough).then(|| Sure { commands: vec![command], confidence: score, notes: vec![format!("screening {score:.2}")], partial: false })
+    (score >= enough).then(|| Sure {
+        commands: vec![command],
+        confidence: score,
+        notes: vec![format!("screening {score:.2}")],
+        partial: false,
+    })
 }
 
 fn meant(meaning: &Meaning) -> Command {
@@ -298,7 +341,9 @@ fn set(slot: &mut Option<String>, value: Option<String>) -> bool {
 /// The digits of a message that is one number.
 fn bare_number(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let only = text.chars().all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '#' | '№' | '-' | '+' | '(' | ')' | '.'));
+    let only = text
+        .chars()
+        .all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '#' | '№' | '-' | '+' | '(' | ')' | '.'));
     (only && (3..=15).contains(&digits.len())).then_some(digits)
 }
 

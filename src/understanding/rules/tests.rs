@@ -4,7 +4,14 @@ use crate::domain::session::Session;
 use crate::domain::{Language, Screened};
 
 fn screened(text: &str) -> Screened {
-    Screened { text: text.into(), private: text.into(), language: Language::En, pii: Vec::new(), injection: 0.0, spam: 0.0 }
+    Screened {
+        text: text.into(),
+        private: text.into(),
+        language: Language::En,
+        pii: Vec::new(),
+        injection: 0.0,
+        spam: 0.0,
+    }
 }
 
 /// The commands in short: `price(product=kettle)+stock`, or `-` when the rules are not sure.
@@ -12,11 +19,20 @@ fn short(sure: Option<Sure>) -> String {
     let Some(sure) = sure else { return "-".into() };
     let one = |command: &Command| {
         let slots = serde_json::to_value(&command.slots).unwrap();
-        let mut slots: Vec<String> = slots.as_object().unwrap().iter().map(|(name, value)| match value {
-            serde_json::Value::String(text) => format!("{name}={text}"),
-            serde_json::Value::Object(budget) => format!("{name}={}{}", budget["amount"].as_str().unwrap(), budget.get("currency").map_or("", |code| code.as_str().unwrap())),
-            other => format!("{name}={other}"),
-        }).collect();
+        let mut slots: Vec<String> = slots
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| match value {
+                serde_json::Value::String(text) => format!("{name}={text}"),
+                serde_json::Value::Object(budget) => format!(
+                    "{name}={}{}",
+                    budget["amount"].as_str().unwrap(),
+                    budget.get("currency").map_or("", |code| code.as_str().unwrap())
+                ),
+                other => format!("{name}={other}"),
+            })
+            .collect();
         // The order of a JSON map depends on features of the build.
         slots.sort();
         if slots.is_empty() { command.name.to_string() } else { format!("{}({})", command.name, slots.join(",")) }
@@ -29,8 +45,12 @@ fn check(cases: &[(&str, &str)]) {
         let message = screened(text);
         short(rules().decide(Input { message: &message, session: &Session::default(), vector: None }))
     };
-    let wrong: Vec<String> = cases.iter().map(|(text, expected)| (text, expected, decide(text))).filter(|(_, expected, got)| got != *expected)
-        .map(|(text, expected, got)| format!("{text}: {got}, not {expected}")).collect();
+    let wrong: Vec<String> = cases
+        .iter()
+        .map(|(text, expected)| (text, expected, decide(text)))
+        .filter(|(_, expected, got)| got != *expected)
+        .map(|(text, expected, got)| format!("{text}: {got}, not {expected}"))
+        .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -71,9 +91,15 @@ fn prices_in_four_languages() {
 #[test]
 fn several_wishes() {
     check(&[
-        ("where is my order TT-10401, and how much is the kettle?", "order_status(order_number=TT-10401)+price(product=kettle)"),
+        (
+            "where is my order TT-10401, and how much is the kettle?",
+            "order_status(order_number=TT-10401)+price(product=kettle)",
+        ),
         ("сколько стоит чайник и есть ли он в наличии?", "price(product=чайник)+stock(product=чайник)"),
-        ("koľko stojí kanvica a máte ju na sklade v Košiciach?", "price(product=kanvica)+stock(product=kanvica,town=kosice)"),
+        (
+            "koľko stojí kanvica a máte ju na sklade v Košiciach?",
+            "price(product=kanvica)+stock(product=kanvica,town=kosice)",
+        ),
         ("how much is delivery to Nitra", "delivery_info(town=nitra)"),
     ]);
 }
@@ -92,13 +118,24 @@ fn numbers_speak() {
 
 #[test]
 fn what_is_not_sure_is_left() {
-    check(&[("the same ones but the same price", "-"), ("I'm looking for a kettle", "-"), ("black jeans slim fit", "-"), ("Посоветуйте подарок", "-"), ("42", "-")]);
+    check(&[
+        ("the same ones but the same price", "-"),
+        ("I'm looking for a kettle", "-"),
+        ("black jeans slim fit", "-"),
+        ("Посоветуйте подарок", "-"),
+        ("42", "-"),
+    ]);
 }
 
 fn filled(text: &str) -> String {
     let message = screened(text);
     let slots = rules().fill(Passage { message: &message, text }).slots;
-    short(Some(Sure { commands: vec![Command { name: CommandName::Stock, slots }], confidence: 1.0, notes: Vec::new(), partial: false }))
+    short(Some(Sure {
+        commands: vec![Command { name: CommandName::Stock, slots }],
+        confidence: 1.0,
+        notes: Vec::new(),
+        partial: false,
+    }))
 }
 
 #[test]
@@ -134,7 +171,8 @@ fn slots_in_four_languages() {
 #[test]
 fn a_clarifying_question_is_answered() {
     let ask = |asked, text: &str| {
-        let command = Command { name: CommandName::Stock, slots: Slots { product: Some("boots".into()), ..Slots::default() } };
+        let command =
+            Command { name: CommandName::Stock, slots: Slots { product: Some("boots".into()), ..Slots::default() } };
         let session = Session { pending: Some(Pending { command, asked, failed: 0 }), ..Session::default() };
         let message = screened(text);
         short(rules().decide(Input { message: &message, session: &session, vector: None }))

@@ -1,0 +1,151 @@
+//! One sentence as the rules see it: which words stand where, what is negated, asked, counted or limited.
+//! In: the items of a sentence. Out: answers to the questions of the checker; it decides nothing itself.
+
+use super::ledger::{Row, RowKind};
+use super::lexicon::Class;
+use super::money::{Item, ItemKind, Reading};
+use super::numeral::ONE;
+use super::text::{Checker, Fault};
+use super::verdict::Code;
+
+/// A sentence with what is known from the one before.
+pub(super) struct Sentence<'a> {
+    /// Its items.
+    pub items: Vec<Item>,
+    /// The only product the sentence before named.
+    pub focus: Option<usize>,
+    /// The text it stands in.
+    pub reading: &'a Reading<'a>,
+    /// True when it asks.
+    pub question: bool,
+}
+
+impl Sentence<'_> {
+    /// A fault at one item.
+    pub fn fault(&self, code: Code, index: usize, why: &str) -> Fault {
+        let tokens = self.items[index].tokens.clone();
+        let why = format!("`{}`: {why}", self.reading.words(tokens.clone()));
+        Fault { code, tokens, why }
+    }
+
+    /// True when a word of this class stands in it.
+    pub fn has(&self, class: Class) -> bool {
+        self.items.iter().any(|item| item.is(class))
+    }
+
+    /// True when it holds an amount.
+    pub fn has_amount(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.kind, ItemKind::Money(_)))
+    }
+
+    /// True when it speaks of price or holds an amount.
+    pub fn priced(&self) -> bool {
+        self.has_amount() || self.has(Class::Price) || self.has(Class::Payment) || self.has(Class::Instalment)
+    }
+
+    /// The indices of its names.
+    pub fn names(&self) -> Vec<usize> {
+        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_))).collect()
+    }
+
+    /// The one product it names.
+    pub fn only_product(&self, checker: &Checker<'_>) -> Option<usize> {
+        let mut rows: Vec<usize> = self
+            .items
+            .iter()
+            .filter_map(|item| match item.kind {
+                ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => Some(row),
+                _ => None,
+            })
+            .collect();
+        rows.dedup();
+        match rows.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        }
+    }
+
+    /// A negation among the `reach` items before, or right behind.
+    pub fn negated(&self, index: usize, reach: usize) -> bool {
+        let before = self.items[index.saturating_sub(reach)..index].iter();
+        before.chain(self.items.get(index + 1)).any(|item| item.is(Class::Negation))
+    }
+
+    /// "There is none" right behind, with nothing but words between.
+    pub fn denied_after(&self, index: usize) -> bool {
+        let words = self.items[index + 1..].iter().take(3).take_while(|item| item.kind == ItemKind::Word);
+        words.into_iter().any(|item| item.is(Class::Denial))
+    }
+
+    /// True for the measure or counted noun of a licensed number.
+    pub fn after_number(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).map(|index| &self.items[index].kind);
+        let measure =
+            [Class::Unit, Class::Time, Class::Counted, Class::Size].iter().any(|&class| self.items[index].is(class));
+        measure && matches!(before, Some(ItemKind::Number(_) | ItemKind::Money(_) | ItemKind::Sign('/')))
+    }
+
+    /// A word of a former price between this amount and what comes before it.
+    pub fn old_before(&self, index: usize) -> bool {
+        self.since_last(index).any(|item| item.is(Class::Old))
+    }
+
+    fn since_last(&self, index: usize) -> impl Iterator<Item = &Item> {
+        self.items[..index].iter().rev().take_while(|item| !matches!(item.kind, ItemKind::Money(_)))
+    }
+
+    /// "From" or "up to" right before an amount, or 起 right behind it.
+    pub fn from_before(&self, index: usize) -> bool {
+        let limit = |item: Option<&Item>| item.is_some_and(|item| item.is(Class::From) || item.is(Class::To));
+        let behind =
+            self.items.get(index + 1).filter(|item| self.reading.words(item.tokens.clone()).starts_with(['起', '以']));
+        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind)
+    }
+
+    /// A word of monthly payments right behind an amount, or anywhere before it with a number of months.
+    pub fn instalment_near(&self, index: usize) -> bool {
+        let behind = self.items[index + 1..].iter().take(2).any(|item| item.is(Class::Instalment));
+        behind || self.since_last(index).any(|item| item.is(Class::Instalment))
+    }
+
+    /// A number other than one before a name: `two kettles`.
+    pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
+        self.items.iter().position(|item| match &item.kind {
+            ItemKind::Number(number) => {
+                let attribute = self.reading.words(number.tokens.clone());
+                let months = checker
+                    .rows()
+                    .any(|plan| plan.months.is_some_and(|months| number.value == Some(i128::from(months) * ONE)));
+                !months
+                    && number.value != Some(ONE)
+                    && !row.attributes.iter().any(|known| known.contains(attribute))
+                    && row.per.is_none()
+            }
+            _ => false,
+        })
+    }
+
+    /// The words that say what the price is for, when there are any.
+    pub fn per_words(&self, checker: &Checker<'_>) -> Option<&str> {
+        let index = self.items.iter().position(|item| item.is(Class::Per)).or_else(|| {
+            self.items.windows(2).position(|pair| {
+                let slash = pair[0].kind == ItemKind::Sign('/')
+                    || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每");
+                let number = matches!(pair[1].kind, ItemKind::Number(_));
+                slash
+                    && (pair[1].is(Class::Unit)
+                        || pair[1].is(Class::Time)
+                        || (number && checker.rows().any(|row| row.per.is_some())))
+            })
+        })?;
+        let end = self.items[(index + 2).min(self.items.len() - 1)].tokens.end;
+        Some(self.reading.words(self.items[index].tokens.start..end))
+    }
+
+    /// A scale word or currency right behind a Roman numeral.
+    pub fn roman_amount(&self, index: usize) -> bool {
+        self.items
+            .get(index + 1)
+            .is_some_and(|item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency))
+    }
+}

@@ -1,0 +1,184 @@
+//! The trie behind the word lists: built from entries with stars, frozen into small nodes, walked for the longest
+//! match. In: folded text and a byte. Out: the longest entry there and what it means. It knows no file and no rule.
+
+use super::lexicon::Term;
+
+/// One node while the trie is built.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    children: Vec<(u8, u32)>,
+    star: u32,
+    term: Option<Term>,
+    stem: Option<Term>,
+}
+
+/// Adds an entry; `*` stands for the rest of a word.
+pub(super) fn insert(nodes: &mut Vec<Node>, entry: &str, term: Term) {
+    let mut node = 0;
+    let last = entry.len().saturating_sub(1);
+    for (index, byte) in entry.bytes().enumerate() {
+        if byte == b'*' {
+            if index == last {
+                nodes[node].stem.get_or_insert_default().merge(&term);
+                return;
+            }
+            if nodes[node].star == 0 {
+                nodes.push(Node::default());
+                nodes[node].star = nodes.len() as u32 - 1;
+            }
+            node = nodes[node].star as usize;
+            continue;
+        }
+        node = match child(nodes, node, byte) {
+            Some(next) => next,
+            None => {
+                nodes.push(Node::default());
+                let next = nodes.len() as u32 - 1;
+                nodes[node].children.push((byte, next));
+                next as usize
+            }
+        };
+    }
+    nodes[node].term.get_or_insert_default().merge(&term);
+}
+
+/// The trie as it is read: nodes of a few bytes, so that the hot ones stay in the cache.
+#[derive(Debug, Default)]
+pub(super) struct Trie {
+    slots: Vec<Slot>,
+    edges: Vec<(u8, u32)>,
+    wide: Vec<[u32; 256]>,
+    terms: Vec<Term>,
+}
+
+/// One node; indices are one too high, so that 0 is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    first: u32,
+    count: u16,
+    wide: u16,
+    star: u32,
+    term: u32,
+    stem: u32,
+}
+
+impl Trie {
+    /// Freezes nodes that were built.
+    pub(super) fn freeze(nodes: &[Node]) -> Trie {
+        let mut trie = Trie::default();
+        for node in nodes {
+            let mut slot = Slot {
+                first: trie.edges.len() as u32,
+                count: node.children.len() as u16,
+                star: node.star,
+                ..Slot::default()
+            };
+            if node.children.len() > 6 {
+                let mut wide = [0; 256];
+                node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
+                trie.wide.push(wide);
+                slot.wide = trie.wide.len() as u16;
+            } else {
+                trie.edges.extend(&node.children);
+            }
+            let mut keep = |term: Option<Term>| match term {
+                Some(term) => {
+                    trie.terms.push(term);
+                    trie.terms.len() as u32
+                }
+                None => 0,
+            };
+            (slot.term, slot.stem) = (keep(node.term), keep(node.stem));
+            trie.slots.push(slot);
+        }
+        trie
+    }
+
+    /// The node behind a byte.
+    pub(super) fn child(&self, node: usize, byte: u8) -> Option<usize> {
+        let slot = &self.slots[node];
+        let next = match slot.wide {
+            0 => {
+                let first = slot.first as usize;
+                let edges = &self.edges[first..first + usize::from(slot.count)];
+                edges.iter().find(|(known, _)| *known == byte).map_or(0, |(_, next)| *next)
+            }
+            wide => self.wide[usize::from(wide) - 1][usize::from(byte)],
+        };
+        (next != 0).then_some(next as usize)
+    }
+
+    /// The term of the entry that ends at a node.
+    pub(super) fn ending(&self, node: usize) -> Option<&Term> {
+        self.term(self.slots[node].term)
+    }
+
+    /// The longest entry at `at`, with its end; `None` when no entry begins there.
+    pub(super) fn longest(&self, text: &str, at: usize) -> Option<(usize, Term)> {
+        let mut best: Option<(usize, Term)> = None;
+        walk(self, 0, (text, at), &mut best);
+        best
+    }
+
+    fn term(&self, index: u32) -> Option<&Term> {
+        self.terms.get((index as usize).wrapping_sub(1))
+    }
+}
+
+fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
+    nodes[node].children.iter().find(|(known, _)| *known == byte).map(|(_, next)| *next as usize)
+}
+
+fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
+    loop {
+        let here = trie.slots[node];
+        if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
+            offer(best, word_end(text, at), term);
+        }
+        if here.star != 0 {
+            walk(trie, here.star as usize, (text, word_end(text, at)), best);
+        }
+        if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
+            offer(best, at, term);
+        }
+        let Some(&byte) = text.as_bytes().get(at) else { return };
+        let Some(next) = trie.child(node, byte) else { return };
+        node = next;
+        at += 1;
+    }
+}
+
+fn offer(best: &mut Option<(usize, Term)>, end: usize, term: &Term) {
+    match best {
+        Some((known, _)) if *known > end => {}
+        Some((known, merged)) if *known == end => merged.merge(term),
+        _ => *best = Some((end, *term)),
+    }
+}
+
+/// True for letters of scripts that put spaces between words.
+pub(super) fn spaced_letter(sign: char) -> bool {
+    if sign.is_ascii() {
+        return sign.is_ascii_alphabetic();
+    }
+    matches!(sign, 'а'..='я') || (sign.is_alphabetic() && !is_han(sign))
+}
+
+/// True for signs of Chinese writing (and kana, which is written without spaces too).
+pub(super) fn is_han(sign: char) -> bool {
+    matches!(sign as u32, 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
+}
+
+fn word_end(text: &str, at: usize) -> usize {
+    let Some(rest) = text.get(at..) else { return at };
+    rest.char_indices().find(|(_, sign)| !spaced_letter(*sign)).map_or(text.len(), |(index, _)| at + index)
+}
+
+fn at_boundary(text: &str, at: usize) -> bool {
+    if !text.is_char_boundary(at) {
+        return false;
+    }
+    let before = text[..at].chars().next_back();
+    let after = text[at..].chars().next();
+    !(before.is_some_and(spaced_letter) && after.is_some_and(spaced_letter))
+}

@@ -1,0 +1,198 @@
+//! The order desk over HTTP: propose an operation, see what it would do, confirm it. The rules live in `tasks`.
+//! A task is ended once, whatever a client repeats; with `Idempotency-Key` it also gets the first answer again.
+
+mod once;
+pub mod types;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::domain::desk::{Operation, Task};
+use crate::domain::order::Order;
+use crate::engine::OrderDesk;
+use crate::http::Gate;
+use crate::http::door::auth::Caller;
+use crate::http::door::body::Body;
+use crate::http::error::{Code, Problem, ProblemBody};
+use crate::tasks::Identity;
+use crate::tasks::desk::{Desk, Wrong};
+use once::once;
+use types::{ConfirmRequest, OrderBody, OrderRequest, TaskBody, TaskRequest, Who};
+
+/// Wrong proofs of one order within an hour after which even the right one is not heard.
+const MOST_WRONG: i64 = 5;
+
+/// Proposes an operation on an order and says what it would do. Nothing is written to the order yet.
+///
+/// `customer` is taken from the shop's own server only; everybody else proves with the order's phone or e-mail.
+/// An order of somebody else is refused like one that does not exist: `no_order`.
+#[utoipa::path(
+    post, path = "/api/v1/tasks", tag = "desk", request_body = TaskRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts")),
+    responses(
+        (status = 201, description = "The proposal, or the rule that forbids it", body = TaskBody),
+        (status = 401, description = "A key is needed", body = ProblemBody),
+        (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
+        (status = 409, description = "The first request with this key still runs", body = ProblemBody),
+        (status = 422, description = "A field is unknown, missing or unusable; or the key stands for another body", body = ProblemBody),
+    )
+)]
+pub async fn propose(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<TaskRequest>,
+) -> Result<Response, Problem> {
+    let who = body.value.who();
+    let operation = body.value.operation;
+    who.check(&caller)?;
+    let app = Arc::clone(&gate.app);
+    let work = async move {
+        let customer = known_customer(&app, &who, &operation).await?;
+        let task = desk(&app).propose(&customer, operation).await.map_err(failed)?;
+        Ok((StatusCode::CREATED, TaskBody::new(task, true)))
+    };
+    once(&gate, (&caller, &headers), ("/api/v1/tasks", &body.bytes), work).await
+}
+
+/// Confirms a proposal with its token, or withdraws it. Repeating a confirmation does nothing twice.
+///
+/// `done` is said only after the written order was read again. `refused` with `changed` means that the order is no
+/// longer what was shown: propose anew.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/{id}", tag = "desk", request_body = ConfirmRequest,
+    params(
+        ("id" = String, Path, description = "The task"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+    ),
+    responses(
+        (status = 200, description = "How the task ended", body = TaskBody),
+        (status = 401, description = "A key is needed", body = ProblemBody),
+        (status = 404, description = "Unknown task", body = ProblemBody),
+        (status = 409, description = "The first request with this key still runs", body = ProblemBody),
+        (status = 422, description = "The token is not this proposal's; or the key stands for another body", body = ProblemBody),
+    )
+)]
+pub async fn confirm(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<ConfirmRequest>,
+) -> Result<Response, Problem> {
+    let id = task_id(&id)?;
+    let ConfirmRequest { token, confirm } = body.value;
+    let (app, path) = (Arc::clone(&gate.app), format!("/api/v1/tasks/{id}"));
+    let work = async move {
+        let ended =
+            if confirm { desk(&app).confirm(&id, &token).await } else { desk(&app).withdraw(&id, &token).await };
+        match ended.map_err(failed)? {
+            Ok(task) => Ok((StatusCode::OK, TaskBody::new(task, false))),
+            Err(Wrong::Task) => Err(unknown_task(&id)),
+            Err(Wrong::Token) => {
+                Err(Problem::of_field(Code::InvalidField, "token", "It does not stand for this proposal."))
+            }
+        }
+    };
+    once(&gate, (&caller, &headers), (&path, &body.bytes), work).await
+}
+
+/// Shows a task to the back office.
+#[utoipa::path(
+    get, path = "/api/v1/tasks/{id}", tag = "desk", params(("id" = String, Path, description = "The task")),
+    responses(
+        (status = 200, description = "The task", body = TaskBody),
+        (status = 403, description = "An admin key is needed", body = ProblemBody),
+        (status = 404, description = "Unknown task", body = ProblemBody),
+    )
+)]
+pub async fn task(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<TaskBody>, Problem> {
+    if !caller.admin {
+        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
+    }
+    let id = task_id(&id)?;
+    let task: Option<Task> = gate.app.state.task(&id).await.map_err(failed)?;
+    task.map(|task| Json(TaskBody::new(task, false))).ok_or_else(|| unknown_task(&id))
+}
+
+/// An order for whoever may see it. Somebody else's order is missing.
+#[utoipa::path(
+    post, path = "/api/v1/orders/find", tag = "desk", request_body = OrderRequest,
+    responses(
+        (status = 200, description = "The order", body = OrderBody),
+        (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
+        (status = 404, description = "No such order of this customer", body = ProblemBody),
+        (status = 422, description = "Neither customer nor phone nor e-mail", body = ProblemBody),
+    )
+)]
+pub async fn order(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    body: Body<OrderRequest>,
+) -> Result<Json<OrderBody>, Problem> {
+    let who = body.value.who();
+    let number = body.value.number;
+    who.check(&caller)?;
+    let owned = owned(&gate.app, &who, &number).await?;
+    let missing = || Problem::of_field(Code::UnknownOrder, "number", "No order of this customer has this number.");
+    owned.map(|order| Json(OrderBody::from(order))).ok_or_else(missing)
+}
+
+fn desk(app: &App) -> Desk<'_> {
+    Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, now: app.now() }
+}
+
+/// Who is served: the customer a trusted caller names, or the owner of the order that was proved. A wrong proof gets
+/// a customer without orders, so that the answer is the one for a missing order.
+async fn known_customer(app: &App, who: &Who, operation: &Operation) -> Result<String, Problem> {
+    if let Some(customer) = &who.customer {
+        return Ok(customer.clone());
+    }
+    let Some(number) = operation.order() else {
+        return Err(Problem::of_field(Code::MissingField, "customer", "A profile is changed by its customer alone."));
+    };
+    Ok(owned(app, who, number).await?.map(|order| order.customer).unwrap_or_default())
+}
+
+/// The order, when it is theirs and the proof was not guessed at too often.
+async fn owned(app: &App, who: &Who, number: &str) -> Result<Option<Order>, Problem> {
+    let found = OrderDesk::order(&app.state, number).await.map_err(failed)?.map(|order| order.value);
+    if let Some(customer) = &who.customer {
+        return Ok(found.filter(|order| order.customer == *customer));
+    }
+    let now = app.now();
+    let wrong = app.state.wrong_proofs(number, now - SignedDuration::from_hours(1)).await.map_err(failed)?;
+    let identity = Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() };
+    if wrong < MOST_WRONG
+        && let Some(order) = found.filter(|order| identity.owns(order))
+    {
+        return Ok(Some(order));
+    }
+    app.state.wrong_proof(number, now).await.map_err(failed)?;
+    Ok(None)
+}
+
+fn task_id(text: &str) -> Result<String, Problem> {
+    let id = text.parse::<Uuid>().map_err(|_| Problem::of_field(Code::InvalidField, "id", "It is not a task's id."))?;
+    Ok(id.to_string())
+}
+
+fn unknown_task(id: &str) -> Problem {
+    Problem::of_field(Code::UnknownTask, "id", format!("There is no task {id}."))
+}
+
+fn failed(error: anyhow::Error) -> Problem {
+    tracing::error!("the order desk failed: {error:#}");
+    Problem::new(Code::Internal, "The order desk could not finish this.")
+}

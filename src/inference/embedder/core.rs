@@ -1,0 +1,160 @@
+//! Texts to vectors without queue or thread: prefixes, tokens, passes of the encoder side by side.
+//! Texts of like length share a pass; equal texts are encoded once.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::ensure;
+
+use super::super::weights::Weights;
+use super::EmbedderSettings;
+use super::encoder::{Encoder, Scratch};
+use super::unigram::Unigram;
+use crate::engine::EmbedInput;
+use crate::pull::VerifiedModel;
+
+/// A pass smaller than this costs more than it saves by running beside another.
+const SMALLEST_PASS: usize = 64;
+
+/// The model and its tokenizer.
+pub struct Core {
+    encoder: Encoder,
+    unigram: Unigram,
+    pub(super) begin: u32,
+    pub(super) end: u32,
+    settings: EmbedderSettings,
+    /// Buffers of the threads, kept from call to call.
+    scratches: Mutex<Vec<Scratch>>,
+}
+
+type Encoded = anyhow::Result<Vec<Vec<f32>>>;
+
+impl Core {
+    /// Reads both out of a model file and runs them once, so that the first question is as quick as any.
+    pub fn load(model: &VerifiedModel, settings: EmbedderSettings) -> anyhow::Result<Core> {
+        let mut weights = Weights::open(model)?;
+        let kind = weights.text("tokenizer.ggml.model")?;
+        ensure!(kind == "unigram", "a tokenizer of kind `{kind}`; only unigram is supported here");
+        let pieces = weights.take_texts("tokenizer.ggml.tokens")?;
+        let scores = weights.value("tokenizer.ggml.scores")?.to_vec()?;
+        let scores = scores.iter().map(|s| s.to_f32()).collect::<candle_core::Result<_>>()?;
+        let id = |name: &str| -> anyhow::Result<u32> {
+            Ok(u32::try_from(weights.number(&format!("tokenizer.ggml.{name}_token_id"))?)?)
+        };
+        let (begin, end, pad, unknown) = (id("bos")?, id("eos")?, id("padding")?, id("unknown")?);
+        let unigram = Unigram::new(&pieces, scores, [begin, end, pad, unknown])?;
+        let encoder = Encoder::load(&mut weights)?;
+        let core = Core { encoder, unigram, begin, end, settings, scratches: Mutex::default() };
+        core.embed(EmbedInput::Query, &["?".to_string()])?;
+        Ok(core)
+    }
+
+    /// The length of the vectors.
+    pub fn dimensions(&self) -> usize {
+        self.encoder.dimensions()
+    }
+
+    /// The tokens that one text may have; what comes after is not read.
+    pub fn max_tokens(&self) -> usize {
+        self.encoder.max_tokens()
+    }
+
+    /// How many tokens a text has, also past the limit.
+    pub fn count(&self, input: EmbedInput, text: &str) -> usize {
+        self.unigram.encode(&prefixed(input, text, usize::MAX), usize::MAX).len() + 2
+    }
+
+    /// One vector per text, in order.
+    pub fn embed(&self, input: EmbedInput, texts: &[String]) -> Encoded {
+        let mut first = HashMap::with_capacity(texts.len());
+        let mut distinct = Vec::new();
+        let places: Vec<usize> = texts
+            .iter()
+            .map(|text| {
+                *first.entry(text.as_str()).or_insert_with(|| {
+                    distinct.push(self.tokens(input, text));
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+        let vectors = self.encode_all(&distinct)?;
+        Ok(places.into_iter().map(|place| vectors[place].clone()).collect())
+    }
+
+    fn encode_all(&self, ids: &[Vec<u32>]) -> Encoded {
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        // Texts of one length share a pass; the longest first, so that no thread is left with one at the end.
+        order.sort_by_key(|at| std::cmp::Reverse(ids[*at].len()));
+        let passes = self.passes(ids, &order);
+        let mut vectors = vec![Vec::new(); ids.len()];
+        for (pass, made) in passes.iter().zip(self.run(ids, &passes)) {
+            for (at, vector) in pass.iter().zip(made?) {
+                vectors[*at] = vector;
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// Splits the texts into passes of about as many tokens each as settings and threads ask for.
+    fn passes<'a>(&self, ids: &[Vec<u32>], order: &'a [usize]) -> Vec<&'a [usize]> {
+        let total: usize = ids.iter().map(Vec::len).sum();
+        let share = total.div_ceil(self.settings.threads.max(1)).max(SMALLEST_PASS);
+        let budget = self.settings.batch_tokens.min(share);
+        let mut passes = Vec::new();
+        let mut rest = order;
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fits = rest.iter().take_while(|at| {
+                tokens += ids[**at].len();
+                tokens <= budget
+            });
+            let (pass, others) = rest.split_at(fits.count().max(1));
+            passes.push(pass);
+            rest = others;
+        }
+        passes
+    }
+
+    fn run(&self, ids: &[Vec<u32>], passes: &[&[usize]]) -> Vec<Encoded> {
+        let next = AtomicUsize::new(0);
+        let made: Vec<Mutex<Encoded>> = passes.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
+        let work = || {
+            let mut scratch = self.scratches().pop().unwrap_or_default();
+            while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < passes.len()) {
+                let sequences: Vec<&[u32]> = passes[at].iter().map(|text| ids[*text].as_slice()).collect();
+                let encoded = self.encoder.encode(&sequences, &mut scratch);
+                *made[at].lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+            }
+            self.scratches().push(scratch);
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.settings.threads.min(passes.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        made.into_iter().map(|made| made.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+    }
+
+    fn scratches(&self) -> std::sync::MutexGuard<'_, Vec<Scratch>> {
+        self.scratches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The ids of a text between the two marks, cut to what the model takes.
+    pub(super) fn tokens(&self, input: EmbedInput, text: &str) -> Vec<u32> {
+        let text = prefixed(input, text, self.settings.max_characters);
+        let mut ids = vec![self.begin];
+        ids.extend(self.unigram.encode(&text, self.encoder.max_tokens() - 2));
+        ids.push(self.end);
+        ids
+    }
+}
+
+fn prefixed(input: EmbedInput, text: &str, characters: usize) -> String {
+    let prefix = match input {
+        EmbedInput::Query => "query: ",
+        EmbedInput::Passage => "passage: ",
+    };
+    prefix.chars().chain(text.chars().take(characters)).collect()
+}

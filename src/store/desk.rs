@@ -1,0 +1,243 @@
+//! The desk's book: orders, customers and tasks. A task's end, its writes and its event are one transaction.
+//! It decides nothing: it writes what was decided on the versions that were seen, or nothing.
+
+use anyhow::Context;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
+
+use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
+use crate::domain::order::Order;
+use crate::engine::{Applied, OrderDesk, Orders, Seen};
+
+use super::orders::{OrderBook, plain};
+use super::state::StateStore;
+
+const WAITING: &str = "awaiting_confirmation";
+
+impl StateStore {
+    /// Takes over the merchant's orders and customers. A line that says what it said before changes nothing; a new
+    /// line replaces an order the desk never wrote to, and is left aside where the desk did.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn take_orders(&self, book: &OrderBook) -> anyhow::Result<usize> {
+        let mut transaction = self.pool.begin().await?;
+        let mut aside = 0;
+        for order in book.iter() {
+            let document = serde_json::to_string(order)?;
+            let source = hex::encode(Sha256::digest(&document));
+            sqlx::query(
+                "INSERT INTO orders (number, customer, source, version, document) VALUES ($1, $2, $3, 1, $4)
+                 ON CONFLICT (number) DO UPDATE SET customer = excluded.customer, source = excluded.source,
+                 document = excluded.document WHERE orders.version = 1",
+            )
+            .bind(plain(&order.number))
+            .bind(&order.customer)
+            .bind(&source)
+            .bind(&document)
+            .execute(&mut *transaction)
+            .await?;
+            let held: String = sqlx::query_scalar("SELECT source FROM orders WHERE number = $1")
+                .bind(plain(&order.number))
+                .fetch_one(&mut *transaction)
+                .await?;
+            aside += usize::from(held != source);
+        }
+        for customer in book.customers() {
+            let document = serde_json::to_string(customer)?;
+            sqlx::query(
+                "INSERT INTO customers (id, source, version, document) VALUES ($1, $2, 1, $3)
+                 ON CONFLICT (id) DO UPDATE SET source = excluded.source, document = excluded.document
+                 WHERE customers.version = 1",
+            )
+            .bind(&customer.id)
+            .bind(hex::encode(Sha256::digest(&document)))
+            .bind(&document)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(aside)
+    }
+
+    /// Wrong claims to be the owner of this order since a moment.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn wrong_proofs(&self, number: &str, since: Timestamp) -> anyhow::Result<i64> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM proofs WHERE number = $1 AND at >= $2")
+            .bind(plain(number))
+            .bind(since.as_second())
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    /// Remembers a wrong claim, whether or not there is such an order.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn wrong_proof(&self, number: &str, now: Timestamp) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO proofs (number, at) VALUES ($1, $2)")
+            .bind(plain(number))
+            .bind(now.as_second())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// How many events of finished tasks wait for the merchant's systems.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn events(&self) -> anyhow::Result<i64> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM outbox").fetch_one(&self.pool).await?)
+    }
+}
+
+fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
+    let document: String = row.try_get("document")?;
+    serde_json::from_str(&document).context("a stored document cannot be read")
+}
+
+fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
+    Ok(Versioned { value: document(row)?, version: row.try_get("version")? })
+}
+
+fn name(state: TaskState) -> &'static str {
+    match state {
+        TaskState::AwaitingConfirmation => WAITING,
+        TaskState::Done => "done",
+        TaskState::Refused => "refused",
+        TaskState::Withdrawn => "withdrawn",
+    }
+}
+
+#[async_trait]
+impl OrderDesk for StateStore {
+    async fn order(&self, number: &str) -> anyhow::Result<Option<Versioned<Order>>> {
+        let row = sqlx::query("SELECT version, document FROM orders WHERE number = $1")
+            .bind(plain(number))
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(versioned).transpose()
+    }
+
+    async fn customer(&self, id: &str) -> anyhow::Result<Versioned<Customer>> {
+        let row = sqlx::query("SELECT version, document FROM customers WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?;
+        let unknown = Customer { id: id.to_string(), address: None, methods: Vec::new() };
+        Ok(row.as_ref().map(versioned).transpose()?.unwrap_or(Versioned { value: unknown, version: 0 }))
+    }
+
+    async fn task(&self, id: &str) -> anyhow::Result<Option<Task>> {
+        let row = sqlx::query("SELECT document FROM tasks WHERE id = $1").bind(id).fetch_optional(&self.pool).await?;
+        row.as_ref().map(document).transpose()
+    }
+
+    async fn propose(&self, task: &Task) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO tasks (id, state, document) VALUES ($1, $2, $3)")
+            .bind(&task.id)
+            .bind(name(task.state))
+            .bind(serde_json::to_string(task)?)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    async fn close(&self, task: &Task) -> anyhow::Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        let closed = end(&mut transaction, task).await?;
+        transaction.commit().await?;
+        Ok(closed)
+    }
+
+    async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied> {
+        let mut transaction = self.pool.begin().await?;
+        // A transaction dropped without a commit is rolled back.
+        if !end(&mut transaction, task).await? {
+            return Ok(Applied::EndedBefore);
+        }
+        if let Some(order) = &decision.order {
+            let changed = sqlx::query(
+                "UPDATE orders SET document = $1, version = version + 1 WHERE number = $2 AND version = $3",
+            )
+            .bind(serde_json::to_string(order)?)
+            .bind(plain(&order.number))
+            .bind(seen.order)
+            .execute(&mut *transaction)
+            .await?;
+            if changed.rows_affected() != 1 {
+                return Ok(Applied::Outdated);
+            }
+        }
+        if let Some(customer) = &decision.customer
+            && !write_customer(&mut transaction, customer, seen.customer).await?
+        {
+            return Ok(Applied::Outdated);
+        }
+        sqlx::query("INSERT INTO outbox (id, at, document) VALUES ($1, $2, $3)")
+            .bind(&task.id)
+            .bind(Timestamp::now().to_string())
+            .bind(serde_json::to_string(task)?)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Applied::Written)
+    }
+}
+
+/// Ends a waiting task; the state in the condition makes it happen once.
+async fn end(transaction: &mut Transaction<'_, Sqlite>, task: &Task) -> anyhow::Result<bool> {
+    let changed = sqlx::query("UPDATE tasks SET state = $1, document = $2 WHERE id = $3 AND state = $4")
+        .bind(name(task.state))
+        .bind(document_of(task)?)
+        .bind(&task.id)
+        .bind(WAITING)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+async fn write_customer(
+    transaction: &mut Transaction<'_, Sqlite>,
+    customer: &Customer,
+    seen: i64,
+) -> anyhow::Result<bool> {
+    let changed = sqlx::query(
+        "INSERT INTO customers (id, source, version, document) VALUES ($1, '', 2, $2)
+         ON CONFLICT (id) DO UPDATE SET document = excluded.document, version = customers.version + 1
+         WHERE customers.version = $3",
+    )
+    .bind(&customer.id)
+    .bind(document_of(customer)?)
+    .bind(seen)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(changed.rows_affected() == 1)
+}
+
+fn document_of(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
+
+#[async_trait]
+impl Orders for StateStore {
+    async fn find(&self, number: &str) -> anyhow::Result<Option<Order>> {
+        Ok(OrderDesk::order(self, number).await?.map(|order| order.value))
+    }
+
+    async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>> {
+        let rows =
+            sqlx::query("SELECT document FROM orders WHERE customer = $1").bind(customer).fetch_all(&self.pool).await?;
+        let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
+        orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
+        Ok(orders)
+    }
+}
