@@ -5,7 +5,8 @@ use anyhow::ensure;
 use candle_core::Device;
 
 use super::super::weights::Weights;
-use super::layers::{Layers, Memory};
+use super::layers::{Layers, Load, Memory, Scratch};
+use super::matrix::Matrix;
 use super::stock::Stock;
 
 /// Prompts remembered at once: the product asks three kinds of questions.
@@ -29,6 +30,7 @@ enum Engine {
 struct Own {
     layers: Layers,
     sequences: Vec<Sequence>,
+    scratch: Scratch,
     current: usize,
     clock: u64,
 }
@@ -42,15 +44,19 @@ struct Sequence {
 
 impl Decoder {
     /// Reads the model onto a device, with room for `positions` tokens or what the model was made for.
-    pub fn load(mut weights: Weights, device: &Device, positions: usize) -> anyhow::Result<Decoder> {
+    pub fn load(weights: Weights, device: &Device, positions: usize) -> anyhow::Result<Decoder> {
         if !device.is_cpu() {
             return Self::load_stock(weights, device);
         }
-        let layers = Layers::load(&mut weights)?;
+        Self::load_own(weights, positions, Matrix::load)
+    }
+
+    fn load_own(mut weights: Weights, positions: usize, load: Load) -> anyhow::Result<Decoder> {
+        let layers = Layers::load(&mut weights, load)?;
         let context = positions.min(layers.shape.context);
         let sequence = |_| Sequence { tokens: Vec::new(), memory: Memory::new(&layers.shape, context), used: 0 };
         let sequences = (0..REMEMBERED).map(sequence).collect();
-        let own = Own { layers, sequences, current: 0, clock: 0 };
+        let own = Own { layers, sequences, scratch: Scratch::default(), current: 0, clock: 0 };
         Ok(Decoder { engine: Engine::Own(Box::new(own)), context })
     }
 
@@ -61,12 +67,10 @@ impl Decoder {
         Ok(Decoder { engine: Engine::Stock(Box::new(stock)), context })
     }
 
-    /// From now on without the kernels' rounding of activations.
+    /// The same sums on floats: what the kernels' rounding is measured against.
     #[cfg(test)]
-    pub fn make_exact(&mut self) {
-        if let Engine::Own(own) = &mut self.engine {
-            own.layers.make_exact();
-        }
+    pub fn load_exact(weights: Weights, positions: usize) -> anyhow::Result<Decoder> {
+        Self::load_own(weights, positions, Matrix::exact)
     }
 
     /// The tokens it can hold, prompt and answer together.
@@ -150,7 +154,7 @@ impl Own {
             if !go_on() {
                 return Ok(None);
             }
-            last = self.layers.read(step, sequence.tokens.len(), &mut sequence.memory)?;
+            last = self.layers.read((step, sequence.tokens.len()), &mut sequence.memory, &mut self.scratch)?;
             sequence.tokens.extend(step);
         }
         Ok(Some(self.layers.scores(&last, wanted)?))

@@ -38,73 +38,70 @@ fn read(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
     decoder.read(tokens, None, &|| true).unwrap().unwrap()
 }
 
-/// What came of reading the same tokens twice.
-#[derive(Debug)]
-struct Compared {
+/// How far a decoder is from sums of floats over the same tokens.
+#[derive(Debug, Default)]
+struct Nearness {
     steps: usize,
     same: usize,
+    /// The mean of 1 - cosine.
+    apart: f64,
     lowest: f64,
 }
 
-/// Both read each text and the greedy answer of the second; the scores are compared at each step.
-fn compare(name: &str, core: &Core, (ours, theirs): (&mut Decoder, &mut Decoder)) -> Compared {
-    let mut all = Compared { steps: 0, same: 0, lowest: 1.0 };
+impl Nearness {
+    fn add(&mut self, scores: &[f32], exact: &[f32]) {
+        let near = cosine(scores, exact);
+        self.lowest = if self.steps == 0 { near } else { self.lowest.min(near) };
+        self.apart = (self.apart * self.steps as f64 + 1.0 - near) / (self.steps + 1) as f64;
+        self.same += usize::from(best(scores) == best(exact));
+        self.steps += 1;
+    }
+}
+
+/// Ours and candle's read each text and the exact decoder's greedy answer.
+fn compare(model: &VerifiedModel) -> (Nearness, Nearness) {
+    let core = Core::load(model, &GeneratorSettings::default()).unwrap();
+    let weights = || Weights::open(model).unwrap();
+    let mut ours = core.decoder;
+    let mut theirs = Decoder::load_stock(weights(), &Device::Cpu).unwrap();
+    let mut exact = Decoder::load_exact(weights(), 512).unwrap();
+    let (mut near, mut stock) = (Nearness::default(), Nearness::default());
     for text in TEXTS {
         let mut tokens = core.vocabulary.encode_text(text).unwrap();
-        ours.reset();
-        theirs.reset();
-        for step in 0..12 {
-            let (a, b) = (read(ours, &tokens), read(theirs, &tokens));
-            let near = cosine(&a, &b);
-            if near < 0.995 || best(&a) != best(&b) {
-                let gap = b[best(&b) as usize] - b[best(&a) as usize];
-                eprintln!("{name} step {step} of `{text}`: cosine {near:.5}, gap {gap:.4}");
-            }
-            all.lowest = all.lowest.min(near);
-            all.same += usize::from(best(&a) == best(&b));
-            all.steps += 1;
-            tokens = vec![best(&b)];
+        [&mut ours, &mut theirs, &mut exact].map(Decoder::reset);
+        for _ in 0..12 {
+            let want = read(&mut exact, &tokens);
+            near.add(&read(&mut ours, &tokens), &want);
+            stock.add(&read(&mut theirs, &tokens), &want);
+            tokens = vec![best(&want)];
         }
     }
-    eprintln!("{name}: {all:?}");
-    all
+    (near, stock)
 }
 
-fn own(model: &VerifiedModel) -> Decoder {
-    Decoder::load(Weights::open(model).unwrap(), &Device::Cpu, 512).unwrap()
-}
-
-fn stock(model: &VerifiedModel) -> Decoder {
-    Decoder::load_stock(Weights::open(model).unwrap(), &Device::Cpu).unwrap()
-}
-
-fn check_against_stock(name: &str, cosine_at_least: f64) {
+/// Ours must be at least as near to the exact sums as candle's model is, with a tenth of its distance as slack.
+fn check_nearness(name: &str, lowest: f64) {
     let Some(model) = model(name) else { return };
-    let core = Core::load(&model, &GeneratorSettings::default()).unwrap();
-    let found = compare(name, &core, (&mut own(&model), &mut stock(&model)));
-    assert!(found.lowest >= cosine_at_least && found.same * 100 >= found.steps * 95, "{found:?}");
+    let (ours, stock) = compare(&model);
+    eprintln!("{name}: ours {ours:?}, candle's {stock:?}");
+    assert!(ours.apart <= stock.apart * 1.1 && ours.lowest >= lowest, "{ours:?}, candle's {stock:?}");
+    assert!(ours.same * 100 >= ours.steps * 90, "{ours:?}");
 }
 
 #[test]
-fn the_tiny_model_is_compared_with_exact_activations() {
-    let Some(model) = model("tiny") else { return };
-    let core = Core::load(&model, &GeneratorSettings::default()).unwrap();
-    let (mut packed, mut exact, mut stock) = (own(&model), own(&model), stock(&model));
-    exact.make_exact();
-    let without = compare("tiny, exact to stock", &core, (&mut exact, &mut stock));
-    compare("tiny, packed to exact", &core, (&mut packed, &mut exact));
-    assert!(without.lowest >= 0.999 && without.same * 100 >= without.steps * 95, "{without:?}");
+fn the_tiny_model_is_near_to_exact_sums() {
+    check_nearness("tiny", 0.995);
 }
 
 #[test]
-fn the_small_model_says_what_candles_does() {
-    check_against_stock("small", 0.995);
+fn the_small_model_is_near_to_exact_sums() {
+    check_nearness("small", 0.995);
 }
 
 #[test]
-fn the_model_named_in_the_environment_says_what_candles_does() {
+fn the_model_named_in_the_environment_is_near_to_exact_sums() {
     match std::env::var("TRUETILL_COMPARE") {
-        Ok(name) => check_against_stock(&name, 0.999),
+        Ok(name) => check_nearness(&name, 0.995),
         Err(_) => eprintln!("skipped: TRUETILL_COMPARE names no model"),
     }
 }

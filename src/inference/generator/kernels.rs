@@ -2,6 +2,8 @@
 //! Every loop is compiled several times and the widest the processor has is taken when it runs; the order of
 //! the sums is the same in all of them, so results do not depend on the machine.
 
+use super::packed::{Block, quantise as quantise_body};
+
 const LANES: usize = 16;
 
 /// Compiles a body for wider vectors and picks one at run time.
@@ -57,6 +59,10 @@ widened! {
 widened! {
     /// `gate = silu(gate) * up`.
     gated, gated_body, (gate: &mut [f32], up: &[f32])
+}
+widened! {
+    /// Rounds a row to 8 bits, block by block.
+    quantise, quantise_body, (row: &[f32], out: &mut [Block])
 }
 widened! {
     /// The products of `x` with each row.

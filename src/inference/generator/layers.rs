@@ -1,20 +1,20 @@
 //! The layers of a llama, qwen2 or qwen3 model: token ids in, the last hidden numbers out.
 //! Keys and values go to the caller's `Memory`, where they are read in place; nothing is copied or repeated.
 
-use std::sync::Mutex;
-
 use anyhow::ensure;
-use candle_core::utils::barrier_pool;
 
+use super::super::threads;
 use super::super::weights::Weights;
 use super::kernels::{self, Attend};
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Rows, Stripes};
+use super::packed::PANEL;
 use super::shape::Shape;
 
 /// Query rows that one piece of attention work takes.
 const ROWS: usize = 8;
-/// Numbers that one piece of activation work takes.
-const PIECE: usize = 4096;
+
+/// Reads a matrix of a name and a size out of a file.
+pub type Load = fn(&mut Weights, &str, (usize, usize)) -> anyhow::Result<Matrix>;
 
 /// The keys and values of one sequence: `[layer][kv head][position][number]`.
 pub struct Memory {
@@ -53,51 +53,51 @@ struct Layer {
     narrow: Matrix,
 }
 
-/// Where the tokens of a step stand: the first one's position, and the turn of each.
-struct Place {
-    first: usize,
+/// What a step works in, kept from step to step.
+#[derive(Default)]
+pub struct Scratch {
+    hidden: Vec<f32>,
+    rows: Rows,
+    products: Stripes,
+    asked: Vec<f32>,
+    attended: Vec<f32>,
     turns: Vec<(f32, f32)>,
 }
 
 impl Layers {
     /// Reads all tensors.
-    pub fn load(weights: &mut Weights) -> anyhow::Result<Layers> {
+    pub fn load(weights: &mut Weights, load: Load) -> anyhow::Result<Layers> {
         let shape = Shape::read(weights)?;
-        let words = Matrix::load(weights, "token_embd.weight", (shape.words, shape.width))?;
+        let words = load(weights, "token_embd.weight", (shape.words, shape.width))?;
         let output = match weights.has("output.weight") {
-            true => Matrix::load(weights, "output.weight", (shape.words, shape.width))?,
+            true => load(weights, "output.weight", (shape.words, shape.width))?,
             false => words.clone(),
         };
         let norm = weights.floats("output_norm.weight", &[shape.width])?;
-        let layers = (0..shape.layers).map(|n| Layer::load(weights, &shape, n)).collect::<anyhow::Result<_>>()?;
+        let layers = (0..shape.layers).map(|n| Layer::load(weights, &shape, (n, load))).collect::<anyhow::Result<_>>()?;
         let speeds = speeds(weights, &shape)?;
         Ok(Layers { shape, words, output, norm, layers, speeds })
     }
 
-    /// From now on without the kernels' rounding of activations.
-    #[cfg(test)]
-    pub fn make_exact(&mut self) {
-        self.output.make_exact();
-        for layer in &mut self.layers {
-            layer.ask.iter_mut().chain(&mut layer.widen).for_each(Matrix::make_exact);
-            layer.out.make_exact();
-            layer.narrow.make_exact();
-        }
-    }
-
     /// Reads tokens that follow `first` others and gives the normed numbers of the last.
-    pub fn read(&self, tokens: &[u32], first: usize, memory: &mut Memory) -> anyhow::Result<Vec<f32>> {
+    pub fn read(
+        &self,
+        (tokens, first): (&[u32], usize),
+        memory: &mut Memory,
+        scratch: &mut Scratch,
+    ) -> anyhow::Result<Vec<f32>> {
         ensure!(first + tokens.len() <= memory.positions, "the context of {} is full", memory.positions);
-        let mut x = self.words.take(tokens)?;
+        scratch.hidden = self.words.take(tokens)?;
         let turn = |p: usize| self.speeds.iter().map(move |s| (p as f32 * s).sin_cos());
-        let place = Place { first, turns: (first..first + tokens.len()).flat_map(turn).collect() };
-        for (layer, memory) in self.layers.iter().zip(&mut memory.layers) {
-            let asked = layer.attention(&self.shape, &x, &place, memory)?;
-            add(&mut x, &asked);
-            let widened = layer.feed_forward(&self.shape, &x)?;
-            add(&mut x, &widened);
+        scratch.turns.clear();
+        scratch.turns.extend((first..first + tokens.len()).flat_map(turn));
+        for (n, (layer, memory)) in self.layers.iter().zip(&mut memory.layers).enumerate() {
+            layer.attention(&self.shape, (first, n > 0), memory, scratch)?;
+            layer.feed_forward(&self.shape, scratch)?;
         }
-        let mut last = x.split_off(x.len() - self.shape.width);
+        let rows = tokens.len();
+        let mut last = scratch.hidden.split_off((rows - 1) * self.shape.width);
+        scratch.products.add(rows - 1, &mut last);
         kernels::rms_norm(&mut last, &self.norm, self.shape.epsilon);
         Ok(last)
     }
@@ -109,14 +109,19 @@ impl Layers {
             None => self.output.apply(last),
         }
     }
+
+    /// Bytes of all matrices.
+    pub fn bytes(&self) -> usize {
+        self.words.bytes() + self.layers.iter().flat_map(Layer::matrices).map(Matrix::bytes).sum::<usize>()
+    }
 }
 
 impl Layer {
-    fn load(weights: &mut Weights, shape: &Shape, n: usize) -> anyhow::Result<Layer> {
+    fn load(weights: &mut Weights, shape: &Shape, (n, load): (usize, Load)) -> anyhow::Result<Layer> {
         let name = |part: &str| format!("blk.{n}.{part}");
         let (width, own, shared) = (shape.width, shape.heads * shape.head, shape.kv_heads * shape.head);
         let parts = [("attn_q", own), ("attn_k", shared), ("attn_v", shared)];
-        let mut matrix = |part: &str, size| Matrix::load(weights, &name(part), size);
+        let mut matrix = |part: &str, size| load(weights, &name(part), size);
         let ask = [
             matrix("attn_q.weight", (own, width))?,
             matrix("attn_k.weight", (shared, width))?,
@@ -143,51 +148,92 @@ impl Layer {
         Ok(Layer { norm, ask, biases, head_norms, out, inner_norm, widen, narrow })
     }
 
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.ask.iter().chain(&self.widen).chain([&self.out, &self.narrow])
+    }
+
+    /// From the hidden numbers to the products that are still to be added to them; before that those of the layer
+    /// before are `added`.
     fn attention(
         &self,
         shape: &Shape,
-        x: &[f32],
-        place: &Place,
-        [keys, values]: &mut [Vec<f32>; 2],
-    ) -> anyhow::Result<Vec<f32>> {
-        let mut normed = x.to_vec();
-        kernels::rms_norm(&mut normed, &self.norm, shape.epsilon);
+        (first, added): (usize, bool),
+        memory: &mut [Vec<f32>; 2],
+        scratch: &mut Scratch,
+    ) -> anyhow::Result<()> {
+        norm(shape, &self.norm, added, scratch);
+        let Scratch { rows, products, asked, attended, turns, .. } = scratch;
         let [q, k, v] = &self.ask;
-        let mut asked = Matrix::apply_all(&[q, k, v], &normed)?;
-        for (part, bias) in asked.iter_mut().zip(&self.biases) {
-            part.chunks_exact_mut(bias.len()).for_each(|row| add(row, bias));
+        Matrix::multiply(&[q, k, v], rows, products)?;
+        let (own, shared) = (shape.heads * shape.head, shape.kv_heads * shape.head);
+        let (width, pairs) = (own + 2 * shared, shape.turning / 2);
+        let count = turns.len() / pairs;
+        asked.resize(count * width, 0.0);
+        let each = asked.chunks_exact_mut(width).zip(turns.chunks_exact(pairs)).enumerate();
+        threads::share(each, |(row, (to, turns))| {
+            products.copy(row, 0, to);
+            self.turn(shape, to, turns);
+        });
+        for (n, row) in asked.chunks_exact(width).enumerate() {
+            let (keys, values) = row[own..].split_at(shared);
+            store(shape, keys, first + n, &mut memory[0]);
+            store(shape, values, first + n, &mut memory[1]);
         }
-        if let Some(norms) = &self.head_norms {
-            asked.iter_mut().zip(norms).for_each(|(part, norm)| kernels::rms_norm(part, norm, shape.epsilon));
-        }
-        for (part, heads) in asked.iter_mut().zip([shape.heads, shape.kv_heads]) {
-            turn(shape, part, heads, &place.turns);
-        }
-        let scale = 1.0 / (shape.head as f32).sqrt();
-        asked[0].iter_mut().for_each(|q| *q *= scale);
-        store(shape, &asked[1], place.first, keys);
-        store(shape, &asked[2], place.first, values);
-        self.out.apply(&attend(shape, &asked[0], place.first, (keys, values)))
-    }
-
-    fn feed_forward(&self, shape: &Shape, x: &[f32]) -> anyhow::Result<Vec<f32>> {
-        let mut normed = x.to_vec();
-        kernels::rms_norm(&mut normed, &self.inner_norm, shape.epsilon);
-        let [gate, up] = &self.widen;
-        let mut both = Matrix::apply_all(&[gate, up], &normed)?;
-        let (gate, up) = both.split_at_mut(1);
-        let rows: Vec<_> = gate[0].chunks_mut(PIECE).zip(up[0].chunks(PIECE)).map(Mutex::new).collect();
-        barrier_pool().execute_chunked(rows.len(), |range| {
-            for row in &rows[range] {
-                // Nobody else takes this row; a poisoned lock still holds it.
-                let mut row = row.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                let (gate, up) = &mut *row;
-                kernels::gated(gate, up);
+        attended.resize(count * own, 0.0);
+        attend(shape, asked, (first, &*memory), attended);
+        let group = own / shape.kv_heads;
+        rows.fill((count, own), std::iter::repeat(()), |row, (), to| {
+            for (kv, to) in to.chunks_exact_mut(group).enumerate() {
+                to.copy_from_slice(&attended[(kv * count + row) * group..][..group]);
             }
         });
-        drop(rows);
-        self.narrow.apply(&both[0])
+        Matrix::multiply(&[&self.out], rows, products)
     }
+
+    /// Biases, norms, rotation and scaling of one row of queries, keys and values.
+    fn turn(&self, shape: &Shape, row: &mut [f32], turns: &[(f32, f32)]) {
+        let (own, shared) = (shape.heads * shape.head, shape.kv_heads * shape.head);
+        let (queries, rest) = row.split_at_mut(own);
+        let (keys, values) = rest.split_at_mut(shared);
+        for (part, bias) in [&mut *queries, keys, values].into_iter().zip(&self.biases) {
+            add(part, bias);
+        }
+        if let Some([first, second]) = &self.head_norms {
+            kernels::rms_norm(queries, first, shape.epsilon);
+            kernels::rms_norm(keys, second, shape.epsilon);
+        }
+        turn(shape, queries, turns);
+        turn(shape, keys, turns);
+        let scale = 1.0 / (shape.head as f32).sqrt();
+        queries.iter_mut().for_each(|q| *q *= scale);
+    }
+
+    fn feed_forward(&self, shape: &Shape, scratch: &mut Scratch) -> anyhow::Result<()> {
+        norm(shape, &self.inner_norm, true, scratch);
+        let Scratch { rows, products, hidden, .. } = scratch;
+        let [gate, up] = &self.widen;
+        Matrix::multiply(&[gate, up], rows, products)?;
+        let count = hidden.len() / shape.width;
+        rows.fill((count, shape.inner), std::iter::repeat(()), |row, (), gate| {
+            let mut up = vec![0.0; shape.inner];
+            products.copy(row, 0, gate);
+            products.copy(row, shape.inner / PANEL, &mut up);
+            kernels::gated(gate, &up);
+        });
+        Matrix::multiply(&[&self.narrow], rows, products)
+    }
+}
+
+/// Adds the last products to the hidden numbers, if they are `added`, and makes normed rows of those.
+fn norm(shape: &Shape, norm: &[f32], added: bool, Scratch { hidden, rows, products, .. }: &mut Scratch) {
+    let count = hidden.len() / shape.width;
+    rows.fill((count, shape.width), hidden.chunks_exact_mut(shape.width), |row, hidden, normed| {
+        if added {
+            products.add(row, hidden);
+        }
+        normed.copy_from_slice(hidden);
+        kernels::rms_norm(normed, norm, shape.epsilon);
+    });
 }
 
 fn add(x: &mut [f32], y: &[f32]) {
@@ -206,60 +252,41 @@ fn speeds(weights: &mut Weights, shape: &Shape) -> anyhow::Result<Vec<f32>> {
     Ok(speeds)
 }
 
-/// Turns each head by its row's position.
-fn turn(shape: &Shape, part: &mut [f32], heads: usize, turns: &[(f32, f32)]) {
-    let pairs = shape.turning / 2;
-    for (row, turns) in part.chunks_exact_mut(heads * shape.head).zip(turns.chunks_exact(pairs)) {
-        for head in row.chunks_exact_mut(shape.head) {
-            for (i, (sin, cos)) in turns.iter().enumerate() {
-                let (a, b) = if shape.neighbours { (2 * i, 2 * i + 1) } else { (i, i + pairs) };
-                (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
-            }
+/// Turns each head of a row.
+fn turn(shape: &Shape, row: &mut [f32], turns: &[(f32, f32)]) {
+    let pairs = turns.len();
+    for head in row.chunks_exact_mut(shape.head) {
+        for (i, (sin, cos)) in turns.iter().enumerate() {
+            let (a, b) = if shape.neighbours { (2 * i, 2 * i + 1) } else { (i, i + pairs) };
+            (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
         }
     }
 }
 
-/// Puts the heads of each row to their place in the memory of a layer.
-fn store(shape: &Shape, part: &[f32], first: usize, memory: &mut [f32]) {
+/// Puts the heads of one position to their place in the memory of a layer.
+fn store(shape: &Shape, row: &[f32], position: usize, memory: &mut [f32]) {
     let per_head = memory.len() / shape.kv_heads;
-    for (n, row) in part.chunks_exact(shape.kv_heads * shape.head).enumerate() {
-        for (row, memory) in row.chunks_exact(shape.head).zip(memory.chunks_exact_mut(per_head)) {
-            let at = (first + n) * shape.head;
-            memory[at..at + shape.head].copy_from_slice(row);
-        }
+    for (row, memory) in row.chunks_exact(shape.head).zip(memory.chunks_exact_mut(per_head)) {
+        memory[position * shape.head..][..shape.head].copy_from_slice(row);
     }
 }
 
-/// Causal attention of all rows; heads that share keys are worked on together.
-fn attend(shape: &Shape, queries: &[f32], first: usize, (keys, values): (&[f32], &[f32])) -> Vec<f32> {
+/// Causal attention of all rows; heads that share keys are worked on together, their results lie
+/// `[kv head][row][head of the group]`.
+fn attend(shape: &Shape, asked: &[f32], (first, memory): (usize, &[Vec<f32>; 2]), out: &mut [f32]) {
     let (size, group) = (shape.head, shape.heads / shape.kv_heads);
-    let (count, per_head) = (queries.len() / (shape.heads * size), keys.len() / shape.kv_heads);
-    let blocks = count.div_ceil(ROWS);
-    let work: Vec<Mutex<Vec<f32>>> = (0..shape.kv_heads * blocks).map(|_| Mutex::default()).collect();
-    let rows = |block: usize| block * ROWS..count.min((block + 1) * ROWS);
-    barrier_pool().execute_chunked(work.len(), |range| {
-        for item in range {
-            let (kv, block) = (item / blocks, item % blocks);
-            let query = |row: usize, n: usize| {
-                let at = (row * shape.heads + kv * group + n) * size;
-                (&queries[at..at + size], first + row + 1)
-            };
-            let queries = rows(block).flat_map(|row| (0..group).map(move |n| query(row, n))).collect();
-            let memory = kv * per_head..(kv + 1) * per_head;
-            let task = Attend { keys: &keys[memory.clone()], values: &values[memory], size, queries };
-            let mut out = vec![0.0; task.queries.len() * size];
-            kernels::attend(&task, &mut out);
-            *work[item].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = out;
-        }
+    let width = (shape.heads + 2 * shape.kv_heads) * size;
+    let (count, per_head) = (asked.len() / width, memory[0].len() / shape.kv_heads);
+    let heads = out.chunks_exact_mut(count * group * size).enumerate();
+    let work = heads.flat_map(|(kv, out)| out.chunks_mut(ROWS * group * size).enumerate().map(move |w| (kv, w)));
+    threads::share(work, |(kv, (block, out))| {
+        let rows = block * ROWS..count.min((block + 1) * ROWS);
+        let query = |row: usize, n: usize| {
+            let at = row * width + (kv * group + n) * size;
+            (&asked[at..at + size], first + row + 1)
+        };
+        let queries = rows.flat_map(|row| (0..group).map(move |n| query(row, n))).collect();
+        let [keys, values] = memory.each_ref().map(|m| &m[kv * per_head..(kv + 1) * per_head]);
+        kernels::attend(&Attend { keys, values, size, queries }, out);
     });
-    let mut all = vec![0.0; queries.len()];
-    for (item, done) in work.into_iter().enumerate() {
-        let (kv, block) = (item / blocks, item % blocks);
-        let done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (row, done) in rows(block).zip(done.chunks_exact(group * size)) {
-            let at = (row * shape.heads + kv * group) * size;
-            all[at..at + group * size].copy_from_slice(done);
-        }
-    }
-    all
 }

@@ -10,6 +10,7 @@ mod decoder_tests;
 mod kernels;
 mod layers;
 mod matrix;
+mod packed;
 mod shape;
 mod stock;
 #[cfg(test)]

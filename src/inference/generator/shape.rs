@@ -80,6 +80,9 @@ impl Shape {
         let Shape { width, layers, heads, kv_heads, head, inner, context, turning, .. } = *self;
         ensure!(kv_heads > 0 && heads.is_multiple_of(kv_heads) && heads <= 1024, "{heads} heads on {kv_heads}");
         ensure!((16..=512).contains(&head) && head.is_multiple_of(16), "heads of {head} numbers, width {width}");
+        // The kernels work on blocks of 32 numbers.
+        let blocks = [width, inner, heads * head].iter().all(|n| n.is_multiple_of(32));
+        ensure!(blocks, "a width of {width}, {inner} inside, {heads} heads of {head}; multiples of 32 are supported");
         ensure!((2..=head).contains(&turning) && turning.is_multiple_of(2), "{turning} of {head} numbers turn");
         ensure!((1..=1024).contains(&layers), "{layers} layers");
         ensure!((1..=1 << 20).contains(&inner), "a feed-forward of {inner}");
