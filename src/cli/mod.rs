@@ -203,6 +203,9 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure candle's own model of the file beside ours, run by run.
+        #[arg(long)]
+        compare: bool,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {

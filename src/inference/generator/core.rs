@@ -61,7 +61,10 @@ impl Core {
         let vocabulary = Arc::new(Vocabulary::load(&mut weights)?);
         let chat = Chat::new(template, &vocabulary)?;
         let grammars = Grammars::new(vocabulary.clone())?;
-        let decoder = Decoder::load(weights, &device, settings.context)?;
+        let decoder = match settings.stock {
+            true => Decoder::load_stock(weights, &device)?,
+            false => Decoder::load(weights, &device, settings.context)?,
+        };
         let limit = settings.context.min(decoder.context());
         Ok(Core { vocabulary, chat, decoder, grammars, limit })
     }

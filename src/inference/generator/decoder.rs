@@ -73,6 +73,14 @@ impl Decoder {
         Self::load_own(weights, positions, Matrix::exact)
     }
 
+    /// Bytes of weights that writing a token reads, where it is known.
+    pub fn bytes(&self) -> Option<usize> {
+        match &self.engine {
+            Engine::Own(own) => Some(own.layers.bytes()),
+            Engine::Stock(_) => None,
+        }
+    }
+
     /// The tokens it can hold, prompt and answer together.
     pub fn context(&self) -> usize {
         self.context

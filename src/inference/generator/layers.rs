@@ -74,7 +74,8 @@ impl Layers {
             false => words.clone(),
         };
         let norm = weights.floats("output_norm.weight", &[shape.width])?;
-        let layers = (0..shape.layers).map(|n| Layer::load(weights, &shape, (n, load))).collect::<anyhow::Result<_>>()?;
+        let layers =
+            (0..shape.layers).map(|n| Layer::load(weights, &shape, (n, load))).collect::<anyhow::Result<_>>()?;
         let speeds = speeds(weights, &shape)?;
         Ok(Layers { shape, words, output, norm, layers, speeds })
     }
@@ -110,9 +111,9 @@ impl Layers {
         }
     }
 
-    /// Bytes of all matrices.
+    /// Bytes of the matrices that one token goes through.
     pub fn bytes(&self) -> usize {
-        self.words.bytes() + self.layers.iter().flat_map(Layer::matrices).map(Matrix::bytes).sum::<usize>()
+        self.output.bytes() + self.layers.iter().flat_map(Layer::matrices).map(Matrix::bytes).sum::<usize>()
     }
 }
 

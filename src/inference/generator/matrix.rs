@@ -33,7 +33,11 @@ pub struct Matrix {
 #[derive(Clone)]
 enum Body {
     Packed(Arc<Packed>),
-    Candle { weights: Arc<QTensor>, product: QMatMul, padded: usize },
+    Candle {
+        weights: Arc<QTensor>,
+        product: QMatMul,
+        padded: usize,
+    },
     /// The file's weights as floats: what the kernels' rounding is measured against.
     #[cfg(test)]
     Exact(Tensor),

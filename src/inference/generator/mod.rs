@@ -40,6 +40,8 @@ pub struct GeneratorSettings {
     pub context: usize,
     /// Where the model runs.
     pub device: DeviceChoice,
+    /// candle's own model of the file instead of ours, for comparison.
+    pub stock: bool,
 }
 
 /// Where a model runs.
@@ -53,7 +55,7 @@ pub enum DeviceChoice {
 
 impl Default for GeneratorSettings {
     fn default() -> Self {
-        GeneratorSettings { queue: 8, context: 4096, device: DeviceChoice::Cpu }
+        GeneratorSettings { queue: 8, context: 4096, device: DeviceChoice::Cpu, stock: false }
     }
 }
 

@@ -177,7 +177,9 @@ mod tests {
         for bits in (0..0x7c00u16).chain(0x8000..0xfc00) {
             assert_eq!(to_half(half(bits)), bits);
         }
-        for (x, want) in [(1.0004, 0x3c00), (1.0006, 0x3c01), (1e9, 0x7bff), (-1e9, 0xfbff), (1e-9, 0), (65519.0, 0x7bff)] {
+        for (x, want) in
+            [(1.0004, 0x3c00), (1.0006, 0x3c01), (1e9, 0x7bff), (-1e9, 0xfbff), (1e-9, 0), (65519.0, 0x7bff)]
+        {
             assert_eq!(to_half(x), want, "{x}");
         }
     }

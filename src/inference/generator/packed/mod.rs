@@ -109,6 +109,7 @@ impl Packed {
     }
 
     /// Panels of 16 rows, the last perhaps with empty ones.
+    #[cfg(test)]
     pub fn panels(&self) -> usize {
         self.lines.len() / (self.blocks * self.kind.lines())
     }

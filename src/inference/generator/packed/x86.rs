@@ -141,12 +141,7 @@ unsafe fn six512<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usiz
                 let mut dots: [__m512i; R] =
                     std::array::from_fn(|r| _mm512_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]));
                 let high = _mm512_load_si512(tile.add(4 + half).cast());
-                let highs = [
-                    _mm512_slli_epi16(high, 4),
-                    _mm512_slli_epi16(high, 2),
-                    high,
-                    _mm512_srli_epi16(high, 2),
-                ];
+                let highs = [_mm512_slli_epi16(high, 4), _mm512_slli_epi16(high, 2), high, _mm512_srli_epi16(high, 2)];
                 for pair in 0..2 {
                     let both = _mm512_load_si512(tile.add(half * 2 + pair).cast());
                     let low = _mm512_and_si512(both, fours);
@@ -229,11 +224,7 @@ unsafe fn panel256<const R: usize>(kind: Kind, lines: &[Line], rows: (&[Block], 
 /// As `panel512`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn half256<const R: usize, const K: usize>(
-    lines: &[Line],
-    (rows, blocks): (&[Block], usize),
-    out: &mut [f32],
-) {
+unsafe fn half256<const R: usize, const K: usize>(lines: &[Line], (rows, blocks): (&[Block], usize), out: &mut [f32]) {
     let step = [5, 7, 9][K];
     for side in 0..2 {
         let mut sums = [_mm256_setzero_ps(); R];
