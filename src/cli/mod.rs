@@ -218,6 +218,9 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure candle's own model of the file beside ours, run by run.
+        #[arg(long)]
+        compare: bool,
     },
     /// The guard beside its peers: escapes, false rejects, microseconds per KB.
     Guard {

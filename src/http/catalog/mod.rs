@@ -128,10 +128,7 @@ async fn apply(app: &App, lines: Vec<Line>, word: &Known) -> anyhow::Result<Patc
         (status = 422, description = "A field is unknown, missing or unusable", body = ProblemBody),
     )
 )]
-pub async fn search(
-    State(gate): State<Arc<Gate>>,
-    body: Body<SearchRequest>,
-) -> Result<Json<SearchReply>, Problem> {
+pub async fn search(State(gate): State<Arc<Gate>>, body: Body<SearchRequest>) -> Result<Json<SearchReply>, Problem> {
     let asked = body.value.checked(&gate.app)?;
     find(&gate.app, asked).await.map(Json).map_err(failed)
 }

@@ -76,7 +76,12 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge, format!("At most {limit} bytes are read (server.body_bytes; of patches server.catalog_bytes)."));
+    let too_large = || {
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("At most {limit} bytes are read (server.body_bytes; of patches server.catalog_bytes)."),
+        )
+    };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(too_large());
