@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shop", &["domain"]),
     ("store", &["domain", "engine"]),
     ("generation", &["engine"]),
+    ("live", &["domain", "engine", "generation"]),
     ("index", &["domain", "engine", "generation", "store"]),
     ("ingest", &["domain", "engine", "generation", "index", "store"]),
     ("pull", &["engine"]),
