@@ -13,7 +13,7 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
 
-use super::{Bench, open};
+use super::{Bench, bench_guard, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
@@ -28,6 +28,7 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
             let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }
+        Bench::Guard { cases } => bench_guard::run(&config, &cases, json)?,
         Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and which function answers it.
-//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done.
+//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done,
+//! 3 an index that serves without some rows of the feeds.
 
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_guard;
 mod conversation;
 mod data;
 mod explain;
@@ -118,14 +120,8 @@ pub enum Command {
     Understand(Cases),
     /// Screen messages: injection, spam, personal data.
     Screen(Cases),
-    /// Run scenario files and count those that pass.
-    Eval {
-        /// A scenario file or a folder of them.
-        path: PathBuf,
-        /// Runs of each; pass^K counts those that pass every time.
-        #[arg(long, default_value_t = 1, value_name = "K")]
-        repeat: usize,
-    },
+    /// Run scenario files and count those that pass; or measure understanding over a table of labelled messages.
+    Eval(EvalArgs),
     /// Measure, beside the machine's own bounds.
     Bench {
         /// What to measure.
@@ -150,18 +146,37 @@ pub struct IndexArgs {
     /// The folder of policies; default: the data folder's.
     #[arg(long, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// Column mapping for CSV and TSV; default: detected by the header.
+    /// Profile of the feeds; default: detected by their content.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// Only profiles of data/feeds called so: auto, shopify, woocommerce, google, yml, heureka, schema-org, jsonl.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub format: String,
     /// The currency of prices that name none.
     #[arg(long, value_name = "CODE")]
     pub currency: Option<Currency>,
+    /// The language of the texts, where a feed does not tell it.
+    #[arg(long, value_name = "LANG")]
+    pub language: Option<Language>,
     /// Only read and report.
     #[arg(long)]
     pub dry_run: bool,
     /// Any error refuses the new index.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// A scenario file, a folder of them, or a table such as data/eval/understanding/dev.tsv.
+    pub path: PathBuf,
+    /// Runs of each scenario; pass^K counts those that pass every time.
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    pub repeat: usize,
+    /// Of a table: print every message that was understood otherwise.
+    #[arg(long)]
+    pub faults: bool,
 }
 
 /// Who asks.
@@ -206,6 +221,12 @@ pub enum Bench {
         /// Measure candle's own model of the file beside ours, run by run.
         #[arg(long)]
         compare: bool,
+    },
+    /// The guard beside its peers: escapes, false rejects, microseconds per KB.
+    Guard {
+        /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
+        #[arg(long, value_name = "TSV")]
+        cases: Vec<PathBuf>,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
@@ -266,7 +287,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check(cases) => quality::check(&cases),
         Command::Understand(cases) => quality::understand(config, &cases).await,
         Command::Screen(cases) => quality::screen(&config, &cases),
-        Command::Eval { path, repeat } => quality::eval(config, &path, repeat, json).await,
+        Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,

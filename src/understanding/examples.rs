@@ -108,7 +108,7 @@ impl ExampleIndex {
                 embed
                     .embed(EmbedInput::Query, batch.to_vec())
                     .await
-                    .context("embedding the examples of data/rules/commands.toml")?,
+                    .context("embedding the examples of data/rules/examples")?,
             );
         }
         let mut index = Self::over(

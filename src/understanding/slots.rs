@@ -12,7 +12,7 @@ use super::definitions::{CommandRules, RulesError};
 use super::folded::{Folded, fold, whole_words};
 use crate::domain::command::Budget;
 use crate::domain::message::PiiKind;
-use crate::domain::{CommandName, Screened, Slots};
+use crate::domain::{CommandName, Language, Screened, Slots};
 
 /// `data/rules/slots.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +26,14 @@ pub(super) struct SlotRules {
     budget: Vec<String>,
     not_budget_after: String,
     quantity: Vec<String>,
+    /// A bare number in a message about an order.
+    bare_order: String,
+    /// A message that only adds to the one before.
+    follow_up: String,
+    /// How many of a thing that is put into the cart.
+    bare_quantity: String,
+    /// What a correction turns down: "not black", "вместо красного".
+    negated: Vec<String>,
     words: NumberWords,
     pointers: Pointers,
 }
@@ -43,12 +51,26 @@ struct NumberWords {
 struct Pointers {
     words: String,
     frame: String,
+    edges: String,
+    han_edges: String,
 }
 
 impl SlotRules {
     /// Words that point at something shown before.
     pub(super) fn pointer_words(&self) -> Vec<String> {
         self.pointers.words.split_whitespace().map(String::from).collect()
+    }
+
+    /// Words that no product's name starts or ends with.
+    pub(super) fn edge_words(&self) -> Vec<String> {
+        self.pointers.edges.split_whitespace().map(String::from).collect()
+    }
+
+    /// The same in Chinese, longest first.
+    pub(super) fn han_edges(&self) -> Vec<String> {
+        let mut edges: Vec<String> = self.pointers.han_edges.split_whitespace().map(String::from).collect();
+        edges.sort_by_key(|edge| std::cmp::Reverse(edge.chars().count()));
+        edges
     }
 
     /// Words that name no product, beyond the stop words.
@@ -67,6 +89,10 @@ pub(super) struct SlotTable {
     budget: Vec<Regex>,
     not_budget_after: Regex,
     quantity: Vec<Regex>,
+    bare_order: Regex,
+    follow_up: Regex,
+    bare_quantity: Regex,
+    negated: Vec<Regex>,
     words: NumberWords,
 }
 
@@ -89,6 +115,10 @@ impl SlotTable {
             budget: many("budget", &rules.budget)?,
             not_budget_after: one("not_budget_after", &rules.not_budget_after)?,
             quantity: many("quantity", &rules.quantity)?,
+            bare_order: one("bare_order", &rules.bare_order)?,
+            follow_up: one("follow_up", &rules.follow_up)?,
+            bare_quantity: one("bare_quantity", &rules.bare_quantity)?,
+            negated: many("negated", &rules.negated)?,
             words: rules.words,
         })
     }
@@ -109,15 +139,19 @@ pub(super) struct Passage<'a> {
     pub(super) message: &'a Screened,
     /// The masked text of the passage.
     pub(super) text: &'a str,
+    /// The command it was found to be; it tells what a bare number means.
+    pub(super) about: Option<CommandName>,
 }
 
 impl CommandRules {
     /// Fills every slot that a passage speaks of.
     pub(super) fn fill(&self, passage: Passage<'_>) -> Filled {
+        let affirmed = self.slots.affirmed(passage);
+        let passage = Passage { text: &affirmed, ..passage };
         let folded = Folded::new(passage.text);
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
-        self.slots.numbers(&mut taken, &mut slots);
+        self.slots.numbers(&mut taken, &mut slots, passage.about);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
         for hit in self.cues.find(&folded.text) {
@@ -129,12 +163,38 @@ impl CommandRules {
             let after = folded.text[range.end..].strip_prefix('-').and_then(|rest| rest.chars().next());
             after.is_some_and(|c| c.is_ascii_digit())
         };
-        let stops = self.stop.find(&folded.text).into_iter().map(|hit| hit.range);
+        // "mat" is no stop word of English, though "mať" is one of Slovak; English ones stand in every language.
+        let spoken = |of: &Option<Language>| of.is_none_or(|of| of == Language::En || of == passage.message.language);
+        let stops = self.stop.find(&folded.text).into_iter().filter(|hit| spoken(hit.value)).map(|hit| hit.range);
         taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
-        let words = product_words(passage.text, &folded, &left);
+        let words = self.without_edges(product_words(passage.text, &folded, &left));
         slots.product = (!words.is_empty()).then(|| words.join(" "));
         Filled { rest: words.len(), slots }
+    }
+
+    /// Takes from both ends what no product's name starts or ends with.
+    fn without_edges(&self, words: Vec<String>) -> Vec<String> {
+        let mut words: std::collections::VecDeque<String> =
+            words.into_iter().map(|word| self.without_han_edges(&word)).filter(|word| !word.is_empty()).collect();
+        let edge = |word: &String| self.edges.contains(&fold(word));
+        while words.front().is_some_and(edge) {
+            words.pop_front();
+        }
+        while words.back().is_some_and(edge) {
+            words.pop_back();
+        }
+        words.into()
+    }
+
+    fn without_han_edges(&self, word: &str) -> String {
+        let mut rest = word;
+        while let Some(shorter) =
+            self.han_edges.iter().find_map(|edge| rest.strip_prefix(edge.as_str()).or(rest.strip_suffix(edge.as_str())))
+        {
+            rest = shorter;
+        }
+        rest.to_string()
     }
 
     /// A bare size that answers a question: `42`, `XL`, `42码`.
@@ -206,10 +266,27 @@ fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<St
 }
 
 impl SlotTable {
+    /// A correction without what it turns down; any other passage as it is.
+    fn affirmed(&self, passage: Passage<'_>) -> String {
+        let mut text = passage.text.to_string();
+        if passage.about == Some(CommandName::Correct) {
+            for pattern in &self.negated {
+                text = pattern.replace_all(&text, " ").into_owned();
+            }
+        }
+        text
+    }
+
+    /// What a message adds to the one before, when it opens like one that does.
+    pub(super) fn after_opening(&self, folded: &str) -> Option<String> {
+        let found = self.follow_up.captures(folded)?;
+        found.name("v").or_else(|| found.name("w")).map(|rest| rest.as_str().trim().to_string())
+    }
+
     /// Phone and e-mail come from the private text; their masks are no product words.
     fn contacts(&self, passage: Passage<'_>, taken: &mut Taken<'_>) -> Slots {
         let mut slots = Slots::default();
-        for kind in [PiiKind::Phone, PiiKind::Email, PiiKind::Card, PiiKind::Iban] {
+        for kind in [PiiKind::Phone, PiiKind::Email, PiiKind::Card, PiiKind::Iban, PiiKind::Id] {
             let Some(at) = taken.text.find(kind.mask()) else { continue };
             taken.claim(at..at + kind.mask().len());
             let Some(pii) = passage.message.pii.iter().find(|pii| pii.kind == kind) else { continue };
@@ -217,16 +294,20 @@ impl SlotTable {
             match kind {
                 PiiKind::Phone => slots.phone = Some(e164(value)),
                 PiiKind::Email => slots.email = Some(value.to_string()),
-                PiiKind::Card | PiiKind::Iban => {}
+                PiiKind::Card | PiiKind::Iban | PiiKind::Id => {}
             }
         }
         slots
     }
 
     /// Order number before code before size before budget before quantity: the more telling pattern takes the digits.
-    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots) {
+    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots, about: Option<CommandName>) {
+        use CommandName as C;
         let text = taken.text;
-        if let Some(range) = self.order_range(text)
+        let orders =
+            matches!(about, Some(C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem | C::Correct));
+        let bare = || self.bare_order.find(text).filter(|_| orders).map(|found| found.range());
+        if let Some(range) = self.order_range(text).or_else(bare)
             && taken.claim(range.clone())
         {
             slots.order_number = Some(order_value(&text[range]));
@@ -242,7 +323,8 @@ impl SlotTable {
             .iter()
             .find_map(|pattern| named_value(&pattern.captures(text)?, taken))
             .map(|size| size_value(&size));
-        slots.quantity = self.quantity.iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
+        let several = self.quantity.iter().chain((about == Some(C::CartAdd)).then_some(&self.bare_quantity));
+        slots.quantity = several.into_iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
     }
 
     fn order_range(&self, text: &str) -> Option<Range<usize>> {
@@ -321,12 +403,13 @@ fn e164(typed: &str) -> String {
 pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     use CommandName as C;
     let nothing = Slots::default();
-    let Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic } = slots;
+    let Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic } = slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
             let order_number = order_number.filter(|_| name == C::Correct);
             let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
-            Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic: None }
+            let wish = wish.filter(|_| name == C::FindProduct);
+            Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic: None }
         }
         C::RestockNotice => Slots { product, sku, size, colour, town, phone, email, ..nothing },
         C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },
