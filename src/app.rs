@@ -15,7 +15,7 @@ use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
-use crate::understanding::{CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
+use crate::understanding::{Answers, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
 
 /// The assistant, ready to answer.
 pub struct App {
@@ -45,6 +45,8 @@ pub struct App {
     pub state: StateStore,
     /// What the desk may do with an order.
     pub order_rules: OrderRules,
+    /// Yes and no to a proposal of the desk.
+    pub answers: Answers,
     /// The clock: tests set it.
     pub clock: fn() -> Timestamp,
 }
@@ -79,6 +81,7 @@ impl App {
         check_templates(&guard, &renderer)?;
         let screening = screening(&data)?;
         let order_rules = order_rules(&data)?;
+        let answers = answers(&data)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -96,6 +99,7 @@ impl App {
             generate,
             state,
             order_rules,
+            answers,
             clock,
         })
     }
@@ -129,6 +133,12 @@ fn order_rules(data: &Path) -> anyhow::Result<OrderRules> {
     let path = data.join("rules/returns.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn answers(data: &Path) -> anyhow::Result<Answers> {
+    let path = data.join("rules/desk.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Answers::parse(&text).with_context(|| format!("in {}", path.display()))
 }
 
 /// The input guardrails with the rules of `rules/screening.toml` below `data`.

@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and which function answers it.
-//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done.
+//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done,
+//! 3 an index that serves without some rows of the feeds.
 
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_guard;
 mod conversation;
 mod data;
 mod explain;
@@ -144,12 +146,18 @@ pub struct IndexArgs {
     /// The folder of policies; default: the data folder's.
     #[arg(long, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// Column mapping for CSV and TSV; default: detected by the header.
+    /// Profile of the feeds; default: detected by their content.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// Only profiles of data/feeds called so: auto, shopify, woocommerce, google, yml, heureka, schema-org, jsonl.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub format: String,
     /// The currency of prices that name none.
     #[arg(long, value_name = "CODE")]
     pub currency: Option<Currency>,
+    /// The language of the texts, where a feed does not tell it.
+    #[arg(long, value_name = "LANG")]
+    pub language: Option<Language>,
     /// Only read and report.
     #[arg(long)]
     pub dry_run: bool,
@@ -233,6 +241,15 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure candle's own model of the file beside ours, run by run.
+        #[arg(long)]
+        compare: bool,
+    },
+    /// The guard beside its peers: escapes, false rejects, microseconds per KB.
+    Guard {
+        /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
+        #[arg(long, value_name = "TSV")]
+        cases: Vec<PathBuf>,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {

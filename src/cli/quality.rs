@@ -136,11 +136,16 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
     if path.extension().is_some_and(|extension| extension == "tsv") {
         return eval_understanding(&config, path, args.faults, json).await;
     }
-    let app = open::app(config).await?;
+    let mut app = open::app(config).await?;
     let mut by_language: BTreeMap<Language, (usize, usize, usize)> = BTreeMap::new();
     let mut turn_ms = Vec::new();
     for scenario in scenario::read(path)? {
-        let outcome = scenario::run(&app, &scenario, repeat.max(1)).await;
+        let mut runs = Vec::new();
+        for _ in 0..repeat.max(1) {
+            open::rehearsal(&mut app).await?;
+            runs.push(scenario::run(&app, &scenario).await);
+        }
+        let outcome = scenario::Outcome::of(&scenario, &runs);
         let (first, all, count) = by_language.entry(outcome.language).or_default();
         *first += usize::from(outcome.passed > 0 && outcome.faults.is_empty());
         *all += usize::from(outcome.passed == outcome.runs);

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::domain::Language;
 
-use super::alias;
 use super::bind;
 use super::ledger::{Ledger, Row, RowKind};
 use super::lex::{self, Kind, Token};
@@ -41,7 +40,7 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
         let detail = "a direction control in a text with figures".to_string();
         return Err(Violation { code: Code::BidiControl, segment: 0, at, detail });
     }
-    let names = alias::find(&ledger.aliases, &normal.text);
+    let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading { text: &normal.text, tokens: &tokens, language };
     let checker = Checker { lexicon, ledger, reading };
@@ -49,8 +48,8 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
 }
 
 fn place(fault: Fault, normal: &Normal, tokens: &[Token]) -> Violation {
-    let start = tokens.get(fault.tokens.start).map_or(0, |token| token.range.start);
-    let end = tokens.get(fault.tokens.end.saturating_sub(1)).map_or(start, |token| token.range.end);
+    let start = tokens.get(fault.tokens.start).map_or(0, |token| token.range().start);
+    let end = tokens.get(fault.tokens.end.saturating_sub(1)).map_or(start, |token| token.range().end);
     let at = normal.original(start..end.max(start));
     Violation { code: fault.code, segment: 0, at, detail: fault.why }
 }
@@ -67,7 +66,7 @@ pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> V
             Kind::Sign('.') => next.is_none_or(|next| {
                 let unit = index > 0 && tokens[index - 1].term.bits & ABBREVIATED != 0 && next.kind == Kind::Figures;
                 let listed = index > 0 && tokens[index - 1].kind == Kind::Figures && index - 1 == start;
-                next.spaced && original(next.range.start) && !unit && !listed
+                next.spaced && original(next.range().start) && !unit && !listed
             }),
             _ => false,
         };
@@ -92,9 +91,7 @@ impl<'a> Checker<'a> {
         };
         let mut focus = None;
         for range in sentences(self.reading.tokens, opens) {
-            let question = self.reading.tokens[range.end - 1].sign('?');
-            let sentence =
-                Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
+            let sentence = Sentence::new(&self.reading, range.clone(), focus);
             if !self.verbatim(range) {
                 self.sentence(&sentence)?;
             }
@@ -112,8 +109,10 @@ impl<'a> Checker<'a> {
     }
 
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        for (index, item) in sentence.items.iter().enumerate() {
-            self.item(sentence, index, item)?;
+        if sentence.claims() {
+            for (index, item) in sentence.items.iter().enumerate() {
+                self.item(sentence, index, item)?;
+            }
         }
         if self.alone(sentence) {
             return Err(sentence.fault(
@@ -122,8 +121,11 @@ impl<'a> Checker<'a> {
                 "a measure of nothing, or an amount in a currency of elsewhere",
             ));
         }
-        bind::amounts(self, sentence)?;
-        for (index, item) in sentence.items.iter().enumerate() {
+        if sentence.has_amount() {
+            bind::amounts(self, sentence)?;
+        }
+        let numbered = if sentence.has_value() { sentence.items.as_slice() } else { &[] };
+        for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
                 let priced = sentence.priced();
                 let around = Around { items: &sentence.items, index, priced };
@@ -137,7 +139,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if let Some(index) = sentence.items.iter().position(|item| item.kind == ItemKind::Currency) {
+        if let Some(index) = numbered.iter().position(|item| matches!(item.kind, ItemKind::Currency)) {
             return Err(sentence.fault(Code::PriceTalk, index, "a currency without a readable amount"));
         }
         self.equality(sentence)?;
@@ -156,7 +158,7 @@ impl<'a> Checker<'a> {
 
     /// "The same price" is true of two products when their facts say so.
     fn equality(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Same)) else { return Ok(()) };
+        let Some(index) = sentence.first(Class::Same) else { return Ok(()) };
         let mut rows: Vec<usize> = sentence
             .items
             .iter()
@@ -202,7 +204,7 @@ impl<'a> Checker<'a> {
             ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => {
                 fail(Code::PriceTalk, "a share of a price")
             }
-            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => {
+            ItemKind::Word if sentence.roman_amount(index) && self.roman(item) => {
                 fail(Code::MixedToken, "a Roman numeral as an amount")
             }
             _ => Ok(()),
@@ -222,8 +224,8 @@ impl<'a> Checker<'a> {
         !words.is_empty() && words.bytes().all(|byte| b"ivxlcdm".contains(&byte))
     }
 
-    fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i128>) -> bool {
-        let Some(value) = value else { return false };
+    fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i64>) -> bool {
+        let Some(value) = value.map(i128::from) else { return false };
         let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
         let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
         let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
@@ -271,8 +273,8 @@ impl<'a> Checker<'a> {
     }
 
     fn comparison(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer))
-        else {
+        let found = [sentence.first(Class::Compare), sentence.first(Class::Dearer)].into_iter().flatten().min();
+        let Some(index) = found else {
             return Ok(());
         };
         let fail = |why: &str| Err(sentence.fault(Code::Comparison, index, why));
@@ -312,7 +314,7 @@ impl<'a> Checker<'a> {
 
     /// A product with a word of price and no amount: the amount may stand in another sentence.
     fn price_talk(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Price)) else { return Ok(()) };
+        let Some(index) = sentence.first(Class::Price) else { return Ok(()) };
         let settled = sentence.has_amount()
             || sentence.has(Class::Defer)
             || sentence.has(Class::Compare)

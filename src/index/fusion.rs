@@ -1,16 +1,29 @@
-//! Reciprocal-rank fusion of two ranked lists: no score of one half is ever compared with one of the other.
+//! Fusion of two ranked lists: each half's scores are brought to 0 .. 1 within one search, then weighed and added.
 
 use std::collections::HashMap;
 
-/// Damps the difference between the first ranks.
-const K: f32 = 60.0;
+/// Rows and their scores, best first.
+pub type Hits = [(usize, f32)];
 
-/// The union of ranked rows with their fused score, best first; ties by row, so that the order is stable.
-pub fn fuse(lists: &[(&[(usize, f32)], f32)]) -> Vec<(usize, f32)> {
+/// BM25 has a true zero: each score is a share of the best.
+pub fn share_of_best(hits: &Hits) -> Vec<(usize, f32)> {
+    let best = hits.first().map_or(1.0, |hit| hit.1).max(f32::MIN_POSITIVE);
+    hits.iter().map(|(row, score)| (*row, score / best)).collect()
+}
+
+/// Cosines of one model all lie close together: only the distance from `floor` tells anything.
+pub fn above(hits: &Hits, floor: f32) -> Vec<(usize, f32)> {
+    let best = hits.first().map_or(1.0, |hit| hit.1);
+    let span = (best - floor).max(f32::EPSILON);
+    hits.iter().map(|(row, score)| (*row, ((score - floor) / span).clamp(0.0, 1.0))).collect()
+}
+
+/// The union of the rows with their weighed scores, best first; ties by row, so that the order is stable.
+pub fn fuse(lists: &[(&Hits, f32)]) -> Vec<(usize, f32)> {
     let mut fused: HashMap<usize, f32> = HashMap::new();
     for (list, weight) in lists {
-        for (rank, (row, _)) in list.iter().enumerate() {
-            *fused.entry(*row).or_default() += weight / (K + rank as f32 + 1.0);
+        for (row, score) in *list {
+            *fused.entry(*row).or_default() += weight * score;
         }
     }
     let mut fused: Vec<(usize, f32)> = fused.into_iter().collect();
@@ -25,19 +38,24 @@ pub fn sort(hits: &mut [(usize, f32)]) {
 
 #[cfg(test)]
 mod tests {
-    use super::fuse;
+    use super::*;
 
-    fn check(first: &[usize], second: &[usize], expected: &[usize]) {
-        let list = |rows: &[usize]| rows.iter().map(|row| (*row, 0.0)).collect::<Vec<_>>();
-        let (first, second) = (list(first), list(second));
-        let fused = fuse(&[(first.as_slice(), 1.0), (second.as_slice(), 1.0)]);
+    fn check(lexical: &Hits, vector: &Hits, expected: &[usize]) {
+        let (lexical, vector) = (share_of_best(lexical), above(vector, 0.7));
+        let fused = fuse(&[(&lexical, 1.0), (&vector, 1.0)]);
         assert_eq!(fused.iter().map(|(row, _)| *row).collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn rows_in_both_lists_come_first() {
-        check(&[1, 2, 3], &[3, 4], &[3, 1, 2, 4]);
-        check(&[], &[7, 8], &[7, 8]);
-        check(&[5], &[5], &[5]);
+    fn rows_good_in_both_lists_come_first() {
+        check(&[(1, 8.0), (2, 5.0), (3, 3.0)], &[(3, 0.9), (4, 0.8)], &[3, 1, 2, 4]);
+        check(&[], &[(7, 0.9), (8, 0.8)], &[7, 8]);
+        check(&[(5, 2.0)], &[(5, 0.9)], &[5]);
+        check(&[(1, 2.0)], &[(2, 0.7)], &[1, 2]);
+    }
+
+    #[test]
+    fn far_ahead_in_one_list_beats_a_rank_in_the_other() {
+        check(&[(1, 9.0), (2, 3.0)], &[(2, 0.81), (3, 0.8), (1, 0.79)], &[1, 2, 3]);
     }
 }

@@ -15,10 +15,15 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term}
 use crate::domain::Language;
 
 use super::analysis::{Analyzer, Word, words};
+use super::concepts::Met;
+use super::terms::{TermGroup, Terms, Vocabulary};
+use super::translit;
 
 const WRITER_BYTES: usize = 64 << 20;
 /// A shorter word is never matched with a typo: too many words are one letter apart.
 const SHORTEST_FUZZY: usize = 4;
+/// A shorter word is not looked for in the other alphabet.
+const SHORTEST_OTHER: usize = 3;
 /// From this length on, two typos are allowed.
 const TWO_TYPOS: usize = 8;
 /// Spellings tried for one mistyped word.
@@ -39,6 +44,8 @@ pub struct Boosts {
     pub tie: f32,
     /// A spelling that had to be guessed.
     pub typo: f32,
+    /// Another word for the same thing.
+    pub same: f32,
 }
 
 #[derive(Clone, Copy)]
@@ -145,23 +152,6 @@ fn pre_tokenized(tokens: Vec<String>) -> PreTokenizedString {
     PreTokenizedString { text: String::new(), tokens: tokens.into_iter().enumerate().map(token).collect() }
 }
 
-/// A question cut into the terms to look for.
-pub struct Terms {
-    /// Each word of the question that counts, with every token that may stand for it.
-    pub words: Vec<TermGroup>,
-}
-
-/// One word of a question.
-#[derive(Clone, Debug)]
-pub struct TermGroup {
-    /// The word as folded.
-    pub word: String,
-    /// Tokens that stand for it, per language, with what a match is worth.
-    pub tokens: Vec<(Language, String, f32)>,
-    /// Extra forms raise the score but are no word of their own: joined compounds.
-    pub extra: bool,
-}
-
 /// A lexical index open for search.
 pub struct Lexical {
     searcher: Searcher,
@@ -193,7 +183,8 @@ impl Lexical {
     }
 
     /// Cuts a question into terms: stop words out unless nothing else is left, typos resolved, `cat 5e` also as `cat5e`.
-    pub fn terms(&self, text: &str, analyzer: &Analyzer, languages: &[Language], boosts: &Boosts) -> Terms {
+    pub fn terms(&self, text: &str, vocabulary: &Vocabulary, languages: &[Language], boosts: &Boosts) -> Terms {
+        let Vocabulary { analyzer, concepts } = vocabulary;
         let all: Vec<Word> = words(text)
             .into_iter()
             .flat_map(|word| if word.han { analyzer.segments(&word.text) } else { vec![word] })
@@ -202,11 +193,27 @@ impl Lexical {
         if kept.is_empty() {
             kept = all;
         }
+        let met = concepts.in_question(&kept, analyzer);
+        let hidden = concepts.across_words(&kept);
+        // What several words say together is not also said by one of them: a power bank is no rechargeable brush.
+        let longer = met.iter().filter(|met| met.length > 1).chain(hidden.iter().map(|(_, met)| met));
+        let taken: std::collections::HashSet<usize> = longer.flat_map(|met| met.from..met.from + met.length).collect();
         let mut seen = std::collections::HashSet::new();
         let mut groups = Vec::new();
         for (at, word) in kept.iter().enumerate() {
             if seen.insert(word.text.clone()) {
-                groups.push(self.group(word, analyzer, languages, boosts));
+                let mut group = self.exact_group(word, analyzer, languages);
+                met.iter()
+                    .filter(|met| met.from == at && met.length == 1 && !taken.contains(&at))
+                    .for_each(|met| self.widen(&mut group, met, languages, boosts));
+                self.guess(&mut group, word, (analyzer, languages), boosts);
+                groups.push(group);
+            }
+            for met in met.iter().filter(|met| met.from == at && met.length > 1) {
+                let said: Vec<&str> = kept[at..at + met.length].iter().map(|word| word.text.as_str()).collect();
+                let mut group = TermGroup { word: said.concat(), tokens: Vec::new(), phrases: Vec::new(), extra: true };
+                self.widen(&mut group, met, languages, boosts);
+                groups.push(group);
             }
             let next = kept.get(at + 1).filter(|next| !next.han && !next.joined && !word.han && !word.joined);
             let Some(next) = next else { continue };
@@ -215,6 +222,11 @@ impl Lexical {
             if !group.tokens.is_empty() && seen.insert(pair.text.clone()) {
                 groups.push(group);
             }
+        }
+        for (said, met) in hidden {
+            let mut group = TermGroup { word: said, tokens: Vec::new(), phrases: Vec::new(), extra: true };
+            self.widen(&mut group, &met, languages, boosts);
+            groups.push(group);
         }
         Terms { words: groups }
     }
@@ -225,22 +237,51 @@ impl Lexical {
             .flat_map(|language| analyzer.word_tokens(*language, word).into_iter().map(|token| (*language, token, 1.0)))
             .filter(|(language, token, _)| self.known(*language, token))
             .collect();
-        TermGroup { word: word.text.clone(), tokens, extra: word.joined }
+        TermGroup { word: word.text.clone(), tokens, phrases: Vec::new(), extra: word.joined }
     }
 
-    fn group(&self, word: &Word, analyzer: &Analyzer, languages: &[Language], boosts: &Boosts) -> TermGroup {
-        let mut group = self.exact_group(word, analyzer, languages);
+    /// Adds the other words for what a group says, as far as the index holds them.
+    fn widen(&self, group: &mut TermGroup, met: &Met<'_>, languages: &[Language], boosts: &Boosts) {
+        for (language, tokens) in met.phrases.iter().copied().filter(|phrase| languages.contains(&phrase.0)) {
+            if !tokens.iter().all(|token| self.known(*language, token)) {
+                continue;
+            }
+            match tokens.as_slice() {
+                [token] if group.tokens.iter().any(|known| known.0 == *language && known.1 == *token) => {}
+                [token] => group.tokens.push((*language, token.clone(), boosts.same)),
+                several => group.phrases.push((*language, several.to_vec(), boosts.same)),
+            }
+        }
+    }
+
+    /// Looks for other spellings of a word that nothing in the index stands for.
+    fn guess(&self, group: &mut TermGroup, word: &Word, from: (&Analyzer, &[Language]), boosts: &Boosts) {
+        let (analyzer, languages) = from;
         let letters = word.text.chars().count();
+        if !group.is_empty() || word.han || letters < SHORTEST_OTHER {
+            return;
+        }
+        for spelling in translit::other_alphabet(&word.text) {
+            let other = Word { text: spelling, ..word.clone() };
+            let tokens = self.exact_group(&other, analyzer, languages).tokens;
+            group.tokens.extend(tokens.into_iter().map(|(language, token, _)| (language, token, boosts.typo)));
+        }
         let may_be_typo = !word.han && letters >= SHORTEST_FUZZY && word.text.chars().all(char::is_alphabetic);
-        if group.tokens.is_empty() && may_be_typo {
+        if group.is_empty() && may_be_typo {
             for language in languages {
-                for token in analyzer.word_tokens(*language, word) {
+                for token in self.forms(word, *language, analyzer) {
                     let spellings = self.spellings(*language, &token, letters);
                     group.tokens.extend(spellings.into_iter().map(|token| (*language, token, boosts.typo)));
                 }
             }
         }
-        group
+    }
+
+    /// The tokens of a word as typed, and in the other alphabet as it sounds.
+    fn forms(&self, word: &Word, language: Language, analyzer: &Analyzer) -> Vec<String> {
+        let other = translit::other_alphabet(&word.text).into_iter().next();
+        let other = other.map(|text| analyzer.word_tokens(language, &Word { text, ..word.clone() }));
+        analyzer.word_tokens(language, word).into_iter().chain(other.into_iter().flatten()).collect()
     }
 
     fn fields_of(&self, language: Language) -> Vec<Field> {
@@ -294,7 +335,7 @@ impl Lexical {
         let clauses: Vec<(Occur, Box<dyn Query>)> = terms
             .words
             .iter()
-            .filter(|group| !group.tokens.is_empty())
+            .filter(|group| !group.is_empty())
             .map(|group| (Occur::Should, self.clause(group, boosts)))
             .collect();
         if clauses.is_empty() || limit == 0 {
@@ -312,6 +353,20 @@ impl Lexical {
 
     fn clause(&self, group: &TermGroup, boosts: &Boosts) -> Box<dyn Query> {
         let mut matches: Vec<Box<dyn Query>> = Vec::new();
+        for (language, tokens, worth) in &group.phrases {
+            // All of its words together are worth what one word is.
+            let worth = worth / tokens.len().max(1) as f32;
+            let one = |token: &String| {
+                let alone = TermGroup {
+                    word: token.clone(),
+                    tokens: vec![(*language, token.clone(), worth)],
+                    phrases: Vec::new(),
+                    extra: true,
+                };
+                (Occur::Must, self.clause(&alone, boosts))
+            };
+            matches.push(Box::new(BooleanQuery::new(tokens.iter().map(one).collect())));
+        }
         let mut add = |field, token: &str, boost: f32| {
             let term = TermQuery::new(Term::from_field_text(field, token), IndexRecordOption::WithFreqs);
             matches.push(Box::new(BoostQuery::new(Box::new(term), boost)));

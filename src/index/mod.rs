@@ -4,17 +4,19 @@
 mod analysis;
 pub mod batch;
 mod builder;
+mod concepts;
 mod fusion;
-mod generation;
 mod lexical;
-mod manifest;
 mod names;
 mod slovak;
+mod terms;
+mod translit;
 mod vectors;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,19 +25,22 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Language;
+use crate::domain::fact::Passage;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
+pub use crate::generation::{Building, CATALOG, IndexError, MANIFEST, Manifest, SCHEMA, current};
 pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
-pub use generation::{Building, current};
 pub use lexical::Boosts;
-pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 use builder::layout;
 use lexical::Lexical;
 use names::{Coverage, NameEntry, Names};
+use terms::{Terms, Vocabulary};
 use vectors::Vectors;
 
+/// More than any words are worth together.
+const CODE: f32 = 100.0;
 /// The power that leaves little of a name covered in part.
 const NEARLY_ALL: i32 = 8;
 
@@ -50,15 +55,29 @@ pub struct Tuning {
     pub vector: f32,
     /// What it adds when question and name cover one another wholly.
     pub named: f32,
+    /// What an accessory is worth beside the thing itself, when no accessory was asked for.
+    pub part: f32,
     /// Rows taken from each half.
     pub depth: usize,
+    /// The best rows of the first pass that the question is moved towards.
+    pub echoes: usize,
+    /// How far.
+    pub echo: f32,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         // Chosen on the `odd` half of the rated queries (scripts/ndcg.py); the `even` half was never looked at for it.
-        let boosts = Boosts { name: 3.0, kind: 4.0, text: 2.0, label: 1.0, tie: 0.0, typo: 0.5 };
-        Tuning { boosts, lexical: 1.0, vector: 0.7, named: 2.0, depth: 200 }
+        let boosts = Boosts { name: 3.0, kind: 4.0, text: 2.0, label: 1.0, tie: 0.1, typo: 0.5, same: 0.8 };
+        Tuning { boosts, lexical: 1.0, vector: 0.6, named: 2.0, part: 0.7, depth: 400, echoes: 20, echo: 1.0 }
+    }
+}
+
+impl Tuning {
+    fn fuse(&self, lexical: &fusion::Hits, vector: &fusion::Hits) -> Vec<(usize, f32)> {
+        let floor = vector.last().map_or(0.0, |last| last.1);
+        let (lexical, vector) = (fusion::share_of_best(lexical), fusion::above(vector, floor));
+        fusion::fuse(&[(&lexical, self.lexical), (&vector, self.vector)])
     }
 }
 
@@ -71,7 +90,7 @@ pub struct Index {
 struct Inner {
     folder: PathBuf,
     manifest: Manifest,
-    analyzer: Analyzer,
+    vocabulary: Vocabulary,
     products: Lexical,
     names: Names,
     vectors: Vectors,
@@ -120,15 +139,16 @@ fn load(folder: PathBuf, manifest: Manifest, tuning: Tuning) -> anyhow::Result<I
     let entries: Vec<NameEntry> = json_lines(&folder.join(layout::NAMES))?;
     let counts = entries.iter().enumerate();
     let rows = counts.flat_map(|(row, entry)| std::iter::repeat_n(row as u32, entry.vectors)).collect();
+    let vocabulary = Vocabulary::default();
     Ok(Inner {
-        analyzer: Analyzer::new(),
         products: Lexical::open(&folder.join(layout::PRODUCTS))?,
-        names: Names::new(entries),
+        names: Names::new(entries, &vocabulary.concepts),
         vectors: Vectors::open(&folder, layout::VECTORS, manifest.dimensions)?,
         rows,
         passages: Lexical::open(&folder.join(layout::PASSAGES))?,
         texts: json_lines(&folder.join(layout::TEXTS))?,
         passage_vectors: Vectors::open(&folder, layout::PASSAGE_VECTORS, manifest.dimensions)?,
+        vocabulary,
         folder,
         manifest,
         tuning,
@@ -144,33 +164,41 @@ impl Inner {
     fn find_products(&self, query: &ProductQuery) -> anyhow::Result<Vec<ProductHit>> {
         let tuning = &self.tuning;
         let depth = tuning.depth.max(query.limit);
-        let terms = self.products.terms(&query.text, &self.analyzer, &Language::ALL, &tuning.boosts);
+        let terms = self.products.terms(&query.text, &self.vocabulary, &Language::ALL, &tuning.boosts);
         let lexical = match query.mode {
             SearchMode::Vector => Vec::new(),
             SearchMode::Lexical | SearchMode::Hybrid => self.products.search(&terms, &tuning.boosts, depth)?,
         };
+        let asked = self.parts_asked(&terms);
         let vector = match (query.mode, &query.vector) {
-            (SearchMode::Vector | SearchMode::Hybrid, Some(vector)) => self.nearest_products(vector, depth)?,
+            (SearchMode::Hybrid, Some(question)) if !lexical.is_empty() => {
+                let first = self.by_product(self.vectors.roughly_nearest(question, self.deep(depth))?, depth);
+                self.nearest_products(&self.echo(question, tuning.fuse(&lexical, &first), &asked)?, depth)?
+            }
+            (SearchMode::Vector | SearchMode::Hybrid, Some(question)) => self.nearest_products(question, depth)?,
             _ => Vec::new(),
         };
-        let mut fused = fusion::fuse(&[(&lexical, tuning.lexical), (&vector, tuning.vector)]);
+        let mut fused = tuning.fuse(&lexical, &vector);
         let tokens = self.names.query(&terms);
         let covered: Vec<Coverage> = fused.iter().map(|(row, _)| self.names.coverage(*row, &tokens)).collect();
         let codes = if query.mode == SearchMode::Vector {
             Vec::new()
         } else {
-            self.names.codes_in(&query.text, &self.analyzer)
+            self.names.codes_in(&query.text, &self.vocabulary.analyzer)
         };
         let mut order: Vec<(usize, f32)> = Vec::with_capacity(fused.len() + codes.len());
         for ((row, score), coverage) in fused.iter_mut().zip(&covered) {
             if query.mode != SearchMode::Vector {
                 *score *= 1.0 + tuning.named * together(*coverage);
+                if self.names.is_unasked_part(*row, &asked) {
+                    *score *= tuning.part;
+                }
             }
             order.push((*row, *score));
         }
         // A code that stands in the question is the surest sign of all.
         for (at, (row, _)) in codes.iter().enumerate() {
-            let first = 1.0 - at as f32 * 0.01;
+            let first = CODE - at as f32 * 0.01;
             match order.iter_mut().find(|(other, _)| other == row) {
                 Some((_, score)) => *score += first,
                 None => order.push((*row, first)),
@@ -194,13 +222,50 @@ impl Inner {
         Ok(order.into_iter().map(hit).collect())
     }
 
-    /// The best vector of each product counts.
+    fn parts_asked(&self, terms: &Terms) -> HashSet<usize> {
+        let tokens = terms.words.iter().flat_map(|group| &group.tokens);
+        tokens
+            .flat_map(|(language, token, _)| self.vocabulary.concepts.parts(*language, std::iter::once(token)))
+            .collect()
+    }
+
+    /// The question's vector moved towards the best rows of a first pass: words that both halves know lead to those
+    /// that only vectors can find.
+    fn echo(&self, question: &[f32], mut first: Vec<(usize, f32)>, asked: &HashSet<usize>) -> anyhow::Result<Vec<f32>> {
+        for (row, score) in &mut first {
+            if self.names.is_unasked_part(*row, asked) {
+                *score *= self.tuning.part;
+            }
+        }
+        fusion::sort(&mut first);
+        first.truncate(self.tuning.echoes);
+        let mut moved = question.to_vec();
+        let share = self.tuning.echo / first.len().max(1) as f32;
+        for (row, _) in first {
+            let at = self.rows.partition_point(|product| (*product as usize) < row);
+            for (sum, value) in moved.iter_mut().zip(self.vectors.row(at)?) {
+                *sum += share * value;
+            }
+        }
+        let length = moved.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        moved.iter_mut().for_each(|value| *value /= length);
+        Ok(moved)
+    }
+
     fn nearest_products(&self, vector: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        let most = if self.names.is_empty() { 1 } else { self.vectors.count().div_ceil(self.names.len()) };
-        let mut seen = std::collections::HashSet::new();
-        let rows = self.vectors.nearest(vector, limit * most)?;
+        Ok(self.by_product(self.vectors.nearest(vector, self.deep(limit))?, limit))
+    }
+
+    /// Rows to read for so many products: each has a vector per language.
+    fn deep(&self, products: usize) -> usize {
+        if self.names.is_empty() { products } else { products * self.vectors.count().div_ceil(self.names.len()) }
+    }
+
+    /// The best vector of each product counts.
+    fn by_product(&self, rows: Vec<(usize, f32)>, limit: usize) -> Vec<(usize, f32)> {
+        let mut seen = HashSet::new();
         let products = rows.into_iter().map(|(row, score)| (self.rows[row] as usize, score));
-        Ok(products.filter(|(product, _)| seen.insert(*product)).take(limit).collect())
+        products.filter(|(product, _)| seen.insert(*product)).take(limit).collect()
     }
 
     fn find_passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
@@ -209,7 +274,7 @@ impl Inner {
             let passage = &self.texts[*row].passage;
             passage.language == query.language && query.document.as_ref().is_none_or(|name| *name == passage.document)
         };
-        let terms = self.passages.terms(&query.text, &self.analyzer, &[query.language], &tuning.boosts);
+        let terms = self.passages.terms(&query.text, &self.vocabulary, &[query.language], &tuning.boosts);
         let mut lexical = self.passages.search(&terms, &tuning.boosts, self.texts.len())?;
         lexical.retain(|(row, _)| wanted(row));
         let mut vector = match &query.vector {
@@ -217,7 +282,7 @@ impl Inner {
             None => Vec::new(),
         };
         vector.retain(|(row, _)| wanted(row));
-        let fused = fusion::fuse(&[(&lexical, tuning.lexical), (&vector, tuning.vector)]);
+        let fused = tuning.fuse(&lexical, &vector);
         let hit = |(row, score): (usize, f32)| PassageHit {
             id: self.texts[row].id.clone(),
             passage: self.texts[row].passage.clone(),
@@ -246,6 +311,12 @@ impl Search for Index {
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
         let (inner, query) = (self.inner.clone(), query.clone());
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
+    }
+
+    fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
+        let (document, section) = clause.split_once('#')?;
+        let id = format!("{document}.{language}#{section}");
+        self.inner.texts.iter().find(|entry| entry.id == id).map(|entry| (id, entry.passage.clone()))
     }
 
     fn generation(&self) -> GenerationInfo {

@@ -8,7 +8,8 @@ use crate::domain::product::code_key;
 use crate::domain::{Language, Product, ProductId, Sku};
 
 use super::analysis::{Analyzer, words};
-use super::lexical::Terms;
+use super::concepts::Concepts;
+use super::terms::Terms;
 
 /// A further code that is shorter, or has no digit, is a word and not a code.
 const SHORTEST_CODE: usize = 5;
@@ -69,6 +70,8 @@ fn name_tokens(language: Language, text: &str, analyzer: &Analyzer) -> Vec<Strin
 
 struct Row {
     id: ProductId,
+    /// The accessories its names speak of.
+    parts: Vec<usize>,
     names: Vec<(Language, Vec<u32>)>,
     label: Vec<u32>,
 }
@@ -96,7 +99,7 @@ pub struct QueryTokens(Vec<Vec<(Language, u32)>>);
 
 impl Names {
     /// Builds the tables from the entries in row order.
-    pub fn new(entries: Vec<NameEntry>) -> Self {
+    pub fn new(entries: Vec<NameEntry>, concepts: &Concepts) -> Self {
         let mut names =
             Names { rows: Vec::with_capacity(entries.len()), tokens: HashMap::new(), codes: HashMap::new() };
         let mut shared = HashSet::new();
@@ -115,9 +118,11 @@ impl Names {
             names.codes.entry(code_key(entry.id.as_str())).or_insert((row as u32, None));
         }
         for entry in entries {
+            let parts =
+                entry.names.iter().flat_map(|(language, tokens)| concepts.parts(*language, tokens.iter())).collect();
             let list = entry.names.into_iter().map(|(language, list)| (language, names.intern(list))).collect();
             let label = names.intern(entry.label);
-            names.rows.push(Row { id: entry.id, names: list, label });
+            names.rows.push(Row { id: entry.id, parts, names: list, label });
         }
         names
     }
@@ -129,6 +134,12 @@ impl Names {
             numbers.push(*self.tokens.entry(token).or_insert(next));
         }
         numbers
+    }
+
+    /// True for a product whose name speaks of accessories, none of which were asked for.
+    pub fn is_unasked_part(&self, row: usize, asked: &HashSet<usize>) -> bool {
+        let parts = &self.rows[row].parts;
+        !parts.is_empty() && !parts.iter().any(|part| asked.contains(part))
     }
 
     /// How many products.
@@ -196,7 +207,7 @@ impl Names {
     pub fn query(&self, terms: &Terms) -> QueryTokens {
         let number = |(language, token, _): &(Language, String, f32)| Some((*language, *self.tokens.get(token)?));
         let groups = terms.words.iter().filter(|group| !group.extra);
-        let one = |group: &super::lexical::TermGroup| {
+        let one = |group: &super::terms::TermGroup| {
             let mut forms: Vec<(Language, u32)> = group.tokens.iter().filter_map(number).collect();
             if let Some(itself) = self.tokens.get(&group.word) {
                 forms.extend(Language::ALL.map(|language| (language, *itself)));

@@ -1,4 +1,21 @@
-//! How many threads the kernels use. candle reads that from the environment once, at its first matrix.
+//! How many threads the kernels use, and how work is shared among them. candle reads the number from the
+//! environment once, at its first matrix; its pool of threads is also ours.
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::utils::barrier_pool;
+
+/// Does a piece of work with each item, on all threads at once; a single item is no reason to wake the others.
+pub fn share<T: Send>(items: impl Iterator<Item = T>, work: impl Fn(T) + Sync) {
+    let items: Vec<Mutex<Option<T>>> = items.map(|item| Mutex::new(Some(item))).collect();
+    // Each index is handed out once; a poisoned lock still holds its item.
+    let take = |item: &Mutex<Option<T>>| item.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let [only] = &items[..] {
+        take(only).into_iter().for_each(&work);
+        return;
+    }
+    barrier_pool().execute_chunked(items.len(), |range| items[range].iter().filter_map(take).for_each(&work));
+}
 
 /// The threads that kernels of this process use.
 pub fn in_use() -> usize {

@@ -103,6 +103,11 @@ impl Screening {
         }
     }
 
+    /// How much a text speaks to a model instead of a person, 0 to 1: for text that comes with a feed.
+    pub fn injection(&self, text: &str) -> f32 {
+        self.injection.score(text, &normalise(text))
+    }
+
     /// The language of a text and how certain that is, 0 to 1.
     pub fn detect(&self, text: &str) -> LanguageGuess {
         self.language.guess(&normalise(text))

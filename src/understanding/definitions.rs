@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
 use super::slot_rules::{HanEdges, SlotRules, SlotTable};
-use crate::domain::{CommandName, Language};
+use crate::domain::{CommandName, Language, Wish};
 
 /// The texts of the rule files.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,14 @@ pub enum RulesError {
         /// Which command.
         name: CommandName,
     },
+    /// A wish that nothing can fulfil.
+    #[error(
+        "data/rules/phrases.toml, [cues.find_product.{topic}]: a wish is one of cheaper, dearer, goes_with, on_sale"
+    )]
+    Wish {
+        /// What stands there.
+        topic: String,
+    },
     /// A pattern that does not compile.
     #[error("data/rules/slots.toml, `{rule}`: {source}; mend the pattern")]
     Pattern {
@@ -74,6 +82,18 @@ pub(super) struct Meaning {
     /// A policy's topic, or which courtesy.
     pub(super) topic: Option<String>,
 }
+
+impl Meaning {
+    /// How what is looked for stands to what the talk is about.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let topic = self.topic.as_deref().filter(|_| self.name == CommandName::FindProduct)?;
+        WISHES.iter().find(|(name, _)| *name == topic).map(|(_, wish)| *wish)
+    }
+}
+
+/// The topics of `cues.find_product`.
+const WISHES: [(&str, Wish); 4] =
+    [("cheaper", Wish::Cheaper), ("dearer", Wish::Dearer), ("goes_with", Wish::GoesWith), ("on_sale", Wish::OnSale)];
 
 /// All rules of understanding.
 pub struct CommandRules {
@@ -143,6 +163,11 @@ impl CommandRules {
         let slots: SlotRules = parse("slots.toml", texts.slots)?;
         let specs = specs(commands, texts.examples)?;
         let whole = meanings(phrases.phrases);
+        let cues = meanings(phrases.cues);
+        let odd = cues.iter().find(|(_, meaning)| meaning.name == CommandName::FindProduct && meaning.wish().is_none());
+        if let Some((_, meaning)) = odd {
+            return Err(RulesError::Wish { topic: meaning.topic.clone().unwrap_or_default() });
+        }
         let frame = slots.frame_words();
         let pointers = slots.pointer_words();
         Ok(CommandRules {
@@ -150,7 +175,7 @@ impl CommandRules {
             specs,
             phrases: whole.iter().map(|(text, meaning)| (fold(text), meaning.clone())).collect(),
             phrase_parts: Lexicon::new(whole),
-            cues: Lexicon::new(meanings(phrases.cues)),
+            cues: Lexicon::new(cues),
             stop: Lexicon::new(stop_words(phrases.stop, frame)),
             edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
             han_edges: slots.han_edges(),

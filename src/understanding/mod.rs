@@ -7,6 +7,7 @@ use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
 use crate::engine::{Embed, EmbedInput, Generate};
 
 mod amounts;
+mod answers;
 pub mod cases;
 mod clauses;
 mod definitions;
@@ -21,6 +22,7 @@ mod several;
 mod slot_rules;
 mod slots;
 
+pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::{ExampleIndex, Vote};
 use slots::{Passage, relevant};

@@ -276,12 +276,13 @@ fn e164(typed: &str) -> String {
 pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     use CommandName as C;
     let nothing = Slots::default();
-    let Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic } = slots;
+    let Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic } = slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
             let order_number = order_number.filter(|_| name == C::Correct);
             let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
-            Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic: None }
+            let wish = wish.filter(|_| name == C::FindProduct);
+            Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic: None }
         }
         C::RestockNotice => Slots { product, sku, size, colour, town, phone, email, ..nothing },
         C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },

@@ -92,13 +92,18 @@ async fn a_client_that_leaves_stops_its_generation() {
     let body = json!({ "model": "raw", "max_tokens": 3000, "messages": messages }).to_string();
     let head =
         format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n", server.address);
+    let mut clients = Vec::new();
     for _ in 0..4 {
         let mut client = TcpStream::connect(&server.address).await.unwrap();
         client.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
         client.flush().await.unwrap();
-        drop(client);
+        clients.push(client);
     }
-    // Four such jobs would fill the queue for minutes; the model is free again as soon as it sees nobody waits.
+    // The jobs have begun when another is refused or has to wait.
+    let begun = async || tokio::time::timeout(Duration::from_millis(500), model.generate(short())).await;
+    while matches!(begun().await, Ok(Ok(_))) {}
+    drop(clients);
+    // Such jobs would hold the model for minutes; it is free again as soon as it sees nobody waits.
     let answer = loop {
         match model.generate(short()).await {
             Err(GenerateError::Busy { .. }) => tokio::task::yield_now().await,

@@ -68,7 +68,11 @@ impl CommandRules {
             Ask::Size => return set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short)),
             Ask::Colour => (&mut slots.colour, said.colour.filter(|_| short)),
             Ask::Town => (&mut slots.town, said.town.filter(|_| short)),
-            Ask::OrderNumber => (&mut slots.order_number, said.order_number.or_else(|| bare_number(text))),
+            Ask::OrderNumber => {
+                // Whoever gives the phone or e-mail first need not give it again.
+                let contact = set(&mut slots.phone, said.phone) | set(&mut slots.email, said.email);
+                return set(&mut slots.order_number, said.order_number.or_else(|| bare_number(text))) || contact;
+            }
             Ask::Phone | Ask::Identity => {
                 let phone =
                     said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
@@ -76,6 +80,18 @@ impl CommandRules {
                 return set(&mut slots.email, said.email) || phone;
             }
             Ask::Topic => (&mut slots.topic, said.topic),
+            // Which piece, and where to, is for the desk to see: it knows the order and reads the private text.
+            Ask::Item => (
+                &mut slots.product,
+                said.product.or(said.sku).or_else(|| Some(text.clone())).filter(|_| found.rest <= 8),
+            ),
+            Ask::Variant => {
+                let size = set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short));
+                return set(&mut slots.colour, said.colour.filter(|_| short)) || size;
+            }
+            Ask::Address => {
+                return text.chars().any(|c| c.is_ascii_digit()) || text.contains([',', '，']);
+            }
             Ask::Product => {
                 let named = said.product.is_some() || said.sku.is_some();
                 slots.sku = said.sku.or(slots.sku.take());
@@ -167,8 +183,10 @@ impl CommandRules {
         let command = |meaning: &Meaning| {
             let found = self.fill(Passage { message: input.message, text, about: Some(meaning.name) });
             let mut slots = relevant(meaning.name, found.slots);
-            if meaning.name == CommandName::Policy {
-                slots.topic = meaning.topic.clone();
+            match meaning.name {
+                CommandName::Policy => slots.topic = meaning.topic.clone(),
+                CommandName::FindProduct => slots.wish = meaning.wish(),
+                _ => {}
             }
             Command { name: meaning.name, slots }
         };
@@ -181,6 +199,13 @@ impl CommandRules {
         // How long one may send something back is a question about the rule, not the sending back itself.
         if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("returns")) {
             meanings.retain(|meaning| meaning.name != CommandName::ReturnItem);
+        }
+        // "Is there a cheaper one?" asks for another one, not for stock; "which is cheaper" and "how much is it reduced"
+        // ask about those at hand.
+        if meanings.iter().any(|meaning| matches!(meaning.name, CommandName::Compare | CommandName::Price)) {
+            meanings.retain(|meaning| meaning.wish().is_none());
+        } else if meanings.iter().any(|meaning| meaning.wish().is_some()) {
+            meanings.retain(|meaning| meaning.name != CommandName::Stock);
         }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);

@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::manifest::{FileEntry, IndexError, MANIFEST, Manifest, digest};
+pub mod manifest;
+
+use manifest::{FileEntry, digest};
+
+pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 const CURRENT: &str = "current";
 const BUILDING: &str = ".building";

@@ -1,12 +1,18 @@
 //! What can be done to an order, by which rules, and what came of it: the words of the order desk.
 //! Plain data: `tasks` decides, `store` keeps.
 
+mod rules;
+mod talk;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Money;
 use super::order::{Order, OrderState};
 use super::product::Sku;
+
+pub use rules::{CancelRule, ChangeRule, OrderRules, ReturnRule, StateRule};
+pub use talk::{Piece, Shown, Talk, TaskFact, Wish};
 
 /// A customer as the shop knows them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +54,16 @@ pub struct Address {
     pub country: String,
     /// Post code.
     pub postcode: String,
+}
+
+impl Address {
+    /// All of it in a line, as it will stand on the parcel.
+    pub fn line(&self) -> String {
+        let Address { line1, line2, city, region, country, postcode } = self;
+        let town = format!("{postcode} {city}");
+        let parts = [line1.as_str(), line2, &town, region, country].map(str::trim);
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// A way to pay, by the shop's own id.
@@ -269,6 +285,9 @@ pub struct Effect {
     pub state: Option<OrderState>,
     /// Money that moves, or will once the goods are back.
     pub money: Vec<Payment>,
+    /// What the customer gets back in all, also where the merchant's system does not tell how it was paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Money>,
     /// The rule it rests on.
     pub clause: String,
 }
@@ -315,6 +334,9 @@ pub struct Task {
     pub effect: Option<Effect>,
     /// Why not.
     pub refusal: Option<Refusal>,
+    /// The version of the order that was shown; 0 when it touches none.
+    #[serde(default)]
+    pub order_version: i64,
     /// Since when.
     pub created: Timestamp,
 }
@@ -326,78 +348,4 @@ pub struct Versioned<T> {
     pub value: T,
     /// How often it was written.
     pub version: i64,
-}
-
-/// The merchant's rules for orders: `data/rules/returns.toml`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OrderRules {
-    /// The version cited with every refusal.
-    pub version: String,
-    /// Minutes a proposal waits for its confirmation.
-    pub confirm_minutes: i64,
-    /// Calling off.
-    pub cancel: CancelRule,
-    /// Changing items, address or payment before it leaves.
-    pub change: ChangeRule,
-    /// Sending back.
-    pub r#return: ReturnRule,
-    /// Swapping after delivery.
-    pub exchange: StateRule,
-}
-
-/// When an order can be called off.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CancelRule {
-    /// In these states.
-    pub states: Vec<OrderState>,
-    /// For these reasons; any when empty.
-    pub reasons: Vec<String>,
-    /// Where the policies say so.
-    pub clause: String,
-}
-
-/// When an order can be changed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeRule {
-    /// In these states.
-    pub states: Vec<OrderState>,
-    /// Whether items can be swapped, once.
-    pub items: bool,
-    /// Whether the payment method can be.
-    pub payment: bool,
-    /// Where the policies say so.
-    pub clause: String,
-}
-
-/// In which states something is done.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StateRule {
-    /// These; never when empty.
-    pub states: Vec<OrderState>,
-    /// Where the policies say so.
-    pub clause: String,
-}
-
-/// When something can be sent back.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReturnRule {
-    /// In these states.
-    pub states: Vec<OrderState>,
-    /// Days after delivery; no limit when absent.
-    #[serde(default)]
-    pub days: Option<u16>,
-    /// Other numbers of days by category.
-    #[serde(default)]
-    pub days_of: std::collections::BTreeMap<String, u16>,
-    /// Whether the refund may go to another method, if that is a gift card.
-    pub gift_card: bool,
-    /// Where the policies say so.
-    pub clause: String,
-    /// Where the policies name what cannot be sent back.
-    pub clause_excluded: String,
 }
