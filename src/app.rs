@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::domain::Language;
 use crate::domain::desk::OrderRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, Search};
 use crate::guard::Guard;
@@ -14,7 +15,7 @@ use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
-use crate::understanding::{CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
+use crate::understanding::{Answers, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
 
 /// The assistant, ready to answer.
 pub struct App {
@@ -44,6 +45,8 @@ pub struct App {
     pub state: StateStore,
     /// What the desk may do with an order.
     pub order_rules: OrderRules,
+    /// Yes and no to a proposal of the desk.
+    pub answers: Answers,
     /// The clock: tests set it.
     pub clock: fn() -> Timestamp,
 }
@@ -78,6 +81,7 @@ impl App {
         check_templates(&guard, &renderer)?;
         let screening = screening(&data)?;
         let order_rules = order_rules(&data)?;
+        let answers = answers(&data)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -95,6 +99,7 @@ impl App {
             generate,
             state,
             order_rules,
+            answers,
             clock,
         })
     }
@@ -130,6 +135,12 @@ fn order_rules(data: &Path) -> anyhow::Result<OrderRules> {
     toml::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
 
+fn answers(data: &Path) -> anyhow::Result<Answers> {
+    let path = data.join("rules/desk.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    Answers::parse(&text).with_context(|| format!("in {}", path.display()))
+}
+
 /// The input guardrails with the rules of `rules/screening.toml` below `data`.
 ///
 /// # Errors
@@ -141,14 +152,21 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
     Screening::new(rules).with_context(|| format!("in {}", path.display()))
 }
 
-async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
+/// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
+///
+/// # Errors
+/// A file is missing or cannot be read, or the embedder fails.
+pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
     let folder = config.paths.data.join("rules");
     let read = |file: &str| {
         let path = folder.join(file);
         std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     };
+    let labelled = |language: Language| read(&format!("examples/{language}.toml"));
+    let [en, ru, sk, zh] = Language::ALL.map(labelled);
     let rules = CommandRules::new(RuleTexts {
         commands: &read("commands.toml")?,
+        examples: [&en?, &ru?, &sk?, &zh?],
         phrases: &read("phrases.toml")?,
         slots: &read("slots.toml")?,
         places: &read("places.toml")?,

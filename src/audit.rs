@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::message::PiiKind;
+use crate::domain::order::Order;
 use crate::domain::session::{SessionId, TurnId};
-use crate::domain::{Draft, Screened, Understanding};
+use crate::domain::{Command, Draft, FactBody, Screened, Understanding};
 use crate::guard::CheckedReply;
 use crate::turn::{Answer, CheckSummary, Outcome, Timings};
 
@@ -51,12 +53,47 @@ impl TurnRecord {
             at: Timestamp::now(),
             channel: channel.to_string(),
             message: message.clone(),
-            understanding: understanding.clone(),
-            outcome: outcome.clone(),
+            understanding: masked_understanding(understanding.clone()),
+            outcome: masked_outcome(outcome.clone()),
             draft,
             check: answer.check.clone(),
             reply: answer.reply.clone(),
             timings: answer.timings.clone(),
         }
     }
+}
+
+fn masked_understanding(mut understanding: Understanding) -> Understanding {
+    understanding.commands.iter_mut().for_each(mask);
+    understanding
+}
+
+/// The record tells which order was spoken of, not who its customer is or where they live.
+fn masked_outcome(mut outcome: Outcome) -> Outcome {
+    if let Some(pending) = &mut outcome.pending {
+        mask(&mut pending.command);
+    }
+    for fact in &mut outcome.facts {
+        match &mut fact.body {
+            FactBody::Order(order) => nameless(order),
+            FactBody::Task(task) => nameless(&mut task.order),
+            _ => {}
+        }
+    }
+    outcome
+}
+
+fn mask(command: &mut Command) {
+    for (slot, kind) in [(&mut command.slots.phone, PiiKind::Phone), (&mut command.slots.email, PiiKind::Email)] {
+        if slot.is_some() {
+            *slot = Some(kind.mask().to_string());
+        }
+    }
+}
+
+fn nameless(order: &mut Order) {
+    order.name.clear();
+    order.phone = PiiKind::Phone.mask().to_string();
+    order.email = PiiKind::Email.mask().to_string();
+    order.address = None;
 }

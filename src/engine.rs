@@ -28,6 +28,10 @@ pub trait Search: Send + Sync {
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>>;
     /// The generation that answers: its id and what it holds.
     fn generation(&self) -> GenerationInfo;
+    /// The passage a rule cites, `returns#3`, in a language; its id and text.
+    fn clause(&self, _clause: &str, _language: Language) -> Option<(String, Passage)> {
+        None
+    }
 }
 
 /// How to search.
@@ -245,6 +249,16 @@ pub trait Catalog: Send + Sync {
     async fn products(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Product>>;
     /// All variants of these products with price in `currency` when there is one, else in the feed's own.
     async fn offers(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>>;
+    /// Products with a variant that has an older, higher price in `currency`; what is true of it now, `offers` tells.
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>>;
+    /// Which of these SKUs are in the catalog, written exactly so.
+    async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {
+        let mut known = Vec::with_capacity(skus.len());
+        for sku in skus {
+            known.push(self.by_code(sku.as_str()).await?.is_some_and(|(_, found)| found.as_ref() == Some(sku)));
+        }
+        Ok(known)
+    }
     /// The product and variant behind a product id, SKU or other code, compared without case and separators.
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>>;
 }
@@ -256,6 +270,24 @@ pub trait Orders: Send + Sync {
     async fn find(&self, number: &str) -> anyhow::Result<Option<Order>>;
     /// A customer's orders, newest first.
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>>;
+}
+
+/// Wrong claims to be the owner of an order.
+#[async_trait]
+pub trait Proofs: Send + Sync {
+    /// How many there were since a moment.
+    async fn wrong(&self, number: &str, caller: &str, since: Timestamp) -> anyhow::Result<WrongProofs>;
+    /// Remembers one, whether or not there is such an order.
+    async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()>;
+}
+
+/// Wrong claims about one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrongProofs {
+    /// By this caller.
+    pub own: i64,
+    /// By everybody.
+    pub all: i64,
 }
 
 /// Orders, customers and tasks with their writes: the desk's own book.

@@ -104,27 +104,36 @@ fn read_one(file: &Path) -> anyhow::Result<Scenario> {
     Ok(scenario)
 }
 
-/// Holds the conversation `runs` times, each in a session of its own.
-pub async fn run(app: &App, scenario: &Scenario, runs: usize) -> Outcome {
-    let mut outcome = Outcome {
-        path: scenario.path.clone(),
-        name: scenario.name.clone(),
-        language: scenario.language,
-        passed: 0,
-        runs,
-        faults: Vec::new(),
-        turn_ms: Vec::new(),
-    };
-    for _ in 0..runs {
-        outcome.turn_ms.clear();
-        let faults = converse(app, scenario, &mut outcome.turn_ms).await;
-        if faults.is_empty() {
-            outcome.passed += 1;
-        } else if outcome.faults.is_empty() {
-            outcome.faults = faults;
+/// One conversation held.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// What failed; empty when all was as it must be.
+    pub faults: Vec<String>,
+    /// Milliseconds of each turn.
+    pub turn_ms: Vec<f64>,
+}
+
+impl Outcome {
+    /// How all runs of a scenario went.
+    pub fn of(scenario: &Scenario, runs: &[Run]) -> Outcome {
+        let failed = runs.iter().find(|run| !run.faults.is_empty());
+        Outcome {
+            path: scenario.path.clone(),
+            name: scenario.name.clone(),
+            language: scenario.language,
+            passed: runs.iter().filter(|run| run.faults.is_empty()).count(),
+            runs: runs.len(),
+            faults: failed.map(|run| run.faults.clone()).unwrap_or_default(),
+            turn_ms: runs.last().map(|run| run.turn_ms.clone()).unwrap_or_default(),
         }
     }
-    outcome
+}
+
+/// Holds the conversation once, in a session of its own. It may write: the caller gives the assistant a state of its own.
+pub async fn run(app: &App, scenario: &Scenario) -> Run {
+    let mut run = Run::default();
+    run.faults = converse(app, scenario, &mut run.turn_ms).await;
+    run
 }
 
 async fn converse(app: &App, scenario: &Scenario, turn_ms: &mut Vec<f64>) -> Vec<String> {

@@ -81,7 +81,7 @@ fn chorus(row: &str) -> Option<Product> {
     let [id, _, brand, category, _, cents, mpn, title, description] = column.as_slice() else { return None };
     let cents: u64 = cents.parse().ok()?;
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
-    let price = Price { currency: market(Language::En), amount, old: None, until: None };
+    let price = Price { currency: market(Language::En), amount, old: None, until: None, starts: None, ends: None };
     Some(Product {
         id: ProductId(id.to_string()),
         name: Localised::only(Language::En, *title),

@@ -40,6 +40,16 @@ pub(super) async fn app(config: Config) -> anyhow::Result<App> {
     App::assemble(config, engines).await
 }
 
+/// Gives the assistant a state of its own with the merchant's orders as they are in the files: what is rehearsed there never
+/// reaches the shop's own.
+pub(super) async fn rehearsal(app: &mut App) -> anyhow::Result<()> {
+    let state = StateStore::in_memory().await?;
+    state.take_orders(&OrderBook::load(&app.config.paths.data.join("orders"))?).await?;
+    app.orders = Arc::new(state.clone());
+    app.state = state;
+    Ok(())
+}
+
 /// The folders and the manifest of the configured models.
 pub(super) fn models(config: &Config) -> anyhow::Result<Models> {
     Ok(Models::open(Folders { models: config.models_dir(), ..Folders::from_env() })?)
@@ -73,7 +83,8 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         "auto" => DeviceChoice::Cpu,
         other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
     };
-    Ok(GeneratorSettings { queue: config.generation.queue, context: config.generation.context, device })
+    let (queue, context) = (config.generation.queue, config.generation.context);
+    Ok(GeneratorSettings { queue, context, device, stock: false })
 }
 
 /// The verified file behind a role, a name or a path.

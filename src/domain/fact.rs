@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
+use super::desk::TaskFact;
 use super::language::{Language, Localised};
 use super::money::Money;
 use super::order::Order;
@@ -48,6 +49,8 @@ pub enum FactBody {
     Passage(Passage),
     /// An order whose owner has been checked.
     Order(Box<Order>),
+    /// An operation on an order: proposed, refused or done.
+    Task(Box<TaskFact>),
     /// How to reach a person.
     Contact(ContactFact),
     /// A sum computed by code: so many pieces of a variant.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::Wish;
 use super::fact::FactId;
 use super::order::OrderState;
 
@@ -44,6 +45,13 @@ pub enum Move {
         /// Offers.
         facts: Vec<FactId>,
     },
+    /// Shows what was wished for beside a product at hand: cheaper ones, what goes with it, what is on sale.
+    Suggest {
+        /// The wish.
+        wish: Wish,
+        /// Offers, best first.
+        facts: Vec<FactId>,
+    },
     /// Names what goes with it.
     Upsell {
         /// An offer.
@@ -58,6 +66,13 @@ pub enum Move {
     CancelRule {
         /// An order.
         fact: FactId,
+    },
+    /// Speaks of an operation on an order.
+    Task {
+        /// A task.
+        fact: FactId,
+        /// What to say of it.
+        say: TaskLine,
     },
     /// One clarifying question.
     Ask {
@@ -101,6 +116,36 @@ pub enum Ask {
     Phone,
     /// What the question about the rules is.
     Topic,
+    /// Which piece of an order.
+    Item,
+    /// Which size or colour instead.
+    Variant,
+    /// The whole new address.
+    Address,
+}
+
+/// What is said of an operation on an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskLine {
+    /// Which pieces there are.
+    Items,
+    /// What would be done, and whether to do it.
+    Proposal,
+    /// The same, because the order is no longer what was shown.
+    Changed,
+    /// The same, because the proposal was not confirmed in time.
+    Expired,
+    /// The same, because the answer was neither yes nor no.
+    Unclear,
+    /// That the question is still open.
+    Waiting,
+    /// That it was done, as read back.
+    Done,
+    /// That the rules forbid it.
+    Refused,
+    /// That nothing was changed.
+    Withdrawn,
 }
 
 /// The typed kinds of "no".
@@ -117,6 +162,8 @@ pub enum Absence {
     OutOfStock,
     /// Known, but the feed gives no price.
     NoPrice,
+    /// Nothing of the kind costs less, costs more, goes with it or is on sale.
+    Unfulfilled(Wish),
     /// No passage of the policies answers it.
     NoPolicy,
     /// No delivery to that town.

@@ -86,6 +86,16 @@ pub enum Role {
     Carrier,
     /// A parcel's number.
     Tracking,
+    /// A piece of an order, with size and colour.
+    Piece,
+    /// How many of such a piece, with the counted noun.
+    Pieces,
+    /// What the customer gets back.
+    Refund,
+    /// What is left to pay.
+    Due,
+    /// A postal address.
+    Address,
     /// An order's or a computed total.
     Total,
     /// A computed total's number of pieces.
@@ -120,6 +130,8 @@ pub enum SegmentKind {
     Upsell,
     /// An order's state.
     Order,
+    /// An operation on an order.
+    Task,
     /// A clarifying question.
     Ask,
     /// What could not be found.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::command::Command;
+use super::desk::Talk;
 use super::language::Language;
 use super::plan::Ask;
 use super::product::ProductId;
@@ -68,6 +69,10 @@ pub struct Session {
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
     pub pending: Option<Pending>,
+    /// An operation on an order that is being arranged.
+    pub talk: Option<Talk>,
+    /// The product question answered last, for messages that only add to it.
+    pub last: Option<Command>,
     /// A person has the conversation.
     pub handed_over: bool,
     /// The last few messages, masked: the model's memory.
@@ -105,6 +110,8 @@ impl Default for Session {
             focus: Vec::new(),
             town: None,
             pending: None,
+            talk: None,
+            last: None,
             handed_over: false,
             recent: Vec::new(),
         }

@@ -11,6 +11,7 @@ use super::licence;
 use super::money::{Item, ItemKind, Reading};
 use super::norm;
 use super::spans;
+use super::task;
 use super::text;
 use super::verdict::{Code, Violation};
 
@@ -111,12 +112,27 @@ impl Part<'_> {
         let mut found = Vec::new();
         let mut name: Option<&Fact> = None;
         let mut place: Option<&Span> = None;
+        let mut order: Option<&Span> = None;
+        let mut piece: Option<&Span> = None;
         let names = self.segment.spans.iter().filter(|span| span.role == Role::Name).count();
         for span in &self.segment.spans {
             let Some(fact) = self.fact(span) else { continue };
             match span.role {
                 Role::Name => name = Some(fact),
                 Role::Place => place = Some(span),
+                Role::OrderNumber => order = Some(span),
+                Role::Piece => piece = Some(span),
+                Role::Refund | Role::Due | Role::Address if order.is_some_and(|order| order.fact != span.fact) => {
+                    found.push((
+                        Code::SpanUnbound,
+                        span.range.clone(),
+                        format!("`{}` is about another order than the one named", span.fact),
+                    ));
+                }
+                Role::Pieces if !self.pieces_bound(span, piece) => {
+                    let detail = format!("`{}` counts another piece than the one named", span.fact);
+                    found.push((Code::SpanUnbound, span.range.clone(), detail));
+                }
                 Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
                     found.push((
                         Code::SpanUnbound,
@@ -182,6 +198,15 @@ impl Part<'_> {
         }
     }
 
+    /// A count of pieces belongs to the piece named before it.
+    fn pieces_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
+        let (Some(piece), Some(FactBody::Task(task))) = (piece, self.fact(span).map(|fact| &fact.body)) else {
+            return false;
+        };
+        let count: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
+        piece.fact == span.fact && task::counted(task, self.text(piece), &count)
+    }
+
     /// The words between the spans.
     fn between(&self) -> Vec<Fault> {
         let islands: Vec<Range<usize>> = self.segment.spans.iter().map(|span| span.range.clone()).collect();
@@ -244,6 +269,10 @@ impl Part<'_> {
         } else if item.is(Class::Same) && !denied {
             Some((Code::Comparison, "prices said to be equal"))
         } else if amount && (item.plain_bits() & CHANGING != 0 || (item.is(Class::Payment) && !self.due(items))) {
+            Some((Code::PriceTalk, "a word that changes what the amount means"))
+        } else if has(&[Role::Refund, Role::Due])
+            && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per].iter().any(|&class| item.is(class))
+        {
             Some((Code::PriceTalk, "a word that changes what the amount means"))
         } else if item.is(Class::Old) && next == Some(Role::Price) {
             Some((Code::RoleMismatch, "the price now told as the price before"))

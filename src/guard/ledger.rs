@@ -141,6 +141,12 @@ impl Ledger {
                 }
                 FactBody::Passage(Passage { text, .. }) => ledger.texts.push(fold(text)),
                 FactBody::Order(order) => ledger.rows.push(order_row(order)),
+                FactBody::Task(task) => {
+                    ledger.rows.push(order_row(&task.order));
+                    let mut row = Row::new(RowKind::Total, &task.order.number);
+                    row.now = super::task::amount(task, crate::domain::Role::Refund);
+                    ledger.rows.push(row);
+                }
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));

@@ -23,6 +23,7 @@ mod spans;
 mod spelled;
 #[cfg(test)]
 mod spelled_tests;
+mod task;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::lexicon::{Class, Lexicon};
 use super::money::{ItemKind, Reading};
 use super::norm;
 use super::numeral::ONE;
+use super::task;
 
 /// Compares `text` with the value `role` of `fact`; the error says what the value is.
 pub(super) fn verify(
@@ -20,11 +21,13 @@ pub(super) fn verify(
 ) -> Result<(), String> {
     let span = Span { lexicon, language, text };
     match role {
-        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom => match amount(fact, role) {
-            Some(money) => span.money(money),
-            None => Err("the fact has no such amount".to_string()),
-        },
-        Role::Stock | Role::Quantity => span.count(&counts(fact, role)),
+        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom | Role::Refund | Role::Due => {
+            match amount(fact, role) {
+                Some(money) => span.money(money),
+                None => Err("the fact has no such amount".to_string()),
+            }
+        }
+        Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
             Some(date) => span.date(date),
             None => Err("the fact has no such day".to_string()),
@@ -35,13 +38,22 @@ pub(super) fn verify(
         },
         Role::Citation => span.citation(fact),
         Role::Place if matches!(fact.body, FactBody::Order(_)) => span.plain(),
-        _ => {
-            let known = strings(fact, role);
-            let own = text.trim();
-            let stands = !own.is_empty() && known.iter().any(|known| known.trim() == own);
-            if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
-        }
+        Role::Address => match &fact.body {
+            FactBody::Task(task) => {
+                let line = task.address().map(|address| address.line());
+                one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
+            }
+            _ => Err("the fact has no address".to_string()),
+        },
+        _ => one_of(text, &strings(fact, role)),
     }
+}
+
+/// The text must be one of the fact's own strings.
+fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
+    let own = text.trim();
+    let stands = !own.is_empty() && known.iter().any(|known| known.trim() == own);
+    if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
 }
 
 /// The amount of a fact in a role.
@@ -56,6 +68,7 @@ pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
         (FactBody::Delivery(delivery), Role::FreeFrom) => delivery.free_from,
         (FactBody::Total(total), Role::Total) => Some(total.total),
         (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
+        (FactBody::Task(task), Role::Refund | Role::Due) => task::amount(task, role),
         (FactBody::Order(order), Role::DeliveryCost) => Money::parse(&order.shipping, order.currency).ok(),
         _ => None,
     }
@@ -67,6 +80,9 @@ fn counts(fact: &Fact, role: Role) -> Vec<u32> {
             offer.offer.in_stock().into_iter().chain(offer.places.iter().map(|(_, count)| *count)).collect()
         }
         (FactBody::Total(total), Role::Quantity) => vec![total.quantity],
+        (FactBody::Task(task), Role::Pieces) => {
+            task.pieces.iter().chain(&task.wanted).map(|piece| piece.quantity).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -101,6 +117,10 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
             std::iter::once(passage.text.as_str()).chain(passage.text.lines()).collect()
         }
         (FactBody::Order(order), Role::OrderNumber) => vec![order.number.as_str()],
+        (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.as_str()],
+        (FactBody::Task(task), Role::Piece) => {
+            task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
+        }
         (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
         (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],

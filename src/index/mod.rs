@@ -6,9 +6,7 @@ pub mod batch;
 mod builder;
 mod concepts;
 mod fusion;
-mod generation;
 mod lexical;
-mod manifest;
 mod names;
 mod slovak;
 mod terms;
@@ -27,13 +25,13 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 
 use crate::domain::Language;
+use crate::domain::fact::Passage;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
+pub use crate::generation::{Building, CATALOG, IndexError, MANIFEST, Manifest, SCHEMA, current};
 pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
-pub use generation::{Building, current};
 pub use lexical::Boosts;
-pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 use builder::layout;
 use lexical::Lexical;
@@ -313,6 +311,12 @@ impl Search for Index {
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
         let (inner, query) = (self.inner.clone(), query.clone());
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
+    }
+
+    fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
+        let (document, section) = clause.split_once('#')?;
+        let id = format!("{document}.{language}#{section}");
+        self.inner.texts.iter().find(|entry| entry.id == id).map(|entry| (id, entry.passage.clone()))
     }
 
     fn generation(&self) -> GenerationInfo {

@@ -6,6 +6,7 @@ mod offer;
 mod order;
 pub mod phrasebook;
 mod segment;
+mod task;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,7 +16,7 @@ use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
-use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind};
+use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
 
@@ -98,12 +99,14 @@ impl Page<'_> {
             Move::Stock { facts } => self.stock(facts),
             Move::Compare { facts } => self.compare(facts),
             Move::Alternatives { facts } => self.alternatives(facts),
+            Move::Suggest { wish, facts } => self.suggest(*wish, facts),
             Move::Upsell { fact } => self.upsell(fact),
             Move::Total { fact } => self.total(fact),
             Move::Deliver { fact } => self.deliver(fact),
             Move::Policy { fact } => self.policy(fact),
             Move::Order { fact } => self.order(fact),
             Move::CancelRule { fact } => self.cancel_rule(fact),
+            Move::Task { fact, say } => self.task(fact, *say),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -187,6 +190,9 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Identity => "ask_identity",
         Ask::Phone => "ask_phone",
         Ask::Topic => "ask_topic",
+        Ask::Item => "ask_item",
+        Ask::Variant => "ask_variant",
+        Ask::Address => "ask_address",
     }
 }
 
@@ -197,6 +203,10 @@ fn absence_key(why: Absence) -> &'static str {
         Absence::SourceDown => "source_down",
         Absence::OutOfStock => "out_of_stock",
         Absence::NoPrice => "no_price",
+        Absence::Unfulfilled(Wish::Cheaper) => "nothing_cheaper",
+        Absence::Unfulfilled(Wish::Dearer) => "nothing_dearer",
+        Absence::Unfulfilled(Wish::GoesWith) => "nothing_goes_with",
+        Absence::Unfulfilled(Wish::OnSale) => "nothing_on_sale",
         Absence::NoPolicy => "no_policy",
         Absence::NoDelivery => "no_delivery",
         Absence::NoOrder => "no_order",

@@ -12,7 +12,7 @@ use sqlx::{Row, Sqlite, Transaction};
 
 use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
 use crate::domain::order::Order;
-use crate::engine::{Applied, OrderDesk, Orders, Seen};
+use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 
 use super::orders::{OrderBook, plain};
 use super::state::StateStore;
@@ -63,31 +63,6 @@ impl StateStore {
         }
         transaction.commit().await?;
         Ok(aside)
-    }
-
-    /// Wrong claims to be the owner of this order since a moment.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub async fn wrong_proofs(&self, number: &str, since: Timestamp) -> anyhow::Result<i64> {
-        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM proofs WHERE number = $1 AND at >= $2")
-            .bind(plain(number))
-            .bind(since.as_second())
-            .fetch_one(&self.pool)
-            .await?)
-    }
-
-    /// Remembers a wrong claim, whether or not there is such an order.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn wrong_proof(&self, number: &str, now: Timestamp) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO proofs (number, at) VALUES ($1, $2)")
-            .bind(plain(number))
-            .bind(now.as_second())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
     }
 
     /// How many events of finished tasks wait for the merchant's systems.
@@ -225,6 +200,32 @@ async fn write_customer(
 
 fn document_of(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string(value)?)
+}
+
+#[async_trait]
+impl Proofs for StateStore {
+    async fn wrong(&self, number: &str, caller: &str, since: Timestamp) -> anyhow::Result<WrongProofs> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS everybody, COUNT(CASE WHEN caller = $1 THEN 1 END) AS own FROM proofs
+             WHERE number = $2 AND at >= $3",
+        )
+        .bind(caller)
+        .bind(plain(number))
+        .bind(since.as_second())
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(WrongProofs { own: row.try_get("own")?, all: row.try_get("everybody")? })
+    }
+
+    async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO proofs (number, caller, at) VALUES ($1, $2, $3)")
+            .bind(plain(number))
+            .bind(caller)
+            .bind(now.as_second())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
 }
 
 #[async_trait]

@@ -2,12 +2,16 @@
 //! In: a command, the conversation, the shopper's proof of identity. Out: moves, facts and what is still missing.
 
 pub mod desk;
+mod identity;
 mod order;
+pub mod talk;
 
+use crate::domain::desk::Talk;
 use crate::domain::session::Pending;
 use crate::domain::{Fact, Move};
 
-pub use order::{Identity, order};
+pub use identity::{Door, Identity};
+pub use order::order;
 
 /// What a task came to.
 #[derive(Clone, Debug, Default)]
@@ -18,4 +22,10 @@ pub struct Outcome {
     pub facts: Vec<Fact>,
     /// What the shopper must still tell.
     pub pending: Option<Pending>,
+    /// An operation that is being arranged.
+    pub talk: Option<Talk>,
+    /// The rule a refusal rests on: `returns#3`.
+    pub clause: Option<String>,
+    /// A person could still do it.
+    pub person: bool,
 }

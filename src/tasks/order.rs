@@ -2,62 +2,32 @@
 
 use jiff::Timestamp;
 
+use super::Outcome;
+use super::identity::{Door, Identity};
 use crate::domain::order::Order;
 use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move};
-use crate::engine::Orders;
-
-use super::Outcome;
-
-/// What the shopper has proved or claims about who they are.
-#[derive(Clone, Debug, Default)]
-pub struct Identity {
-    /// A customer whose identity the shop has checked.
-    pub customer: Option<String>,
-    /// A phone number from this message, E.164.
-    pub phone: Option<String>,
-    /// An e-mail address from this message.
-    pub email: Option<String>,
-    /// Wrong proofs given before in this conversation for this request.
-    pub failed: u8,
-}
 
 /// Wrong proofs after which the question is closed.
 const MOST_FAILED: u8 = 3;
-
-impl Identity {
-    /// True when the order is theirs. An order without phone or e-mail cannot be proved by the lack of one.
-    pub fn owns(&self, order: &Order) -> bool {
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        let same = |mine: String, theirs: String| !theirs.is_empty() && mine == theirs;
-        let email = |text: &str| text.trim().to_ascii_lowercase();
-        self.customer.as_ref().is_some_and(|customer| same(customer.clone(), order.customer.clone()))
-            || self.phone.as_deref().is_some_and(|phone| same(digits(phone), digits(&order.phone)))
-            || self.email.as_deref().is_some_and(|mine| same(email(mine), email(&order.email)))
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.customer.is_none() && self.phone.is_none() && self.email.is_none()
-    }
-}
 
 /// Answers a command about an order.
 ///
 /// # Errors
 /// The merchant's system does not answer.
-pub async fn order(command: &Command, who: &Identity, orders: &dyn Orders, now: Timestamp) -> anyhow::Result<Outcome> {
-    let found = match (&command.slots.order_number, &who.customer) {
-        (Some(number), _) => orders.find(number).await?,
-        (None, Some(customer)) => orders.of_customer(customer).await?.into_iter().next(),
-        (None, None) => return Ok(ask(command, Ask::OrderNumber)),
-    };
-    if who.is_unknown() {
+pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow::Result<Outcome> {
+    if command.slots.order_number.is_some() && who.is_unknown() {
         // Asked before the order is looked at: whether it exists is not told to strangers.
         return Ok(ask(command, Ask::Identity));
     }
-    Ok(match found.filter(|order| who.owns(order)) {
-        Some(order) => tell(command.name, order, now),
+    let found = match (&command.slots.order_number, &who.customer) {
+        (Some(number), _) => door.owned(who, number).await?,
+        (None, Some(customer)) => door.orders.of_customer(customer).await?.into_iter().next(),
+        (None, None) => return Ok(ask(command, Ask::OrderNumber)),
+    };
+    Ok(match found {
+        Some(order) => tell(command.name, order, door.now),
         None => refused(command, who),
     })
 }
@@ -96,8 +66,13 @@ fn tell(name: CommandName, order: Order, now: Timestamp) -> Outcome {
         }
         _ => {}
     }
-    let fact = Fact { id, body: FactBody::Order(Box::new(order)), source: "orders".to_string(), as_of: now };
-    Outcome { moves, facts: vec![fact], pending: None }
+    Outcome { moves, facts: vec![fact(order, now)], ..Outcome::default() }
+}
+
+/// An order as a fact.
+pub(super) fn fact(order: Order, now: Timestamp) -> Fact {
+    let id = FactId(format!("order:{}", order.number));
+    Fact { id, body: FactBody::Order(Box::new(order)), source: "orders".to_string(), as_of: now }
 }
 
 #[cfg(test)]
@@ -105,8 +80,24 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::engine::{Orders, Proofs, WrongProofs};
 
     struct One(Order);
+
+    /// Nobody ever guessed.
+    #[async_trait]
+    impl Proofs for One {
+        async fn wrong(&self, _: &str, _: &str, _: Timestamp) -> anyhow::Result<WrongProofs> {
+            Ok(WrongProofs::default())
+        }
+        async fn note(&self, _: &str, _: &str, _: Timestamp) -> anyhow::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn door(one: &One) -> Door<'_> {
+        Door { orders: one, proofs: one, caller: "", now: Timestamp::UNIX_EPOCH }
+    }
 
     #[async_trait]
     impl Orders for One {
@@ -126,7 +117,7 @@ mod tests {
     async fn check(name: CommandName, number: Option<&str>, who: Identity, expected: &[&str]) {
         let mut command = Command { name, slots: Default::default() };
         command.slots.order_number = number.map(str::to_string);
-        let outcome = order(&command, &who, &one(), Timestamp::UNIX_EPOCH).await.unwrap();
+        let outcome = order(&command, &who, &door(&one())).await.unwrap();
         let moves: Vec<String> = outcome
             .moves
             .iter()
@@ -148,7 +139,7 @@ mod tests {
         command.slots.order_number = Some("TT-1".to_string());
         for (failed, open) in [(0, true), (1, true), (2, false)] {
             let who = Identity { phone: Some("+421911111111".to_string()), failed, ..Identity::default() };
-            let outcome = order(&command, &who, &one(), Timestamp::UNIX_EPOCH).await.unwrap();
+            let outcome = order(&command, &who, &door(&one())).await.unwrap();
             assert_eq!(outcome.pending.map(|pending| pending.failed), open.then_some(failed + 1));
         }
     }

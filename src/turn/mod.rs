@@ -3,6 +3,7 @@
 
 mod answer;
 mod clock;
+mod desk;
 mod respond;
 mod settle;
 
@@ -11,7 +12,7 @@ use crate::audit::TurnRecord;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Language, Message, Move, Screened, Slots, Tier, Understanding};
 use crate::plan;
-use crate::understanding::Input;
+use crate::understanding::{Answer as Said, Input};
 
 pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
 use clock::StageClock;
@@ -112,8 +113,25 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     if screened.spam >= SURE_ATTACK {
         return decided(CommandName::Spam, screened.spam);
     }
+    let wish = session.talk.as_ref().filter(|talk| talk.shown.is_some()).map(|talk| talk.wish);
+    match wish.and_then(|wish| app.answers.read(&screened.text, wish)) {
+        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
+        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
+        Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
+        None => {}
+    }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
+}
+
+fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {
+    Understanding {
+        lang: screened.language,
+        commands: vec![Command { name, slots: Slots::default() }],
+        confidence: 0.98,
+        tier: Tier::Rules,
+        notes: vec!["answers the proposal".to_string()],
+    }
 }
 
 /// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it.
@@ -133,14 +151,27 @@ async fn write_down(app: &App, session: Session, turn: TurnId, record: TurnRecor
 fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {
     session.turns += 1;
     session.pending = outcome.pending.clone();
+    session.talk = outcome.talk.clone();
+    if let Some(talk) = &mut session.talk {
+        // A yes answers the question that was sent, not one that the guard held back.
+        talk.open = answer.check.status == CheckStatus::Accepted && desk::asks(&outcome.moves);
+    }
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
     }
+    session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
     session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
     let surplus = session.recent.len().saturating_sub(app.config.session.recent);
     session.recent.drain(..surplus);
+}
+
+/// The last product question of a message: what a bare addition such as "and in 41?" goes on with.
+fn last_question(commands: &[Command]) -> Option<Command> {
+    use CommandName as C;
+    let asks = |command: &&Command| matches!(command.name, C::FindProduct | C::Price | C::Stock | C::DeliveryInfo);
+    commands.iter().rev().find(asks).cloned()
 }
 
 /// True when the moves hand the conversation to a person.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::domain::desk::Talk;
 use crate::domain::found::Found;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
@@ -12,10 +13,10 @@ use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Scree
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
-use crate::tasks::{self, Identity};
 
 use super::answer::Stage;
 use super::clock::StageClock;
+use super::desk;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -46,6 +47,12 @@ pub struct Outcome {
     pub town: Option<String>,
     /// A command that waits for an answer.
     pub pending: Option<Pending>,
+    /// An operation on an order that is being arranged; its token is nobody else's business.
+    #[serde(skip)]
+    pub talk: Option<Talk>,
+    /// The desk has spoken in this turn.
+    #[serde(skip)]
+    pub desk_spoke: bool,
     /// What the model wrote on the way.
     pub generated: Vec<Generated>,
     /// When the facts were read.
@@ -59,7 +66,9 @@ impl Outcome {
         for fact in &self.facts {
             let FactBody::Offer(offer) = &fact.body else { continue };
             let shown = self.moves.iter().any(|step| match step {
-                Move::Offer { facts } | Move::Compare { facts } => facts.contains(&fact.id),
+                Move::Offer { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
+                    facts.contains(&fact.id)
+                }
                 _ => false,
             });
             if shown {
@@ -72,13 +81,13 @@ impl Outcome {
         actions
     }
 
-    fn say(&mut self, step: Move) {
+    pub(super) fn say(&mut self, step: Move) {
         if !self.moves.contains(&step) {
             self.moves.push(step);
         }
     }
 
-    fn learn(&mut self, facts: Vec<Fact>) {
+    pub(super) fn learn(&mut self, facts: Vec<Fact>) {
         for fact in facts {
             if !self.facts.iter().any(|known| known.id == fact.id) {
                 self.facts.push(fact);
@@ -90,13 +99,16 @@ impl Outcome {
 /// Answers every command in order.
 pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, clock: &mut StageClock<'_>) -> Outcome {
     let now = turn.app.now();
-    let mut outcome = Outcome { now, ..Outcome::default() };
+    let mut outcome = Outcome { now, talk: turn.session.talk.clone(), ..Outcome::default() };
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    for command in &understanding.commands {
+    for command in &desk::with_proof(&understanding.commands) {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
-        one(turn, command, &mut outcome, clock).await;
+        if !desk::desk(turn, command, &mut outcome).await {
+            one(turn, command, &mut outcome, clock).await;
+        }
     }
+    desk::remind(turn, &mut outcome).await;
     if outcome.moves.is_empty() {
         outcome.say(Move::NotFound { why: Absence::NothingFound });
     }
@@ -116,14 +128,7 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         }
         DeliveryInfo => delivery(turn, command, outcome).await,
         Policy => policy(turn, command, outcome).await,
-        OrderStatus | CancelOrder | ChangeOrder => order(turn, command, outcome).await,
-        ReturnItem if command.slots.order_number.is_some() => order(turn, command, outcome).await,
-        ReturnItem => {
-            let mut command = command.clone();
-            command.slots.topic.get_or_insert_with(|| "returns".to_string());
-            policy(turn, &command, outcome).await;
-            outcome.say(Move::Human { reason: HandoverReason::Task });
-        }
+        OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         Checkout | LeaveContact => outcome.say(Move::Human { reason: HandoverReason::Task }),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
@@ -243,7 +248,11 @@ fn log(error: &GenerateError) {
 
 /// Products a move shows as the answer itself.
 fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
-    let (Move::Offer { facts: ids } | Move::Stock { facts: ids } | Move::Compare { facts: ids }) = step else {
+    let (Move::Offer { facts: ids }
+    | Move::Stock { facts: ids }
+    | Move::Compare { facts: ids }
+    | Move::Suggest { facts: ids, .. }) = step
+    else {
         return Vec::new();
     };
     let mut products: Vec<ProductId> = Vec::new();
@@ -312,25 +321,4 @@ async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
         }
     }
     outcome.learn(passages.facts);
-}
-
-async fn order(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
-    let who = Identity {
-        customer: turn.session.customer.clone(),
-        phone: command.slots.phone.clone(),
-        email: command.slots.email.clone(),
-        failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
-    };
-    match tasks::order(command, &who, &*turn.app.orders, outcome.now).await {
-        Ok(done) => {
-            done.moves.into_iter().for_each(|step| outcome.say(step));
-            outcome.learn(done.facts);
-            outcome.pending = done.pending;
-        }
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "orders could not be read");
-            outcome.say(Move::NotFound { why: Absence::SourceDown });
-            outcome.say(Move::Human { reason: HandoverReason::Failure });
-        }
-    }
 }

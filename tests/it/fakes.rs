@@ -61,6 +61,12 @@ impl ShopFront {
         ShopFront { products, stock, passages: passages(&data.join("policies")) }
     }
 
+    /// One more product, as a line of `products.jsonl`.
+    pub fn with_product(mut self, line: &str) -> ShopFront {
+        self.products.push(serde_json::from_str(line).unwrap());
+        self
+    }
+
     /// One more product, called what no reply may hold: its name turns the direction of writing.
     pub fn with_unspeakable_mug(mut self) -> ShopFront {
         let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;
@@ -147,6 +153,12 @@ impl Search for ShopFront {
         Ok(hits)
     }
 
+    fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
+        let (document, section) = clause.split_once('#')?;
+        let id = format!("{document}.{language}#{section}");
+        self.passages.iter().find(|(known, _)| *known == id).cloned()
+    }
+
     fn generation(&self) -> GenerationInfo {
         GenerationInfo {
             id: "test".to_string(),
@@ -182,9 +194,22 @@ impl Catalog for ShopFront {
         Ok(offers)
     }
 
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
+        let reduced = |product: &&Product| {
+            let prices = product.variants.iter().flat_map(|variant| &variant.prices);
+            prices.into_iter().any(|price| price.currency == currency && price.old.is_some())
+        };
+        Ok(self.products.iter().filter(reduced).take(limit).map(|product| product.id.clone()).collect())
+    }
+
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {
-        let found = self.products.iter().find(|product| product.id.as_str().eq_ignore_ascii_case(code));
-        Ok(found.map(|product| (product.id.clone(), None)))
+        let is = |text: &str| text.eq_ignore_ascii_case(code);
+        if let Some(product) = self.products.iter().find(|product| is(product.id.as_str())) {
+            return Ok(Some((product.id.clone(), None)));
+        }
+        let variants = self.products.iter().flat_map(|product| product.variants.iter().map(move |one| (product, one)));
+        let found = variants.into_iter().find(|(_, variant)| is(variant.sku.as_str()));
+        Ok(found.map(|(product, variant)| (product.id.clone(), Some(variant.sku.clone()))))
     }
 }
 

@@ -17,8 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("guard", &["domain"]),
     ("shop", &["domain"]),
     ("store", &["domain", "engine"]),
-    ("index", &["domain", "engine", "store"]),
-    ("ingest", &["domain", "engine", "index", "store"]),
+    ("generation", &["engine"]),
+    ("live", &["domain", "engine", "generation"]),
+    ("index", &["domain", "engine", "generation", "store"]),
+    ("ingest", &["domain", "engine", "generation", "index", "store"]),
     ("pull", &["engine"]),
     ("inference", &["engine", "pull"]),
     ("bench", &["domain", "guard", "render", "shop"]),
@@ -41,6 +43,9 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
     ("ureq", "pull"),
+    ("quick_xml", "ingest"),
+    ("flate2", "ingest"),
+    ("encoding_rs", "ingest"),
     ("clap", "cli"),
 ];
 

@@ -1,7 +1,7 @@
 //! The order desk over HTTP: propose an operation, see what it would do, confirm it. The rules live in `tasks`.
 //! A task is ended once, whatever a client repeats; with `Idempotency-Key` it also gets the first answer again.
 
-mod once;
+pub mod once;
 pub mod types;
 
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -21,13 +20,10 @@ use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
 use crate::http::error::{Code, Problem, ProblemBody};
-use crate::tasks::Identity;
 use crate::tasks::desk::{Desk, Wrong};
+use crate::tasks::{Door, Identity};
 use once::once;
 use types::{ConfirmRequest, OrderBody, OrderRequest, TaskBody, TaskRequest, Who};
-
-/// Wrong proofs of one order within an hour after which even the right one is not heard.
-const MOST_WRONG: i64 = 5;
 
 /// Proposes an operation on an order and says what it would do. Nothing is written to the order yet.
 ///
@@ -50,7 +46,7 @@ pub async fn propose(
     headers: HeaderMap,
     body: Body<TaskRequest>,
 ) -> Result<Response, Problem> {
-    let who = body.value.who();
+    let who = body.value.who(&caller);
     let operation = body.value.operation;
     who.check(&caller)?;
     let app = Arc::clone(&gate.app);
@@ -141,7 +137,7 @@ pub async fn order(
     caller: Caller,
     body: Body<OrderRequest>,
 ) -> Result<Json<OrderBody>, Problem> {
-    let who = body.value.who();
+    let who = body.value.who(&caller);
     let number = body.value.number;
     who.check(&caller)?;
     let owned = owned(&gate.app, &who, &number).await?;
@@ -165,22 +161,14 @@ async fn known_customer(app: &App, who: &Who, operation: &Operation) -> Result<S
     Ok(owned(app, who, number).await?.map(|order| order.customer).unwrap_or_default())
 }
 
-/// The order, when it is theirs and the proof was not guessed at too often.
+/// The order, when it is theirs. A caller who names the customer needs no proof, and none is looked at.
 async fn owned(app: &App, who: &Who, number: &str) -> Result<Option<Order>, Problem> {
-    let found = OrderDesk::order(&app.state, number).await.map_err(failed)?.map(|order| order.value);
-    if let Some(customer) = &who.customer {
-        return Ok(found.filter(|order| order.customer == *customer));
-    }
-    let now = app.now();
-    let wrong = app.state.wrong_proofs(number, now - SignedDuration::from_hours(1)).await.map_err(failed)?;
-    let identity = Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() };
-    if wrong < MOST_WRONG
-        && let Some(order) = found.filter(|order| identity.owns(order))
-    {
-        return Ok(Some(order));
-    }
-    app.state.wrong_proof(number, now).await.map_err(failed)?;
-    Ok(None)
+    let identity = match &who.customer {
+        Some(customer) => Identity { customer: Some(customer.clone()), ..Identity::default() },
+        None => Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() },
+    };
+    let door = Door { orders: &app.state, proofs: &app.state, caller: &who.caller, now: app.now() };
+    door.owned(&identity, number).await.map_err(failed)
 }
 
 fn task_id(text: &str) -> Result<String, Problem> {

@@ -47,12 +47,11 @@ pub async fn once<T: Serialize + Send + 'static>(
     let keeping = async move {
         let claimed = IdempotencyKey { caller: &caller, key: &key, body: &body };
         let outcome = work.await;
-        let kept = match &outcome {
-            Ok((status, value)) => {
-                let answer = serde_json::to_string(value).unwrap_or_default();
-                app.state.answered(claimed, status.as_u16(), &answer).await
-            }
-            Err(_) => app.state.unclaim(claimed).await,
+        let answer = outcome.as_ref().ok().map(|(status, value)| (status.as_u16(), serde_json::to_string(value)));
+        let kept = match answer {
+            Some((status, Ok(answer))) => app.state.answered(claimed, status, &answer).await,
+            // Nothing can be answered again: the key is free for another try, which the task's own state guards.
+            Some((_, Err(_))) | None => app.state.unclaim(claimed).await,
         };
         if let Err(error) = kept {
             // The task guards the write; only the replay of this answer is lost.

@@ -17,6 +17,8 @@ pub struct Who {
     pub phone: Option<String>,
     /// The order's e-mail.
     pub email: Option<String>,
+    /// Who sent the request: wrong proofs are counted for each.
+    pub caller: String,
 }
 
 impl Who {
@@ -59,8 +61,9 @@ pub struct TaskRequest {
 
 impl TaskRequest {
     /// Who asks.
-    pub fn who(&self) -> Who {
-        Who { customer: self.customer.clone(), phone: self.phone.clone(), email: self.email.clone() }
+    pub fn who(&self, caller: &Caller) -> Who {
+        let TaskRequest { customer, phone, email, .. } = self.clone();
+        Who { customer, phone, email, caller: caller.name() }
     }
 }
 
@@ -96,8 +99,9 @@ pub struct OrderRequest {
 
 impl OrderRequest {
     /// Who asks.
-    pub fn who(&self) -> Who {
-        Who { customer: self.customer.clone(), phone: self.phone.clone(), email: self.email.clone() }
+    pub fn who(&self, caller: &Caller) -> Who {
+        let OrderRequest { customer, phone, email, .. } = self.clone();
+        Who { customer, phone, email, caller: caller.name() }
     }
 }
 

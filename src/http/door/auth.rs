@@ -1,7 +1,7 @@
 //! Who calls: bearer keys against the sha256 digests of the settings, and whether the caller sits on this machine.
 //! Without any key the server answers everybody, so it then binds to a loopback address only.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -32,6 +32,19 @@ pub struct Caller {
     pub admin: bool,
     /// The shop's own server, which may say who the customer is.
     pub trusted: bool,
+    /// The address at the other end of the connection.
+    pub peer: Option<IpAddr>,
+}
+
+impl Caller {
+    /// What callers are told apart by: the key, else the address. Behind a proxy without keys all are one.
+    pub fn name(&self) -> String {
+        match (self.key, self.peer) {
+            (Some(key), _) => hex::encode(key),
+            (None, Some(peer)) => peer.to_string(),
+            (None, None) => String::new(),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -71,12 +84,12 @@ impl Keys {
     fn caller(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Caller> {
         if self.is_open() {
             let local = is_local(headers, peer);
-            return Some(Caller { key: None, admin: true, trusted: local });
+            return Some(Caller { key: None, admin: true, trusted: local, peer: peer.map(|peer| peer.ip()) });
         }
         let key: KeyDigest = Sha256::digest(bearer(headers)?).into();
         let admin = contains(&self.admin_keys, &key);
         let known = contains(&self.keys, &key) | admin;
-        known.then_some(Caller { key: Some(key), admin, trusted: true })
+        known.then_some(Caller { key: Some(key), admin, trusted: true, peer: peer.map(|peer| peer.ip()) })
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
 use crate::domain::desk::{Address, Customer, Decision, Effect, Operation, OrderRules, Payment, Refusal, RefusalCode};
 use crate::domain::order::{Order, OrderState};
-use crate::domain::{Offer, Product, Sku};
+use crate::domain::{Money, Offer, Product, Sku};
 
 use super::{items, money};
 
@@ -88,10 +88,11 @@ fn cancel(mut order: Order, reason: &str, world: &World<'_>) -> Result<Decision,
     for refund in &refunds {
         money::credit(&mut customer, refund);
     }
+    let refund = money::due_back(&order, &refunds);
     order.payments.extend(refunds.iter().cloned());
     order.state = OrderState::Cancelled;
     order.changes.cancel_reason = Some(reason.to_string());
-    Ok(decision(order, customer, world, (refunds, &rule.clause)))
+    Ok(decision(order, customer, world, (refunds, &rule.clause)).refunding(refund))
 }
 
 fn send_back(mut order: Order, wanted: &[Sku], method: Option<&str>, world: &World<'_>) -> Result<Decision, No> {
@@ -115,7 +116,8 @@ fn send_back(mut order: Order, wanted: &[Sku], method: Option<&str>, world: &Wor
     order.changes.returned = sorted(wanted);
     order.changes.method = method.clone();
     let money = method.map(|method| Payment { refund: true, amount, method });
-    Ok(decision(order, world.customer.clone(), world, (money.into_iter().collect(), &rule.clause)))
+    let decided = decision(order, world.customer.clone(), world, (money.into_iter().collect(), &rule.clause));
+    Ok(decided.refunding(Some(amount)))
 }
 
 /// True while the days after delivery run. A day is not over before it is over everywhere.
@@ -162,7 +164,7 @@ fn profile(address: &Address, world: &World<'_>) -> Result<Decision, No> {
     let clause = &world.rules.change.clause;
     whole(address, clause)?;
     let customer = Customer { address: Some(address.clone()), ..world.customer.clone() };
-    let effect = Effect { state: None, money: Vec::new(), clause: clause.clone() };
+    let effect = Effect { state: None, money: Vec::new(), refund: None, clause: clause.clone() };
     Ok(Decision { effect, order: None, customer: Some(customer) })
 }
 
@@ -178,9 +180,17 @@ pub(super) fn decision(
     world: &World<'_>,
     (money, clause): (Vec<Payment>, &str),
 ) -> Decision {
-    let effect = Effect { state: Some(order.state), money, clause: clause.to_string() };
+    let effect = Effect { state: Some(order.state), money, refund: None, clause: clause.to_string() };
     let customer = (customer != world.customer).then_some(customer);
     Decision { effect, order: Some(order), customer }
+}
+
+impl Decision {
+    /// The same, telling what comes back in all.
+    fn refunding(mut self, refund: Option<Money>) -> Decision {
+        self.effect.refund = refund;
+        self
+    }
 }
 
 fn sorted(skus: &[Sku]) -> Vec<Sku> {

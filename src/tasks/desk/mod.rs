@@ -49,7 +49,7 @@ impl Desk<'_> {
     /// # Errors
     /// The book or the catalog does not answer.
     pub async fn propose(&self, customer: &str, operation: Operation) -> anyhow::Result<Task> {
-        let (decided, _) = self.decide(customer, &operation).await?;
+        let (decided, seen) = self.decide(customer, &operation).await?;
         let (effect, refusal) = match decided {
             Ok(decision) => (Some(decision.effect), None),
             Err(refusal) => (None, Some(refusal)),
@@ -57,10 +57,34 @@ impl Desk<'_> {
         let state = if refusal.is_some() { TaskState::Refused } else { TaskState::AwaitingConfirmation };
         let id = Uuid::now_v7().to_string();
         let token = token(&operation, effect.as_ref())?;
-        let task =
-            Task { id, customer: customer.to_string(), operation, state, token, effect, refusal, created: self.now };
+        let task = Task {
+            id,
+            customer: customer.to_string(),
+            operation,
+            state,
+            token,
+            effect,
+            refusal,
+            order_version: seen.order,
+            created: self.now,
+        };
         self.book.propose(&task).await?;
         Ok(task)
+    }
+
+    /// A task that is only spoken of: neither decided nor kept.
+    pub fn sketch(&self, customer: &str, operation: Operation) -> Task {
+        Task {
+            id: Uuid::now_v7().to_string(),
+            customer: customer.to_string(),
+            operation,
+            state: TaskState::AwaitingConfirmation,
+            token: String::new(),
+            effect: None,
+            refusal: None,
+            order_version: 0,
+            created: self.now,
+        }
     }
 
     /// Does what was shown, once: a second confirmation gets the first one's end.
@@ -103,7 +127,10 @@ impl Desk<'_> {
         }
         let (decided, seen) = self.decide(&task.customer, &task.operation).await?;
         let decision = match decided {
-            Ok(decision) if task.effect.as_ref() == Some(&decision.effect) => decision,
+            // The same effect on an order that was written to since is not what was shown.
+            Ok(decision) if task.effect.as_ref() == Some(&decision.effect) && task.order_version == seen.order => {
+                decision
+            }
             Ok(_) => return self.refuse(task, RefusalCode::Changed).await,
             Err(refusal) => return self.refuse_with(task, refusal).await,
         };

@@ -2,7 +2,7 @@
 
 use crate::domain::Money;
 use crate::domain::desk::{Customer, Decision, MethodKind, Payment, PaymentMethod, RefusalCode};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, OrderState};
 
 use super::decide::{No, World, decision, still_open};
 
@@ -18,6 +18,17 @@ pub(super) fn paid(order: &Order) -> Vec<Payment> {
         }
     }
     back
+}
+
+/// What comes back when all of an order does: the payments turned round; the order's total where the merchant's
+/// system tells of no payment and the order is no longer waiting for one.
+pub(super) fn due_back(order: &Order, refunds: &[Payment]) -> Option<Money> {
+    if order.payments.is_empty() {
+        let unpaid = order.state == OrderState::AwaitingPayment;
+        return Money::parse(&order.total, order.currency).ok().filter(|total| !unpaid && total.minor > 0);
+    }
+    let sum = refunds.iter().try_fold(0_i64, |sum, refund| sum.checked_add(refund.amount.minor))?;
+    (sum > 0).then(|| Money::new(sum, order.currency))
 }
 
 /// The method the order was paid with.

@@ -1,0 +1,91 @@
+//! Whose order it is. A foreign order looks exactly like a missing one, and guessing ends: after five wrong proofs within an
+//! hour the one who guesses is not heard any more about that order, and after fifty nobody is who has only guesses to offer.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::order::Order;
+use crate::engine::{Orders, Proofs};
+
+/// Wrong proofs of one order within an hour after which its caller is not heard.
+const MOST_WRONG: i64 = 5;
+/// The same for all callers together: far beyond what slips of the owner and a household come to.
+const MOST_WRONG_BY_ALL: i64 = 50;
+
+/// What the shopper has proved or claims about who they are.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// A customer whose identity the shop has checked.
+    pub customer: Option<String>,
+    /// A phone number from this message, E.164.
+    pub phone: Option<String>,
+    /// An e-mail address from this message.
+    pub email: Option<String>,
+    /// Wrong proofs given before in this conversation for this request.
+    pub failed: u8,
+}
+
+impl Identity {
+    /// True when the order is theirs. An order without phone or e-mail cannot be proved by the lack of one.
+    pub fn owns(&self, order: &Order) -> bool {
+        self.is_customer_of(order) || self.proves(order)
+    }
+
+    /// True when nothing is known about them.
+    pub fn is_unknown(&self) -> bool {
+        self.customer.is_none() && !self.claims()
+    }
+
+    fn is_customer_of(&self, order: &Order) -> bool {
+        self.customer.as_ref().is_some_and(|customer| !customer.is_empty() && *customer == order.customer)
+    }
+
+    fn claims(&self) -> bool {
+        self.phone.is_some() || self.email.is_some()
+    }
+
+    fn proves(&self, order: &Order) -> bool {
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let same = |mine: String, theirs: String| !theirs.is_empty() && mine == theirs;
+        let email = |text: &str| text.trim().to_ascii_lowercase();
+        self.phone.as_deref().is_some_and(|phone| same(digits(phone), digits(&order.phone)))
+            || self.email.as_deref().is_some_and(|mine| same(email(mine), email(&order.email)))
+    }
+}
+
+/// Where proofs are looked at.
+#[derive(Clone, Copy)]
+pub struct Door<'a> {
+    /// The orders.
+    pub orders: &'a dyn Orders,
+    /// The wrong proofs.
+    pub proofs: &'a dyn Proofs,
+    /// Who asks, as far as one can tell callers apart: a key, an address, a conversation.
+    pub caller: &'a str,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Door<'_> {
+    /// The order, when it is theirs and the proof was not guessed at too often.
+    ///
+    /// # Errors
+    /// The orders or the proofs cannot be read or written.
+    pub async fn owned(&self, who: &Identity, number: &str) -> anyhow::Result<Option<Order>> {
+        let found = self.orders.find(number).await?;
+        if let Some(order) = found.as_ref().filter(|order| who.is_customer_of(order)) {
+            return Ok(Some(order.clone()));
+        }
+        if !who.claims() {
+            return Ok(None);
+        }
+        let wrong = self.proofs.wrong(number, self.caller, self.now - SignedDuration::from_hours(1)).await?;
+        if wrong.own >= MOST_WRONG || wrong.all >= MOST_WRONG_BY_ALL {
+            return Ok(None);
+        }
+        let owned = found.filter(|order| who.proves(order));
+        if owned.is_none() {
+            self.proofs.note(number, self.caller, self.now).await?;
+        }
+        Ok(owned)
+    }
+}

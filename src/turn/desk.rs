@@ -1,0 +1,203 @@
+//! The order desk in a turn: which messages are its business, and what its answer becomes in the reply.
+
+use crate::domain::desk::{Talk, Wish};
+use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move};
+use crate::tasks::desk::Desk;
+use crate::tasks::talk::{Counter, Said};
+use crate::tasks::{self, Door, Identity};
+use crate::understanding::Answer;
+
+use super::respond::{Outcome, Turn};
+
+/// Answers a command, if it is the desk's business.
+pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
+    let talk = outcome.talk.clone();
+    let answer = talk.as_ref().and_then(|talk| answered(turn, command, talk));
+    let wish = wish(turn, command);
+    if answer.is_none() && wish.is_none() {
+        return false;
+    }
+    let colour = |colour: &str| turn.app.shop.colour_name(colour);
+    let caller = caller(turn);
+    let counter = counter(turn, (&caller, &colour), outcome);
+    let done = match (answer, talk, wish) {
+        (Some(Answer::Yes), Some(talk), _) => counter.yes(talk).await,
+        (Some(Answer::No), Some(talk), _) => counter.no(talk).await,
+        (Some(Answer::Unclear), Some(talk), _) => counter.unclear(talk).await,
+        (_, talk, Some(wish)) => {
+            let who = identity(turn, command);
+            let town = command.slots.town.as_deref().map(|town| turn.app.shop.place_name(&town.into()));
+            let town = town.unwrap_or_default();
+            let text = &turn.screened.private;
+            let all = turn.app.answers.all(text);
+            counter.wish(&Said { command, wish, text, all, town: &town, who: &who }, talk).await
+        }
+        _ => return false,
+    };
+    outcome.desk_spoke = true;
+    match done {
+        Ok(done) => take(turn, done, outcome),
+        Err(error) => failed(&error, outcome),
+    }
+    true
+}
+
+/// Repeats the desk's open question after something else was answered.
+pub(super) async fn remind(turn: &Turn<'_>, outcome: &mut Outcome) {
+    if outcome.desk_spoke {
+        return;
+    }
+    let Some(talk) = outcome.talk.take() else { return };
+    let colour = |colour: &str| turn.app.shop.colour_name(colour);
+    let caller = caller(turn);
+    let counter = counter(turn, (&caller, &colour), outcome);
+    if counter.is_over(&talk) {
+        return;
+    }
+    let leaves = outcome.moves.contains(&Move::Smalltalk { kind: Courtesy::Goodbye });
+    if leaves || outcome.pending.is_some() || super::handover(&outcome.moves).is_some() {
+        // One question at a time; this one stays open.
+        outcome.talk = Some(talk);
+        return;
+    }
+    match counter.remind(talk.clone()).await {
+        Ok(Some(done)) => take(turn, done, outcome),
+        Ok(None) => {}
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "an open question could not be repeated");
+            outcome.talk = Some(talk);
+        }
+    }
+}
+
+/// True when the reply asks whether to do what it shows.
+pub(super) fn asks(moves: &[Move]) -> bool {
+    use TaskLine::{Changed, Expired, Proposal, Unclear, Waiting};
+    let question =
+        |step: &Move| matches!(step, Move::Task { say: Proposal | Changed | Expired | Unclear | Waiting, .. });
+    moves.iter().any(question)
+}
+
+/// The commands with each contact and number where it belongs: beside a wish about an order it is no request for a call. What
+/// the desk does comes last, because its question must be the one that stands at the end.
+pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
+    use CommandName::{CancelOrder, ChangeOrder, LeaveContact, OrderStatus, ReturnItem};
+    let wishes = |name| matches!(name, CancelOrder | ChangeOrder | ReturnItem);
+    let of_order = |name| name == OrderStatus || wishes(name);
+    if !commands.iter().any(|command| of_order(command.name)) {
+        return commands.to_vec();
+    }
+    let said = |slot: fn(&Command) -> &Option<String>| commands.iter().find_map(|command| slot(command).clone());
+    let (phone, email) = (said(|command| &command.slots.phone), said(|command| &command.slots.email));
+    let number = said(|command| &command.slots.order_number);
+    let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
+    for command in all.iter_mut().filter(|command| of_order(command.name)) {
+        command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
+        command.slots.email = command.slots.email.take().or_else(|| email.clone());
+        command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
+    }
+    all.sort_by_key(|command| wishes(command.name));
+    all
+}
+
+/// Tells the state of an order, or who it is that may be told.
+pub(super) async fn status(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let who = identity(turn, command);
+    let caller = caller(turn);
+    match tasks::order(command, &who, &door(turn, &caller, outcome)).await {
+        Ok(done) => {
+            outcome.pending = done.pending.clone();
+            done.moves.into_iter().for_each(|step| outcome.say(step));
+            outcome.learn(done.facts);
+        }
+        Err(error) => failed(&error, outcome),
+    }
+}
+
+fn counter<'a>(
+    turn: &Turn<'a>,
+    (caller, colour): (&'a str, &'a (dyn Fn(&str) -> Localised + Sync)),
+    outcome: &Outcome,
+) -> Counter<'a> {
+    let app = turn.app;
+    let desk = Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, now: outcome.now };
+    Counter { desk, door: door(turn, caller, outcome), colour }
+}
+
+fn door<'a>(turn: &Turn<'a>, caller: &'a str, outcome: &Outcome) -> Door<'a> {
+    Door { orders: &*turn.app.orders, proofs: &turn.app.state, caller, now: outcome.now }
+}
+
+fn caller(turn: &Turn<'_>) -> String {
+    format!("session:{}", turn.session.id)
+}
+
+fn identity(turn: &Turn<'_>, command: &Command) -> Identity {
+    Identity {
+        customer: turn.session.customer.clone(),
+        phone: command.slots.phone.clone(),
+        email: command.slots.email.clone(),
+        failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
+    }
+}
+
+/// What the message says to the proposal. Only words of `data/rules/desk.toml` are a yes, and only to the question that
+/// stood in the last reply; whatever else was understood as one is asked about again.
+fn answered(turn: &Turn<'_>, command: &Command, talk: &Talk) -> Option<Answer> {
+    if talk.shown.is_none() {
+        let stops = command.name == CommandName::Deny && talk.asked.is_some();
+        return stops.then_some(Answer::No);
+    }
+    let read = turn.app.answers.read(&turn.screened.text, talk.wish);
+    match (read, command.name) {
+        (Some(Answer::Yes), _) if talk.open => Some(Answer::Yes),
+        (Some(Answer::No), _) | (None, CommandName::Deny) => Some(Answer::No),
+        (Some(_), _) | (None, CommandName::Confirm) => Some(Answer::Unclear),
+        (None, _) => None,
+    }
+}
+
+fn wish(turn: &Turn<'_>, command: &Command) -> Option<Wish> {
+    let (answers, text) = (&turn.app.answers, &turn.screened.text);
+    let pending = turn.session.pending.as_ref().filter(|pending| pending.command.name == command.name);
+    let going_on = turn.session.talk.as_ref().filter(|talk| talk.asked.is_some() && pending.is_some());
+    let going_on = going_on.map(|talk| talk.wish);
+    match command.name {
+        CommandName::CancelOrder => Some(Wish::Cancel),
+        CommandName::ReturnItem if answers.exchange(text) => Some(Wish::Exchange),
+        CommandName::ReturnItem => Some(going_on.unwrap_or(Wish::Return)),
+        CommandName::ChangeOrder if answers.address(text) => Some(Wish::Address),
+        CommandName::ChangeOrder => going_on,
+        _ => None,
+    }
+}
+
+fn take(turn: &Turn<'_>, done: tasks::Outcome, outcome: &mut Outcome) {
+    outcome.talk = done.talk;
+    outcome.pending = done.pending.or(outcome.pending.take());
+    done.moves.into_iter().for_each(|step| outcome.say(step));
+    outcome.learn(done.facts);
+    if let Some(fact) = done.clause.as_deref().and_then(|clause| passage(turn, clause, outcome)) {
+        outcome.say(Move::Policy { fact: fact.id.clone() });
+        outcome.learn(vec![fact]);
+    }
+    if done.person {
+        outcome.say(Move::Human { reason: HandoverReason::Task });
+    }
+}
+
+/// The passage a refusal rests on, in the shopper's language, else in English.
+fn passage(turn: &Turn<'_>, clause: &str, outcome: &Outcome) -> Option<Fact> {
+    let search = &turn.app.search;
+    let found = search.clause(clause, turn.screened.language).or_else(|| search.clause(clause, Language::En));
+    let (id, passage) = found?;
+    let source = format!("{id}@{}", passage.version);
+    Some(Fact { id: FactId(format!("passage:{id}")), body: FactBody::Passage(passage), source, as_of: outcome.now })
+}
+
+fn failed(error: &anyhow::Error, outcome: &mut Outcome) {
+    tracing::error!(error = format!("{error:#}"), "the order desk could not answer");
+    outcome.say(Move::NotFound { why: Absence::SourceDown });
+    outcome.say(Move::Human { reason: HandoverReason::Failure });
+}

@@ -1,0 +1,254 @@
+//! Yes or no to a proposal, by rule alone: a message is a yes only when every word of it is accounted for. In: the words of
+//! `data/rules/desk.toml` and a message. Out: an answer, or that it is none. It never asks examples or the model.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::folded::{Lexicon, fold, is_han};
+use crate::domain::Language;
+use crate::domain::desk::Wish;
+
+type Words = BTreeMap<Language, Vec<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    yes: Words,
+    no: Words,
+    filler: Words,
+    wait: Words,
+    act: BTreeMap<Wish, Words>,
+    unclear: BTreeMap<Wish, Words>,
+    all: Words,
+    exchange: Words,
+    address: Words,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Yes,
+    No,
+    Filler,
+    Wait,
+    Act(Wish),
+    Unclear(Wish),
+}
+
+/// The compiled words.
+pub struct Answers {
+    parts: Lexicon<Part>,
+    all: Lexicon<()>,
+    exchange: Lexicon<()>,
+    address: Lexicon<()>,
+}
+
+/// What was answered to a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Do it.
+    Yes,
+    /// Leave it.
+    No,
+    /// An answer, but not a clear one.
+    Unclear,
+}
+
+impl Answers {
+    /// Reads `data/rules/desk.toml`.
+    ///
+    /// # Errors
+    /// Not its shape, with the line.
+    pub fn parse(text: &str) -> Result<Answers, toml::de::Error> {
+        let raw: Raw = toml::from_str(text)?;
+        let mut parts: Vec<(String, Part)> = Vec::new();
+        let mut add = |words: Words, part: Part| parts.extend(flat(words).map(|word| (word, part)));
+        add(raw.yes, Part::Yes);
+        add(raw.no, Part::No);
+        add(raw.filler, Part::Filler);
+        add(raw.wait, Part::Wait);
+        raw.act.into_iter().for_each(|(wish, words)| add(words, Part::Act(wish)));
+        raw.unclear.into_iter().for_each(|(wish, words)| add(words, Part::Unclear(wish)));
+        let lexicon = |words: Words| Lexicon::new(flat(words).map(|word| (word, ())));
+        Ok(Answers {
+            parts: Lexicon::new(parts),
+            all: lexicon(raw.all),
+            exchange: lexicon(raw.exchange),
+            address: lexicon(raw.address),
+        })
+    }
+
+    /// The answer to a proposal of `wish`; none when the message says something else.
+    pub fn read(&self, text: &str, wish: Wish) -> Option<Answer> {
+        let asks = text.contains(['?', '？']);
+        let folded = fold(text);
+        let hits = self.parts.find(&folded);
+        let own = |part: Part| part == Part::Act(wish) || part == Part::Yes;
+        let has = |wanted: &dyn Fn(Part) -> bool| hits.iter().any(|hit| wanted(*hit.value));
+        // The same word may order one operation and another: its own proposal's meaning goes first.
+        let foreign = |part: Part| matches!(part, Part::Act(other) | Part::Unclear(other) if other != wish);
+        let foreign_only = hits.iter().any(|hit| {
+            foreign(*hit.value) && !hits.iter().any(|other| other.range == hit.range && !foreign(*other.value))
+        });
+        let covered: usize = hits
+            .iter()
+            .enumerate()
+            .filter(|(at, hit)| !hits[..*at].iter().any(|other| other.range == hit.range))
+            .map(|(_, hit)| letters(&folded[hit.range.clone()]))
+            .sum();
+        let whole = covered == letters(&folded);
+        if whole && has(&|part| part == Part::Wait) {
+            return Some(Answer::Unclear);
+        }
+        let no = has(&|part| part == Part::No);
+        if no || foreign_only {
+            let yes = has(&|part| part == Part::Yes);
+            return match (whole, yes && no) {
+                (true, false) => Some(Answer::No),
+                (true, true) => Some(Answer::Unclear),
+                // "No, leave it, I will take it after all": what follows a no does not make it a yes.
+                (false, _) => (no && self.begins_with_no(&folded) && !asks).then_some(Answer::No),
+            };
+        }
+        if !whole || asks {
+            return None;
+        }
+        let ordered = hits.iter().any(|hit| own(*hit.value));
+        let bare = !has(&|part| part == Part::Yes) && has(&|part| part == Part::Unclear(wish));
+        match (ordered, bare) {
+            (true, false) => Some(Answer::Yes),
+            (false, true) | (true, true) => Some(Answer::Unclear),
+            (false, false) => None,
+        }
+    }
+
+    /// True for every piece.
+    pub fn all(&self, text: &str) -> bool {
+        !self.all.find(&fold(text)).is_empty()
+    }
+
+    /// True when something else is wanted instead of the money.
+    pub fn exchange(&self, text: &str) -> bool {
+        !self.exchange.find(&fold(text)).is_empty()
+    }
+
+    /// True when it is about where the order goes.
+    pub fn address(&self, text: &str) -> bool {
+        !self.address.find(&fold(text)).is_empty()
+    }
+
+    /// True when the message opens with a no that stands alone before a stop or is short enough to be one.
+    fn begins_with_no(&self, folded: &str) -> bool {
+        let first = self.parts.find(folded).into_iter().find(|hit| *hit.value != Part::Filler);
+        let words = folded.split(' ').count();
+        let han = folded.chars().filter(|c| is_han(*c)).count();
+        first.is_some_and(|hit| *hit.value == Part::No && hit.range.start == 0) && words <= 8 && han <= 14
+    }
+}
+
+fn flat(words: Words) -> impl Iterator<Item = String> {
+    words.into_values().flatten()
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(wish: Wish, text: &str, expected: Option<Answer>) {
+        let answers = Answers::parse(include_str!("../../data/rules/desk.toml")).unwrap();
+        assert_eq!(answers.read(text, wish), expected, "{text} to {wish:?}");
+    }
+
+    #[test]
+    fn a_yes_accounts_for_every_word() {
+        for text in [
+            "yes",
+            "Yes please",
+            "ok, go ahead",
+            "yes, cancel it",
+            "please do",
+            "sure, do it!",
+            "да",
+            "Да, отменяйте",
+            "хорошо",
+            "подтверждаю",
+            "да, отмените, пожалуйста",
+            "áno",
+            "ano prosim",
+            "áno, zrušte ju",
+            "dobre, zrušte to",
+            "好的",
+            "是的，取消吧",
+            "好的，麻烦您取消订单",
+            "确认",
+            "отменяйте",
+            "yes thanks",
+        ] {
+            check(Wish::Cancel, text, Some(Answer::Yes));
+        }
+        check(Wish::Return, "да, оформляйте возврат", Some(Answer::Yes));
+        check(Wish::Return, "áno, zaevidujte vrátenie", Some(Answer::Yes));
+        check(Wish::Return, "好的，退货", Some(Answer::Yes));
+        check(Wish::Address, "yes, change it", Some(Answer::Yes));
+        check(Wish::Exchange, "да, меняйте", Some(Answer::Yes));
+    }
+
+    #[test]
+    fn a_yes_with_anything_else_is_none() {
+        for text in [
+            "yes?",
+            "yes but only the mug",
+            "да, а когда вернут деньги?",
+            "ok, and when will I get the money",
+            "áno, ale len jednu",
+            "好的，什么时候退款",
+            "yes TT-10428",
+            "да, другой заказ",
+            "how much is the kettle",
+            "can you?",
+            "ok ale najprv zmente adresu",
+        ] {
+            check(Wish::Cancel, text, None);
+        }
+    }
+
+    #[test]
+    fn a_no_is_heard() {
+        for text in [
+            "no",
+            "no, leave it",
+            "no thanks, I'll keep it",
+            "never mind",
+            "нет",
+            "нет, оставьте как есть",
+            "не надо",
+            "не отменяйте",
+            "я передумала",
+            "nie",
+            "nie, nechajte to tak",
+            "rozmyslel som si to",
+            "不用了",
+            "算了，留着吧",
+            "别取消",
+            "no, I need it after all",
+            "нет, он мне всё-таки нужен",
+        ] {
+            check(Wish::Cancel, text, Some(Answer::No));
+        }
+        check(Wish::Return, "cancel", Some(Answer::No));
+        check(Wish::Address, "отмена", Some(Answer::No));
+    }
+
+    #[test]
+    fn what_may_be_either_is_asked_again() {
+        for text in
+            ["cancel", "отмена", "storno", "取消", "wait", "not sure", "подождите", "počkajte", "等等", "yes no"]
+        {
+            check(Wish::Cancel, text, Some(Answer::Unclear));
+        }
+    }
+}
