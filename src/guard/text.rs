@@ -129,7 +129,8 @@ impl<'a> Checker<'a> {
         for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
                 let priced = sentence.priced();
-                let around = Around { items: &sentence.items, index, priced };
+                let licences = &self.lexicon.licences;
+                let around = Around { items: &sentence.items, index, priced, licences };
                 if !licence::licensed(&self.reading, self.ledger, number, &around) {
                     let code = match (number.value, number.words) {
                         (None, _) => Code::MalformedNumber,
