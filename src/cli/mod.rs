@@ -118,8 +118,8 @@ pub enum Command {
     },
     /// Check texts against facts: the guard alone.
     Check(Cases),
-    /// Understand messages: commands, slots, tier.
-    Understand(Cases),
+    /// Understand one message or a file of them: commands, slots, tier; no index and no language model is needed for one.
+    Understand(UnderstandArgs),
     /// Screen messages: injection, spam, personal data.
     Screen(Cases),
     /// Run scenario files and count those that pass; or measure understanding over a table of labelled messages.
@@ -223,6 +223,29 @@ pub struct Cases {
     pub cases: PathBuf,
 }
 
+/// A message, or a file of cases.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "what")]
+pub struct Understood {
+    /// A message.
+    #[arg(group = "what")]
+    pub text: Option<String>,
+    /// Cases `id<TAB>text`; one JSON line each goes to standard output.
+    #[arg(long, value_name = "TSV", group = "what")]
+    pub cases: Option<PathBuf>,
+}
+
+/// Options of `understand`.
+#[derive(Debug, Args)]
+pub struct UnderstandArgs {
+    /// What to understand.
+    #[command(flatten)]
+    pub what: Understood,
+    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    #[arg(long)]
+    pub explain: bool,
+}
+
 /// What can be measured.
 #[derive(Debug, Subcommand)]
 pub enum Bench {
@@ -313,7 +336,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             data::search(&config, (&queries, &run), (mode.into(), k), json).await
         }
         Command::Check(cases) => quality::check(&cases),
-        Command::Understand(cases) => quality::understand(config, &cases).await,
+        Command::Understand(args) => quality::understand(config, &args, json).await,
         Command::Screen(cases) => quality::screen(&config, &cases),
         Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,

@@ -371,7 +371,7 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
         ItemKind::Money(_) => Some((Code::UnboundPrice, "an amount outside every fact")),
         ItemKind::Number(number) if number.words => Some((Code::NumberWord, "a number outside every fact")),
         ItemKind::Number(_) => Some((Code::UnlicensedNumber, "a number outside every fact")),
-        ItemKind::Pattern if !reading.words(item.tokens.clone()).ends_with(['.', ')']) => {
+        ItemKind::Pattern if !listing(reading.words(item.tokens.clone())) => {
             Some((Code::UnlicensedNumber, "a number outside every fact"))
         }
         ItemKind::Percent(_) | ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage outside every fact")),
@@ -380,6 +380,11 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
         ItemKind::Mixed | ItemKind::Odd => Some((Code::MixedToken, "a word or sign that could hide a number")),
         _ => None,
     }
+}
+
+/// The number of a list's line: `2.` or `2)`.
+fn listing(words: &str) -> bool {
+    words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Faults of a template's own words; `{slots}` are the islands.

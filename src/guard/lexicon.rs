@@ -39,6 +39,7 @@ classes! {
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
     Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
+    Less = "less", Scrip = "scrip",
 }
 
 /// What is known of a word or phrase.

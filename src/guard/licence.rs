@@ -177,7 +177,9 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     let measured =
         after.is_some_and(|item| [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class)));
     let sized = after.is_some_and(|item| item.is(Class::Unit));
-    sized || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
+    // More than ten points or stars are no rating: they are money under another name.
+    let rated = after.is_some_and(|item| item.is(Class::Scrip)) && value <= 10 * ONE;
+    sized || rated || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {

@@ -19,6 +19,7 @@ pub mod measure;
 mod model;
 mod rules;
 mod several;
+mod slot_rules;
 mod slots;
 
 pub use answers::{Answer, Answers};
@@ -127,6 +128,21 @@ impl Understander {
         self.examples.as_ref().map(|examples| examples.vote(vector))
     }
 
+    /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
+    ///
+    /// # Errors
+    /// The embedder fails.
+    pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
+        let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
+        let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
+        let vote = index.vote(vector);
+        let one = |(at, cosine): &(usize, f32)| {
+            let (text, name) = index.labelled(*at);
+            format!("{cosine:.3}  {:<16}{text}", name.as_str())
+        };
+        Ok(vote.neighbours.iter().take(8).map(one).collect())
+    }
+
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
         let vector = match (input.vector, embed) {
@@ -144,6 +160,7 @@ impl Understander {
         };
         let vote = examples.vote(&vector);
         notes.push(vote.explain());
+        notes.push(examples.explain_neighbours(&vote));
         Some(vote)
     }
 

@@ -79,7 +79,9 @@ fn compare(model: &VerifiedModel) -> (Nearness, Nearness) {
     let (mut near, mut stock) = (Nearness::default(), Nearness::default());
     for text in TEXTS {
         let mut tokens = core.vocabulary.encode_text(text).unwrap();
-        [&mut ours, &mut theirs, &mut exact].map(Decoder::reset);
+        for decoder in [&mut ours, &mut theirs, &mut exact] {
+            decoder.reset();
+        }
         for _ in 0..STEPS {
             let want = read(&mut exact, &tokens);
             near.add(&read(&mut ours, &tokens), &want);

@@ -25,7 +25,8 @@ pub struct Memory {
 impl Memory {
     /// Room for so many positions; the system gives pages as they are first written.
     pub fn new(shape: &Shape, positions: usize) -> Memory {
-        let size = shape.kv_heads * positions * shape.head;
+        // Attention reads positions in fours.
+        let size = shape.kv_heads * positions.next_multiple_of(4) * shape.head;
         let layers = (0..shape.layers).map(|_| [vec![0.0; size], vec![0.0; size]]).collect();
         Memory { layers, positions }
     }
@@ -51,6 +52,16 @@ struct Layer {
     inner_norm: Vec<f32>,
     widen: [Matrix; 2],
     narrow: Matrix,
+}
+
+/// Which part of a step a layer does.
+struct Part {
+    /// The position of the first token.
+    first: usize,
+    /// Whether the products of the layer before are to be added first.
+    added: bool,
+    /// Whether it is the last layer.
+    last: bool,
 }
 
 /// What a step works in, kept from step to step.
@@ -93,12 +104,12 @@ impl Layers {
         scratch.turns.clear();
         scratch.turns.extend((first..first + tokens.len()).flat_map(turn));
         for (n, (layer, memory)) in self.layers.iter().zip(&mut memory.layers).enumerate() {
-            layer.attention(&self.shape, (first, n > 0), memory, scratch)?;
+            let part = Part { first, added: n > 0, last: n + 1 == self.layers.len() };
+            layer.attention(&self.shape, &part, memory, scratch)?;
             layer.feed_forward(&self.shape, scratch)?;
         }
-        let rows = tokens.len();
-        let mut last = scratch.hidden.split_off((rows - 1) * self.shape.width);
-        scratch.products.add(rows - 1, &mut last);
+        let mut last = std::mem::take(&mut scratch.hidden);
+        scratch.products.add(0, &mut last);
         kernels::rms_norm(&mut last, &self.norm, self.shape.epsilon);
         Ok(last)
     }
@@ -153,22 +164,21 @@ impl Layer {
         self.ask.iter().chain(&self.widen).chain([&self.out, &self.narrow])
     }
 
-    /// From the hidden numbers to the products that are still to be added to them; before that those of the layer
-    /// before are `added`.
+    /// From the hidden numbers to the products that are still to be added to them.
     fn attention(
         &self,
         shape: &Shape,
-        (first, added): (usize, bool),
+        &Part { mut first, added, last }: &Part,
         memory: &mut [Vec<f32>; 2],
         scratch: &mut Scratch,
     ) -> anyhow::Result<()> {
         norm(shape, &self.norm, added, scratch);
-        let Scratch { rows, products, asked, attended, turns, .. } = scratch;
+        let Scratch { hidden, rows, products, asked, attended, turns } = scratch;
         let [q, k, v] = &self.ask;
         Matrix::multiply(&[q, k, v], rows, products)?;
         let (own, shared) = (shape.heads * shape.head, shape.kv_heads * shape.head);
         let (width, pairs) = (own + 2 * shared, shape.turning / 2);
-        let count = turns.len() / pairs;
+        let mut count = turns.len() / pairs;
         asked.resize(count * width, 0.0);
         let each = asked.chunks_exact_mut(width).zip(turns.chunks_exact(pairs)).enumerate();
         threads::share(each, |(row, (to, turns))| {
@@ -179,6 +189,12 @@ impl Layer {
             let (keys, values) = row[own..].split_at(shared);
             store(shape, keys, first + n, &mut memory[0]);
             store(shape, values, first + n, &mut memory[1]);
+        }
+        if last {
+            // Nobody asks for the scores after the others: from here on only the last row goes on.
+            asked.drain(..(count - 1) * width);
+            hidden.drain(..(count - 1) * shape.width);
+            (first, count) = (first + count - 1, 1);
         }
         attended.resize(count * own, 0.0);
         attend(shape, asked, (first, &*memory), attended);

@@ -20,7 +20,7 @@ const CANDLE_BLOCK: usize = 256;
 /// Bytes of a tensor that are read and packed at once.
 const SLAB: usize = 8 << 20;
 /// Panels that a thread takes at once.
-const TAKEN: usize = 4;
+const TAKEN: usize = 2;
 
 /// A matrix of `rows` outputs and `columns` inputs.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Rows {
         let rows = self.floats.chunks_exact_mut(width).zip(self.blocks.chunks_exact_mut(width / BLOCK));
         threads::share(rows.zip(sides).enumerate(), |(n, ((floats, blocks), side))| {
             work(n, side, floats);
-            kernels::quantise(floats, blocks);
+            kernels::to_blocks(floats, blocks);
         });
     }
 }
