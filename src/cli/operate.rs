@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -17,6 +18,9 @@ use crate::store::{OrderBook, StateStore};
 use crate::turn::{self, Watcher};
 
 use super::{explain, open};
+
+/// How often `index/current` is looked at: a new index answers within about this time.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// Serves until interrupted.
 pub(super) async fn serve(
@@ -39,7 +43,9 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(SocketAddr::new(address, config.server.port))
         .await
         .with_context(|| format!("binding {address}:{}", config.server.port))?;
-    let app = Arc::new(open::app(config).await?);
+    let (app, live) = open::serving(config).await?;
+    let app = Arc::new(app);
+    let following = tokio::spawn(async move { live.keep_following(FOLLOW).await });
     turn::warm_up(&app).await;
     banner(&app, &listener)?;
     let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
@@ -48,6 +54,7 @@ pub(super) async fn serve(
         println!("\n> {text}\n{}\n({:.0} ms)", answer.reply.text(), answer.timings.total_ms);
     }
     server.await??;
+    following.abort();
     Ok(ExitCode::SUCCESS)
 }
 
