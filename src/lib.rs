@@ -15,6 +15,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+pub mod handover;
 pub mod http;
 #[cfg(feature = "search")]
 pub mod index;
@@ -22,6 +23,7 @@ pub mod index;
 pub mod inference;
 #[cfg(feature = "search")]
 pub mod ingest;
+pub mod kpi;
 pub mod plan;
 pub mod pull;
 pub mod render;
