@@ -35,6 +35,7 @@ eval: index ## the scenarios of data/scenarios with the default model
 
 bench: index ## price questions, the guard, the model: figures as JSON
 	$(BIN) bench prices --questions 100
+	$(BIN) bench guard --cases tests/data/guard_attacks.tsv $(patsubst %,--cases %,$(wildcard ../shared/data/guard_cases.tsv))
 	$(BIN) bench inference --prompt-tokens 128 --gen-tokens 32
 
 fmt: ## format and lint

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::domain::Language;
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, Search};
@@ -163,14 +164,21 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
     Screening::new(rules).with_context(|| format!("in {}", path.display()))
 }
 
-async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
+/// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
+///
+/// # Errors
+/// A file is missing or cannot be read, or the embedder fails.
+pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
     let folder = config.paths.data.join("rules");
     let read = |file: &str| {
         let path = folder.join(file);
         std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     };
+    let labelled = |language: Language| read(&format!("examples/{language}.toml"));
+    let [en, ru, sk, zh] = Language::ALL.map(labelled);
     let rules = CommandRules::new(RuleTexts {
         commands: &read("commands.toml")?,
+        examples: [&en?, &ru?, &sk?, &zh?],
         phrases: &read("phrases.toml")?,
         slots: &read("slots.toml")?,
         places: &read("places.toml")?,

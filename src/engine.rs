@@ -249,6 +249,16 @@ pub trait Catalog: Send + Sync {
     async fn products(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Product>>;
     /// All variants of these products with price in `currency` when there is one, else in the feed's own.
     async fn offers(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>>;
+    /// Products with a variant that has an older, higher price in `currency`; what is true of it now, `offers` tells.
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>>;
+    /// Which of these SKUs are in the catalog, written exactly so.
+    async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {
+        let mut known = Vec::with_capacity(skus.len());
+        for sku in skus {
+            known.push(self.by_code(sku.as_str()).await?.is_some_and(|(_, found)| found.as_ref() == Some(sku)));
+        }
+        Ok(known)
+    }
     /// The product and variant behind a product id, SKU or other code, compared without case and separators.
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>>;
 }

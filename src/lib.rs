@@ -4,16 +4,19 @@
 //! [`http`] or [`cli`] take it in, [`turn`] leads it through [`screening`], [`understanding`], then a task of
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
-//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`shop`] is the merchant's rules, [`domain`] the
+//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
+//! [`live`] follows it, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
 pub mod app;
 pub mod audit;
+pub mod bench;
 #[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod generation;
 pub mod guard;
 pub mod handover;
 pub mod http;
@@ -21,9 +24,9 @@ pub mod http;
 pub mod index;
 #[cfg(feature = "inference")]
 pub mod inference;
-#[cfg(feature = "search")]
 pub mod ingest;
 pub mod kpi;
+pub mod live;
 pub mod plan;
 pub mod pull;
 pub mod render;

@@ -13,21 +13,22 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
 
-use super::{Bench, open};
+use super::{Bench, bench_guard, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
     match what {
-        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs } => {
+        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, compare } => {
             let model = open::language_model(&config, &model)?;
             if threads > 0 {
                 inference::threads::restart_with(threads).context("setting --threads")?;
             }
-            let settings =
-                BenchSettings { prompt_tokens, gen_tokens, runs, generator: open::generator_settings(&config)? };
+            let generator = open::generator_settings(&config)?;
+            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, compare, generator };
             let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }
+        Bench::Guard { cases } => bench_guard::run(&config, &cases, json)?,
         Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -10,37 +10,59 @@ use crate::engine::SearchMode;
 
 use super::{IndexArgs, open};
 
+/// The index serves, but rows of the feeds are missing in it or cannot be quoted.
+const IN_PART: u8 = 3;
+/// More of a text speaks to a model than to a person.
+const HOSTILE: f32 = 0.8;
+
 /// Builds a generation and reports.
 #[cfg(feature = "search")]
 pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyhow::Result<ExitCode> {
-    use crate::ingest::{self, IndexRequest};
-    use crate::shop::Shop;
-    let data = &config.paths.data;
-    let default_catalog = vec![data.join("catalog")];
-    let request = IndexRequest {
-        catalogs: if args.catalog.is_empty() { default_catalog } else { args.catalog.clone() },
-        policies: Some(args.policies.clone().unwrap_or_else(|| data.join("policies"))).filter(|path| path.exists()),
-        mapping: args.mapping.clone(),
-        mappings: data.join("feeds"),
-        categories: Some(data.join("rules/categories.toml")).filter(|path| path.exists()),
-        currency: args.currency,
-        index: config.paths.index.clone(),
-        time_zone: Shop::load(data)?.time_zone(),
-        dry_run: args.dry_run,
-        strict: args.strict,
-        now: Timestamp::now(),
+    use crate::ingest::{self, Indexed, NoShelves};
+    let request = request(config, args)?;
+    let screening = crate::app::screening(&config.paths.data)?;
+    let hostile = |text: &str| screening.injection(text) >= HOSTILE;
+    let report = if request.dry_run {
+        ingest::run(&request, &NoShelves, &hostile).await?
+    } else {
+        let embed = open::embedder(config)?;
+        let bar = open::bar(json);
+        let progress = |done, total| open::advance(&bar, done, total);
+        let report = ingest::run(&request, &Indexed::new(&*embed, &progress), &hostile).await?;
+        bar.finish_and_clear();
+        report
     };
-    let embed = open::embedder(config)?;
-    let bar = open::bar(json);
-    let report = ingest::run(&request, &*embed, &|done, total| open::advance(&bar, done, total)).await?;
-    bar.finish_and_clear();
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
         print!("{report}");
     }
-    let clean = report.succeeded() && !(args.strict && report.errors > 0);
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(match (report.succeeded(), report.errors) {
+        (true, 0) => ExitCode::SUCCESS,
+        (true, _) if !args.strict => ExitCode::from(IN_PART),
+        _ => ExitCode::from(1),
+    })
+}
+
+#[cfg(feature = "search")]
+fn request(config: &Config, args: &IndexArgs) -> anyhow::Result<crate::ingest::IndexRequest> {
+    let data = &config.paths.data;
+    let default_catalog = vec![data.join("catalog")];
+    Ok(crate::ingest::IndexRequest {
+        catalogs: if args.catalog.is_empty() { default_catalog } else { args.catalog.clone() },
+        policies: Some(args.policies.clone().unwrap_or_else(|| data.join("policies"))).filter(|path| path.exists()),
+        profile: args.mapping.clone(),
+        profiles: data.join("feeds"),
+        format: Some(args.format.clone()),
+        categories: Some(data.join("rules/categories.toml")).filter(|path| path.exists()),
+        currency: args.currency,
+        language: args.language,
+        index: config.paths.index.clone(),
+        time_zone: crate::shop::Shop::load(data)?.time_zone(),
+        dry_run: args.dry_run,
+        strict: args.strict,
+        now: Timestamp::now(),
+    })
 }
 
 /// Answers a file of queries.

@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and which function answers it.
-//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done.
+//! Exit codes: 0 done, 1 done but with findings (a failed scenario, a refused index), 2 could not be done,
+//! 3 an index that serves without some rows of the feeds.
 
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_guard;
 mod conversation;
 mod data;
 mod explain;
@@ -114,18 +116,12 @@ pub enum Command {
     },
     /// Check texts against facts: the guard alone.
     Check(Cases),
-    /// Understand messages: commands, slots, tier.
-    Understand(Cases),
+    /// Understand one message or a file of them: commands, slots, tier; no index and no language model is needed for one.
+    Understand(UnderstandArgs),
     /// Screen messages: injection, spam, personal data.
     Screen(Cases),
-    /// Run scenario files and count those that pass.
-    Eval {
-        /// A scenario file or a folder of them.
-        path: PathBuf,
-        /// Runs of each; pass^K counts those that pass every time.
-        #[arg(long, default_value_t = 1, value_name = "K")]
-        repeat: usize,
-    },
+    /// Run scenario files and count those that pass; or measure understanding over a table of labelled messages.
+    Eval(EvalArgs),
     /// Measure, beside the machine's own bounds.
     Bench {
         /// What to measure.
@@ -173,18 +169,37 @@ pub struct IndexArgs {
     /// The folder of policies; default: the data folder's.
     #[arg(long, value_name = "DIR")]
     pub policies: Option<PathBuf>,
-    /// Column mapping for CSV and TSV; default: detected by the header.
+    /// Profile of the feeds; default: detected by their content.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// Only profiles of data/feeds called so: auto, shopify, woocommerce, google, yml, heureka, schema-org, jsonl.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub format: String,
     /// The currency of prices that name none.
     #[arg(long, value_name = "CODE")]
     pub currency: Option<Currency>,
+    /// The language of the texts, where a feed does not tell it.
+    #[arg(long, value_name = "LANG")]
+    pub language: Option<Language>,
     /// Only read and report.
     #[arg(long)]
     pub dry_run: bool,
     /// Any error refuses the new index.
     #[arg(long)]
     pub strict: bool,
+}
+
+/// Options of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// A scenario file, a folder of them, or a table such as data/eval/understanding/dev.tsv.
+    pub path: PathBuf,
+    /// Runs of each scenario; pass^K counts those that pass every time.
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    pub repeat: usize,
+    /// Of a table: print every message that was understood otherwise.
+    #[arg(long)]
+    pub faults: bool,
 }
 
 /// Who asks.
@@ -204,6 +219,29 @@ pub struct Cases {
     /// The cases; one JSON line each goes to standard output.
     #[arg(long, value_name = "TSV")]
     pub cases: PathBuf,
+}
+
+/// A message, or a file of cases.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "what")]
+pub struct Understood {
+    /// A message.
+    #[arg(group = "what")]
+    pub text: Option<String>,
+    /// Cases `id<TAB>text`; one JSON line each goes to standard output.
+    #[arg(long, value_name = "TSV", group = "what")]
+    pub cases: Option<PathBuf>,
+}
+
+/// Options of `understand`.
+#[derive(Debug, Args)]
+pub struct UnderstandArgs {
+    /// What to understand.
+    #[command(flatten)]
+    pub what: Understood,
+    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// What can be measured.
@@ -226,6 +264,15 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure candle's own model of the file beside ours, run by run.
+        #[arg(long)]
+        compare: bool,
+    },
+    /// The guard beside its peers: escapes, false rejects, microseconds per KB.
+    Guard {
+        /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
+        #[arg(long, value_name = "TSV")]
+        cases: Vec<PathBuf>,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
@@ -284,9 +331,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             data::search(&config, (&queries, &run), (mode.into(), k), json).await
         }
         Command::Check(cases) => quality::check(&cases),
-        Command::Understand(cases) => quality::understand(config, &cases).await,
+        Command::Understand(args) => quality::understand(config, &args, json).await,
         Command::Screen(cases) => quality::screen(&config, &cases),
-        Command::Eval { path, repeat } => quality::eval(config, &path, repeat, json).await,
+        Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,

@@ -83,7 +83,8 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         "auto" => DeviceChoice::Cpu,
         other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
     };
-    Ok(GeneratorSettings { queue: config.generation.queue, context: config.generation.context, device })
+    let (queue, context) = (config.generation.queue, config.generation.context);
+    Ok(GeneratorSettings { queue, context, device, stock: false })
 }
 
 /// The verified file behind a role, a name or a path.

@@ -10,10 +10,14 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::domain::session::Session;
+use crate::understanding::Input;
 use crate::understanding::cases::Batch;
+use crate::understanding::measure::{self, Share};
 use crate::{app, guard, scenario, screening, understanding};
 
-use super::{Cases, open};
+use super::bench::percentile;
+use super::{Cases, EvalArgs, UnderstandArgs, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -37,8 +41,12 @@ pub(super) fn screen(config: &Config, cases: &Cases) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Understanding over a file of cases.
-pub(super) async fn understand(config: Config, cases: &Cases) -> anyhow::Result<ExitCode> {
+/// Understanding of one message, or over a file of cases.
+pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(text) = &args.what.text {
+        return understand_one(&config, text, (args.explain, json)).await;
+    }
+    let cases = args.what.cases.as_deref().context("`truetill understand` needs a message or --cases FILE")?;
     let app = open::app(config).await?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let batch = Batch {
@@ -47,13 +55,87 @@ pub(super) async fn understand(config: Config, cases: &Cases) -> anyhow::Result<
         embed: Some(&*app.embed),
         generate: app.generate_for_understanding(),
     };
-    understanding::cases::run(&batch, reader(&cases.cases)?, &mut out).await?;
+    understanding::cases::run(&batch, reader(cases)?, &mut out).await?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs scenarios and prints the share that passed, per language.
-pub(super) async fn eval(config: Config, path: &Path, repeat: usize, json: bool) -> anyhow::Result<ExitCode> {
+async fn understand_one(config: &Config, text: &str, (explain, json): (bool, bool)) -> anyhow::Result<ExitCode> {
+    let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
+    let understander = app::understander(config, &*embed).await?;
+    let message = screening.screen(text, Language::En, None);
+    let session = Session { language: message.language, ..Session::default() };
+    let input = Input { message: &message, session: &session, vector: None };
+    let understood = understander.understand(input, Some(&*embed), None).await;
+    if json {
+        println!("{}", serde_json::to_string(&understood)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for command in &understood.commands {
+        println!("{} {}", command.name, serde_json::to_string(&command.slots)?);
+    }
+    println!("{}, {:?}, sure {:.2}", understood.lang, understood.tier, understood.confidence);
+    if explain {
+        understood.notes.iter().for_each(|note| println!("{note}"));
+        for line in understander.nearest(&message, &*embed).await? {
+            println!("{line}");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures understanding over a table of labelled messages: each tier alone and both, slots, times.
+async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let rows = measure::read(&text).with_context(|| format!("in {}", path.display()))?;
+    let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
+    let understander = app::understander(config, &*embed).await?;
+    let batch = Batch {
+        understander: &understander,
+        screen: &|text| screening.screen(text, Language::En, None),
+        embed: Some(&*embed),
+        generate: None,
+    };
+    let mut report = measure::run(&batch, &rows).await?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!(
+        "{:<6}{:>8}{:>16}{:>10}{:>16}{:>8}{:>12}{:>9}",
+        "lang", "rules", "decided", "examples", "sure", "both", "several", "slots F1"
+    );
+    let all = [("all".to_string(), &report.all)];
+    let languages = report.by_language.iter().map(|(language, figures)| (language.to_string(), figures));
+    for (name, one) in languages.chain(all) {
+        let share = |share: &Share| format!("{:.3} of {}", share.rate(), share.all);
+        println!(
+            "{name:<6}{:>8.3}{:>16}{:>10.3}{:>16}{:>8.3}{:>12}{:>9.3}",
+            one.rules.rate(),
+            share(&one.rules_decided),
+            one.examples.rate(),
+            share(&one.examples_sure),
+            one.both.rate(),
+            format!("{}/{}", one.several.right, one.several.all),
+            one.slots.f1()
+        );
+    }
+    for (tier, times) in [("rules", &mut report.rules_ms), ("examples", &mut report.examples_ms)] {
+        let (middle, high) = (percentile(times, 0.5), percentile(times, 0.95));
+        println!("{tier}: p50 {middle:.3} ms, p95 {high:.3} ms, {} messages", times.len());
+    }
+    if show {
+        report.faults.iter().for_each(|fault| println!("{fault}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs scenarios and prints the share that passed, per language; a table of labelled messages is measured instead.
+pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let (path, repeat) = (args.path.as_path(), args.repeat);
+    if path.extension().is_some_and(|extension| extension == "tsv") {
+        return eval_understanding(&config, path, args.faults, json).await;
+    }
     let mut app = open::app(config).await?;
     let mut by_language: BTreeMap<Language, (usize, usize, usize)> = BTreeMap::new();
     let mut turn_ms = Vec::new();
@@ -86,11 +168,7 @@ pub(super) async fn eval(config: Config, path: &Path, repeat: usize, json: bool)
             println!("{language}: pass^1 {first}/{count}, pass^{repeat} {all}/{count}");
         }
         println!("all: pass^1 {}/{}, pass^{repeat} {}/{}", total.0, total.2, total.1, total.2);
-        println!(
-            "turns: p50 {:.0} ms, p95 {:.0} ms",
-            super::bench::percentile(&mut turn_ms, 0.5),
-            super::bench::percentile(&mut turn_ms, 0.95)
-        );
+        println!("turns: p50 {:.0} ms, p95 {:.0} ms", percentile(&mut turn_ms, 0.5), percentile(&mut turn_ms, 0.95));
     }
     Ok(if total.1 == total.2 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -79,6 +79,20 @@ impl FromStr for CommandName {
     }
 }
 
+/// How what is looked for stands to a product at hand, or to the whole range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// The same kind of thing for less.
+    Cheaper,
+    /// The same kind of thing for more.
+    Dearer,
+    /// What is used together with it.
+    GoesWith,
+    /// Sold below an older price.
+    OnSale,
+}
+
 /// What a command is about. Absent slots are not written out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -98,6 +112,9 @@ pub struct Slots {
     /// The most the shopper wants to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// How it stands to what the talk is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
     /// How many pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,

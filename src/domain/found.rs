@@ -1,5 +1,6 @@
 //! What retrieval found for a question about products: candidates with their facts, and a typed "no".
 
+use super::command::Wish;
 use super::fact::{Fact, FactId};
 use super::plan::Absence;
 use super::product::Product;
@@ -30,6 +31,8 @@ pub struct Found {
     pub absence: Option<Absence>,
     /// Near misses: what meets the words but not the conditions.
     pub near: Vec<Candidate>,
+    /// The wish that the candidates fulfil: they were chosen by it, not by the words of the question.
+    pub wish: Option<Wish>,
     /// Something that goes with the first candidate and can be bought now.
     pub accessory: Option<FactId>,
     /// All facts of candidates and near misses.

@@ -50,7 +50,7 @@ pub struct Screened {
 /// A stretch of personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pii {
-    /// `phone`, `email`, `card`, `iban`.
+    /// `phone`, `email`, `card`, `iban`, `id`.
     pub kind: PiiKind,
     /// Byte range in the unmasked, normalised text.
     #[serde(flatten)]
@@ -69,6 +69,8 @@ pub enum PiiKind {
     Card,
     /// A bank account that passes mod-97.
     Iban,
+    /// A number of a person: identity card, birth number, passport, tax number.
+    Id,
 }
 
 impl PiiKind {
@@ -79,6 +81,7 @@ impl PiiKind {
             PiiKind::Email => "[email]",
             PiiKind::Card => "[card]",
             PiiKind::Iban => "[iban]",
+            PiiKind::Id => "[id]",
         }
     }
 }

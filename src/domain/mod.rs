@@ -16,7 +16,7 @@ pub mod product;
 pub mod reply;
 pub mod session;
 
-pub use command::{Command, CommandName, Slots, Tier, Understanding};
+pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
 pub use fact::{Fact, FactBody, FactId};
 pub use language::{Language, Localised};
 pub use message::{Message, Screened};

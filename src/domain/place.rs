@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct PlaceId(pub String);
 
+impl PlaceId {
+    /// True for stock that lies in no place in particular: a web shop's one warehouse.
+    pub fn is_anywhere(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl fmt::Display for PlaceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::Wish;
 use super::fact::FactId;
 use super::lead::Purpose;
 use super::order::OrderState;
@@ -43,6 +44,13 @@ pub enum Move {
     /// Offers something close, because the asked-for is not to be had.
     Alternatives {
         /// Offers.
+        facts: Vec<FactId>,
+    },
+    /// Shows what was wished for beside a product at hand: cheaper ones, what goes with it, what is on sale.
+    Suggest {
+        /// The wish.
+        wish: Wish,
+        /// Offers, best first.
         facts: Vec<FactId>,
     },
     /// Names what goes with it.
@@ -176,6 +184,8 @@ pub enum Absence {
     OutOfStock,
     /// Known, but the feed gives no price.
     NoPrice,
+    /// Nothing of the kind costs less, costs more, goes with it or is on sale.
+    Unfulfilled(Wish),
     /// No passage of the policies answers it.
     NoPolicy,
     /// No delivery to that town.

@@ -134,6 +134,12 @@ pub struct Price {
     /// Last day of the reduction, in the shop's time zone; afterwards `old` is the price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<jiff::civil::Date>,
+    /// The moment the reduction begins; until then `old` is the price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Timestamp>,
+    /// The moment it ends, when that is not the end of the last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
 }
 
 /// How many of a variant lie in one place.

@@ -74,6 +74,8 @@ pub struct Session {
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
     pub consent: Option<Consent>,
+    /// The product question answered last, for messages that only add to it.
+    pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
     pub handed_over: bool,
     /// Complaints so far.
@@ -117,6 +119,7 @@ impl Default for Session {
             pending: None,
             talk: None,
             consent: None,
+            last: None,
             handed_over: false,
             complaints: 0,
             unsure: 0,

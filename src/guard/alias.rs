@@ -55,31 +55,58 @@ pub(super) fn code(row: usize, code: &str) -> Alias {
     Alias { row, parts: parts(code), exact: true }
 }
 
-/// The names in `text`, longest first where several begin, not overlapping.
-pub(super) fn find(aliases: &[Alias], text: &str) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
-    if aliases.is_empty() {
-        return found;
-    }
-    let mut at = 0;
-    let mut before = ' ';
-    while let Some(sign) = text[at..].chars().next() {
-        let starts = is_han(sign) || (word_sign(sign) && !word_sign(before));
-        let best = aliases
-            .iter()
-            .filter(|alias| starts && alias.parts.first().is_some_and(|part| part.starts_with(sign)))
-            .filter_map(|alias| matches(alias, text, at).map(|end| (end, alias.row)))
-            .max();
-        if let Some((end, row)) = best {
-            found.push(Found { row, range: at..end });
-            before = text[at..end].chars().next_back().unwrap_or(' ');
-            at = end;
-            continue;
+/// All ways to write the names of a ledger, ready to be looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    /// With the sign each begins with, in that order.
+    aliases: Vec<(char, Alias)>,
+    /// The bytes that begin one: a bit each.
+    leads: [u64; 4],
+}
+
+impl Names {
+    /// Sorts `aliases` for the search.
+    pub fn new(aliases: Vec<Alias>) -> Names {
+        let first = |alias: &Alias| alias.parts.first().and_then(|part| part.chars().next());
+        let mut aliases: Vec<(char, Alias)> =
+            aliases.into_iter().filter_map(|alias| Some((first(&alias)?, alias))).collect();
+        aliases.sort_by_key(|(sign, _)| *sign);
+        let mut leads = [0; 4];
+        for (sign, _) in &aliases {
+            let lead = sign.encode_utf8(&mut [0; 4]).as_bytes()[0];
+            leads[usize::from(lead >> 6)] |= 1 << (lead & 63);
         }
-        before = sign;
-        at += sign.len_utf8();
+        Names { aliases, leads }
     }
-    found
+
+    /// The names in `text`, longest first where several begin, not overlapping.
+    pub fn find(&self, text: &str) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        let mut at = 0;
+        while let Some(&byte) = text.as_bytes().get(at) {
+            let leads = self.leads[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0;
+            match leads.then(|| self.longest(text, at)).flatten() {
+                Some((end, row)) => {
+                    found.push(Found { row, range: at..end });
+                    at = end;
+                }
+                None => at += 1,
+            }
+        }
+        found
+    }
+
+    /// The longest name that begins at `at`, with its end.
+    fn longest(&self, text: &str, at: usize) -> Option<(usize, usize)> {
+        let sign = text[at..].chars().next()?;
+        let inside = || text[..at].chars().next_back().is_some_and(word_sign);
+        if !is_han(sign) && (!word_sign(sign) || inside()) {
+            return None;
+        }
+        let from = self.aliases.partition_point(|(known, _)| *known < sign);
+        let alike = self.aliases[from..].iter().take_while(|(known, _)| *known == sign);
+        alike.filter_map(|(_, alias)| matches(alias, text, at).map(|end| (end, alias.row))).max()
+    }
 }
 
 fn word_sign(sign: char) -> bool {
@@ -157,7 +184,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, rival: &str, text: &str, expected: usize) {
-        let found = find(&aliases(0, name, &[rival]), &fold(text));
+        let found = Names::new(aliases(0, name, &[rival])).find(&fold(text));
         assert_eq!(found.len(), expected, "{name} in {text}: {found:?}");
     }
 

@@ -53,7 +53,10 @@ pub fn run(reader: impl BufRead, mut writer: impl Write) -> anyhow::Result<()> {
 }
 
 /// The language, ledger and text of one row.
-pub(super) fn parse(row: &str) -> anyhow::Result<(Language, Ledger, String)> {
+///
+/// # Errors
+/// A row that lacks a column or whose facts or text cannot be read.
+pub fn parse(row: &str) -> anyhow::Result<(Language, Ledger, String)> {
     let mut columns = row.split('\t');
     let (Some(language), Some(facts), Some(text)) = (columns.next(), columns.next(), columns.next()) else {
         bail!("three columns are needed: lang, facts, text");

@@ -1,7 +1,6 @@
 //! The checker of drafts: spans are read back, amounts must follow their own product's name, and the words
 //! between spans may hold no number, currency, percentage or claim at all.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Role, Span};
@@ -19,9 +18,9 @@ use super::verdict::{Code, Violation};
 /// All faults of a draft.
 pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact], &str)) -> Vec<Violation> {
     let shopper = norm::fold(shopper);
-    let known: BTreeMap<&FactId, &Fact> = facts.iter().map(|fact| (&fact.id, fact)).collect();
+    let known = Known::new(facts);
     let named = draft.segments.iter().flat_map(|segment| &segment.spans).filter(|span| span.role == Role::Name);
-    let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact).copied()).collect();
+    let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact)).collect();
     let mut found = Vec::new();
     for (index, segment) in draft.segments.iter().enumerate() {
         let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named, shopper: &shopper };
@@ -31,13 +30,28 @@ pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact]
     found
 }
 
+/// The facts of the turn, by id.
+struct Known<'a>(Vec<&'a Fact>);
+
+impl<'a> Known<'a> {
+    fn new(facts: &'a [Fact]) -> Known<'a> {
+        let mut sorted: Vec<&Fact> = facts.iter().collect();
+        sorted.sort_by(|a, b| a.id.cmp(&b.id));
+        Known(sorted)
+    }
+
+    fn get(&self, id: &FactId) -> Option<&'a Fact> {
+        self.0.binary_search_by(|fact| fact.id.cmp(id)).ok().map(|index| self.0[index])
+    }
+}
+
 type Fault = (Code, Range<usize>, String);
 
 struct Part<'a> {
     lexicon: &'a Lexicon,
     language: Language,
     segment: &'a DraftSegment,
-    known: &'a BTreeMap<&'a FactId, &'a Fact>,
+    known: &'a Known<'a>,
     named: &'a [&'a Fact],
     shopper: &'a str,
 }
@@ -58,7 +72,7 @@ impl Part<'_> {
     }
 
     fn fact(&self, span: &Span) -> Option<&Fact> {
-        self.known.get(&span.fact).copied()
+        self.known.get(&span.fact)
     }
 
     fn misplaced(&self) -> Option<Fault> {
@@ -208,7 +222,7 @@ impl Part<'_> {
             for index in 0..items.len() {
                 if let Some((code, why)) = self.item(&items, index, &reading) {
                     let span = &items[index].tokens;
-                    let at = normal.original(tokens[span.start].range.start..tokens[span.end - 1].range.end);
+                    let at = normal.original(tokens[span.start].range().start..tokens[span.end - 1].range().end);
                     let words = self.segment.text.get(at.clone()).unwrap_or("");
                     found.push((code, at.clone(), format!("`{words}`: {why}")));
                 }
@@ -219,23 +233,29 @@ impl Part<'_> {
 
     fn item(&self, items: &[Item], index: usize, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
         let item = &items[index];
-        let role = |index: Option<usize>| index.and_then(|index| items.get(index)).and_then(|item| self.role(item));
-        let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
-        let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
         if self.theirs(items, index, reading) {
             return None;
         }
         if let Some(fault) = bare(item, reading) {
             return Some(fault);
         }
-        if item.kind != ItemKind::Word {
+        if item.plain_bits() & TELLING == 0 || item.kind != ItemKind::Word {
             return None;
         }
+        self.word(items, index)
+    }
+
+    /// A word that claims something, or changes what the amounts beside it mean.
+    fn word(&self, items: &[Item], index: usize) -> Option<(Code, &'static str)> {
+        let item = &items[index];
+        let role = |index: usize| items.get(index).and_then(|item| self.role(item));
+        let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
+        let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
         let denied = items[index.saturating_sub(4)..index]
             .iter()
             .chain(items.get(index + 1))
             .any(|item| item.is(Class::Negation));
-        let next = role(Some(index + 1));
+        let next = role(index + 1);
         if item.is(Class::Slang) {
             Some((Code::Slang, "an amount in slang"))
         } else if item.is(Class::Commit) && !denied {
@@ -248,19 +268,7 @@ impl Part<'_> {
             Some((Code::Comparison, "not true of the offers named"))
         } else if item.is(Class::Same) && !denied {
             Some((Code::Comparison, "prices said to be equal"))
-        } else if amount
-            && [
-                Class::Negation,
-                Class::Approx,
-                Class::NumberLike,
-                Class::Per,
-                Class::Instalment,
-                Class::Payment,
-                Class::Same,
-            ]
-            .iter()
-            .any(|&class| item.is(class))
-        {
+        } else if amount && (item.plain_bits() & CHANGING != 0 || (item.is(Class::Payment) && !self.due(items))) {
             Some((Code::PriceTalk, "a word that changes what the amount means"))
         } else if has(&[Role::Refund, Role::Due])
             && [Class::Negation, Class::Approx, Class::NumberLike, Class::Per].iter().any(|&class| item.is(class))
@@ -320,13 +328,42 @@ impl Part<'_> {
         one_currency && prices.len() > 1 && best.copied() == own
     }
 
+    /// True when all amounts are what orders cost: those are told as waiting for payment.
+    fn due(&self, items: &[Item]) -> bool {
+        items.iter().filter_map(|item| self.island(item)).all(|span| match span.role {
+            Role::Price | Role::OldPrice => false,
+            Role::Total => self.fact(span).is_some_and(|fact| matches!(fact.body, FactBody::Order(_))),
+            _ => true,
+        })
+    }
+
     fn lowest(&self, item: Option<&Item>) -> bool {
         let own = item.and_then(|item| self.island(item)).and_then(|span| self.fact(span));
         let Some(own) = own else { return false };
-        let rivals = self.known.values().filter(|fact| same_product(fact, Some(own))).filter_map(|fact| price(fact));
+        let rivals = self.known.0.iter().filter(|fact| same_product(fact, Some(own))).filter_map(|fact| price(fact));
         rivals.min() == price(own)
     }
 }
+
+/// Words that change what an amount in their sentence means.
+const CHANGING: u64 = Class::Negation.bit()
+    | Class::Approx.bit()
+    | Class::NumberLike.bit()
+    | Class::Per.bit()
+    | Class::Instalment.bit()
+    | Class::Same.bit();
+
+/// Words the checker of drafts looks at.
+const TELLING: u64 = CHANGING
+    | Class::Payment.bit()
+    | Class::Slang.bit()
+    | Class::Commit.bit()
+    | Class::Zero.bit()
+    | Class::Discount.bit()
+    | Class::Compare.bit()
+    | Class::Dearer.bit()
+    | Class::Old.bit()
+    | Class::From.bit();
 
 /// A number, amount or sign that stands outside every span.
 fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
@@ -334,7 +371,7 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
         ItemKind::Money(_) => Some((Code::UnboundPrice, "an amount outside every fact")),
         ItemKind::Number(number) if number.words => Some((Code::NumberWord, "a number outside every fact")),
         ItemKind::Number(_) => Some((Code::UnlicensedNumber, "a number outside every fact")),
-        ItemKind::Pattern if !reading.words(item.tokens.clone()).ends_with(['.', ')']) => {
+        ItemKind::Pattern if !listing(reading.words(item.tokens.clone())) => {
             Some((Code::UnlicensedNumber, "a number outside every fact"))
         }
         ItemKind::Percent(_) | ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage outside every fact")),
@@ -343,6 +380,11 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
         ItemKind::Mixed | ItemKind::Odd => Some((Code::MixedToken, "a word or sign that could hide a number")),
         _ => None,
     }
+}
+
+/// The number of a list's line: `2.` or `2)`.
+fn listing(words: &str) -> bool {
+    words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Faults of a template's own words; `{slots}` are the islands.
@@ -378,7 +420,8 @@ pub(super) fn template_fault(
                 .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
                 .map(|(_, code)| *code);
             if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
-                let at = normal.original(tokens[item.tokens.start].range.start..tokens[item.tokens.end - 1].range.end);
+                let at =
+                    normal.original(tokens[item.tokens.start].range().start..tokens[item.tokens.end - 1].range().end);
                 return Some((code, at, item.bits));
             }
         }

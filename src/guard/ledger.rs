@@ -7,14 +7,14 @@ use crate::domain::order::Order;
 use crate::domain::product::Quote;
 use crate::domain::{Currency, Fact, FactBody, Money};
 
-use super::alias::{self, Alias};
+use super::alias::{self, Names};
 use super::norm::fold;
 
 /// All that a text may state.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(super) rows: Vec<Row>,
-    pub(super) aliases: Vec<Alias>,
+    pub(super) aliases: Names,
     /// Plain texts whose own numbers may be repeated: policies, attributes.
     pub(super) texts: Vec<String>,
     /// The shopper's own words.
@@ -219,6 +219,7 @@ impl Ledger {
         for row in &mut self.rows {
             row.folded = row.names.iter().map(|name| fold(name)).collect();
         }
+        let mut aliases = Vec::new();
         let products = |row: &&Row| row.kind == RowKind::Product;
         for (index, row) in self.rows.iter().enumerate() {
             if row.kind == RowKind::Product {
@@ -229,12 +230,13 @@ impl Ledger {
                     .filter(|other| other.names != row.names)
                     .flat_map(|other| other.names.iter().map(String::as_str))
                     .collect();
-                self.aliases.extend(row.names.iter().flat_map(|name| alias::aliases(index, name, &rivals)));
+                aliases.extend(row.names.iter().flat_map(|name| alias::aliases(index, name, &rivals)));
             }
             if matches!(row.kind, RowKind::Product | RowKind::Promo) && !row.code.is_empty() {
-                self.aliases.push(alias::code(index, &row.code));
+                aliases.push(alias::code(index, &row.code));
             }
         }
+        self.aliases = Names::new(aliases);
         self
     }
 }

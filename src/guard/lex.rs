@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::domain::Language;
 
 use super::alias::Found;
-use super::lexicon::{Class, Composite, Lexicon, Term, is_han, spaced_letter};
+use super::lexicon::{Class, Composite, Lexicon, Term, is_han, spaced_letter, word_end};
 use super::norm::{self, Normal};
 
 /// What a token is.
@@ -17,7 +17,7 @@ pub(super) enum Kind {
     /// A word or phrase, known or not.
     Word,
     /// One word made of numbers: its parts.
-    Composite(Vec<u64>),
+    Composite(Box<[u64]>),
     /// Letters and digits in one word.
     Mixed,
     /// A numeral-like sign, or one nobody can vouch for.
@@ -37,8 +37,8 @@ pub(super) enum Kind {
 pub(super) struct Token {
     /// What it is.
     pub kind: Kind,
-    /// Its bytes in the plain text.
-    pub range: Range<usize>,
+    start: u32,
+    end: u32,
     /// What its word means.
     pub term: Term,
     /// True after a space or at the start.
@@ -46,6 +46,11 @@ pub(super) struct Token {
 }
 
 impl Token {
+    /// Its bytes in the plain text.
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
     /// True when its word has this class.
     pub fn is(&self, class: Class) -> bool {
         self.term.is(class)
@@ -53,7 +58,7 @@ impl Token {
 
     /// True for this sign.
     pub fn sign(&self, sign: char) -> bool {
-        self.kind == Kind::Sign(sign)
+        matches!(self.kind, Kind::Sign(own) if own == sign)
     }
 }
 
@@ -74,7 +79,7 @@ pub(super) fn tokens(lexicon: &Lexicon, normal: &Normal, language: Language, nam
             Some(name) => lexer.token(Kind::Name(name.row), name.range.end, Term::default()),
             None => lexer.next(),
         };
-        lexer.at = token.range.end;
+        lexer.at = token.range().end;
         lexer.spaced = false;
         found.push(token);
     }
@@ -100,6 +105,10 @@ impl Lexer<'_> {
             _ if norm::island(sign).is_some() => {
                 self.token(Kind::Island(norm::island(sign).unwrap_or_default()), end, Term::default())
             }
+            // Kana spell numbers too; only the possessive stands in Chinese names of brands.
+            '\u{3041}'..='\u{30FA}' if sign != 'の' => {
+                self.known().unwrap_or_else(|| self.token(Kind::Odd, end, Term::default()))
+            }
             _ if is_han(sign) => self.known().unwrap_or_else(|| self.token(Kind::Word, end, Term::default())),
             _ if spaced_letter(sign) => self.word(),
             _ => self.known().unwrap_or_else(|| self.token(Kind::Sign(sign), end, Term::default())),
@@ -107,14 +116,18 @@ impl Lexer<'_> {
     }
 
     fn token(&self, kind: Kind, end: usize, term: Term) -> Token {
-        Token { kind, range: self.at..end, term: term.localised(self.language), spaced: self.spaced }
+        // Texts are kilobytes: 32 bits hold every place, and a token fits a cache line.
+        let (start, end) = (self.at as u32, end as u32);
+        Token { kind, start, end, term: term.localised(self.language), spaced: self.spaced }
     }
 
     /// A sign, Han word or phrase the lexicon has here.
     fn known(&self) -> Option<Token> {
         let (end, term) = self.lexicon.longest(self.text, self.at)?;
         let kind = match self.text[self.at..end].chars().next() {
-            Some(sign) if end == self.at + sign.len_utf8() && !sign.is_alphanumeric() => Kind::Sign(sign),
+            Some(sign) if end == self.at + sign.len_utf8() && !is_han(sign) && !sign.is_alphanumeric() => {
+                Kind::Sign(sign)
+            }
             _ => Kind::Word,
         };
         Some(self.token(kind, end, term))
@@ -151,12 +164,12 @@ impl Lexer<'_> {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
         let word = &self.text[self.at..end];
-        if mixed_scripts(word) {
+        if term.bits == 0 && (mixed_scripts(word) || foreign(word)) {
             return self.token(Kind::Odd, end, Term::default());
         }
         if stop == end && !term.is(Class::Number) && word.len() >= 6 {
             match self.lexicon.composite(word) {
-                Some(Composite::Number(parts)) => return self.token(Kind::Composite(parts), end, term),
+                Some(Composite::Number(parts)) => return self.token(Kind::Composite(parts.into()), end, term),
                 Some(Composite::Priced) => return self.token(Kind::Odd, end, term),
                 None => {}
             }
@@ -196,10 +209,6 @@ fn grouped(text: &str, mut end: usize) -> usize {
     }
 }
 
-fn word_end(text: &str, at: usize) -> usize {
-    text[at..].char_indices().find(|(_, sign)| !spaced_letter(*sign)).map_or(text.len(), |(index, _)| at + index)
-}
-
 /// A code goes on over hyphens, points and underscores as long as letters or digits follow.
 fn mixed_end(text: &str, at: usize) -> usize {
     let part = |c: char| c.is_ascii_digit() || spaced_letter(c);
@@ -220,9 +229,14 @@ fn code_follows(text: &str, at: usize) -> bool {
     text[at..].chars().take_while(part).any(|c| c.is_ascii_digit())
 }
 
+/// Letters of a writing none of the four languages uses: their number words are in no list.
+fn foreign(word: &str) -> bool {
+    !word.is_ascii() && word.chars().any(|sign| !sign.is_ascii() && !matches!(sign, 'а'..='я'))
+}
+
 fn mixed_scripts(word: &str) -> bool {
-    let latin = word.bytes().any(|byte| byte.is_ascii_alphabetic());
-    latin && word.chars().any(|sign| matches!(sign as u32, 0x370..=0x52F))
+    let latin = || word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    !word.is_ascii() && latin() && word.chars().any(|sign| matches!(sign as u32, 0x370..=0x52F))
 }
 
 #[cfg(test)]
@@ -240,7 +254,7 @@ mod tests {
 
     fn check(text: &str, expected: &[&str]) {
         let (normal, found) = lex(text);
-        let parts: Vec<&str> = found.iter().map(|token| &normal.text[token.range.clone()]).collect();
+        let parts: Vec<&str> = found.iter().map(|token| &normal.text[token.range()]).collect();
         assert_eq!(parts, expected, "{text}");
     }
 
@@ -262,9 +276,9 @@ mod tests {
             let (normal, found) = lex(&text);
             let mut at = 0;
             for token in &found {
-                prop_assert!(normal.text[at..token.range.start].chars().all(|c| c == ' '));
-                prop_assert!(token.range.end > token.range.start);
-                at = token.range.end;
+                prop_assert!(normal.text[at..token.range().start].chars().all(|c| c == ' '));
+                prop_assert!(token.range().end > token.range().start);
+                at = token.range().end;
             }
             prop_assert!(normal.text[at..].chars().all(|c| c == ' '));
         }

@@ -9,7 +9,7 @@ use crate::domain::Language;
 
 use super::norm::fold;
 use super::trie::{Node, Trie, insert};
-pub(super) use super::trie::{is_han, spaced_letter};
+pub(super) use super::trie::{is_han, spaced_letter, word_end};
 
 macro_rules! classes {
     ($($variant:ident = $name:literal,)*) => {
@@ -39,20 +39,22 @@ classes! {
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
     Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
+    Less = "less", Scrip = "scrip",
 }
 
 /// What is known of a word or phrase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Term {
-    /// Its classes.
+    /// Its classes; in the highest bits the languages in which it is an ordinary word, whatever else it is.
     pub bits: u64,
     /// Its value, for numbers.
     pub value: u64,
     /// The currencies it may stand for: bits by index in [`Lexicon::currencies`].
     pub currencies: u64,
-    /// An ordinary word in these languages, whatever else it is: bits by [`Language`].
-    local: u8,
 }
+
+/// The first of the bits by [`Language`]; classes stay below.
+const LOCAL: u32 = 60;
 
 impl Term {
     /// True for any of `classes`.
@@ -64,7 +66,6 @@ impl Term {
     pub(super) fn merge(&mut self, other: &Term) {
         self.bits |= other.bits;
         self.currencies |= other.currencies;
-        self.local |= other.local;
         if other.bits & (Class::Number.bit() | Class::Short.bit()) != 0 {
             self.value = other.value;
         }
@@ -73,10 +74,11 @@ impl Term {
     /// The term as it reads in `language`.
     pub fn localised(mut self, language: Language) -> Term {
         let foreign = Class::Number.bit() | Class::Currency.bit() | Class::Minor.bit();
-        if self.local & (1 << language as u8) != 0 {
+        if self.bits >> LOCAL & (1 << language as u32) != 0 {
             self.bits = (self.bits & !foreign) | Class::Neutral.bit();
             self.currencies = 0;
         }
+        self.bits &= (1 << LOCAL) - 1;
         self
     }
 }
@@ -225,7 +227,7 @@ impl Lexicon {
                     .parse()
                     .map_err(|_| unknown(file, text, &language, ("language", "use en, ru, sk or zh")))?;
                 let term = match (name.as_str(), Class::named(&name)) {
-                    ("local", _) => Term { local: 1 << code as u8, ..Term::default() },
+                    ("local", _) => Term { bits: 1 << (LOCAL + code as u32), ..Term::default() },
                     (_, Some(class)) => Term { bits: class.bit(), ..Term::default() },
                     (_, None) => return Err(unknown(file, text, &name, ("class", "see src/guard/lexicon.rs"))),
                 };

@@ -12,7 +12,7 @@ use super::numeral::{Numeral, ONE};
 /// The end of a phone, time, date, rating or list number that begins at token `at`.
 pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
     let token = &reading.tokens[at];
-    if token.kind != Kind::Figures && !token.sign('+') {
+    if !matches!(token.kind, Kind::Figures | Kind::Sign('+')) {
         return None;
     }
     let end = phone(reading, at, sentence)
@@ -30,7 +30,7 @@ pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>)
 
 fn digits(reading: &Reading<'_>, at: usize) -> Option<u32> {
     let token = reading.tokens.get(at).filter(|token| token.kind == Kind::Figures)?;
-    let written = &reading.text[token.range.clone()];
+    let written = &reading.text[token.range()];
     (written.len() <= 4).then(|| written.parse().ok())?
 }
 
@@ -41,7 +41,7 @@ fn sign(reading: &Reading<'_>, at: usize, signs: &str) -> bool {
 /// Nine to fifteen figures in groups, with a plus or a zero in front, or a word for calling.
 fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
     let called = (sentence.start..at).rev().take(4).any(|index| reading.tokens[index].is(Class::Phone));
-    let first = &reading.text[reading.tokens[at].range.clone()];
+    let first = &reading.text[reading.tokens[at].range()];
     if !(first.starts_with(['+', '0']) || called) {
         return None;
     }
@@ -49,7 +49,7 @@ fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<us
     while let Some(token) = reading.tokens.get(index).filter(|_| index < sentence.end) {
         match token.kind {
             Kind::Figures => {
-                let written = &reading.text[token.range.clone()];
+                let written = &reading.text[token.range()];
                 if written.contains(['.', ',']) {
                     break;
                 }
@@ -78,17 +78,18 @@ fn clock(reading: &Reading<'_>, at: usize) -> Option<usize> {
 fn date(reading: &Reading<'_>, at: usize) -> Option<usize> {
     let written = reading.words(at..at + 1);
     let next = reading.tokens.get(at + 1);
-    let parts: Vec<u32> = written.split('.').filter_map(|part| part.parse().ok()).collect();
+    let follows = next.is_some_and(|next| next.is(Class::Month) || matches!(next.kind, Kind::Sign(_)));
+    if !follows && !written.contains('.') {
+        return None;
+    }
     let year = |year: u32| (2000..2100).contains(&year);
-    if let [day, month, rest @ ..] = parts.as_slice()
-        && (1..=31).contains(day)
-        && (1..=12).contains(month)
-        && written.bytes().filter(|byte| *byte == b'.').count() + 1 == parts.len()
+    let mut parts = written.split('.').map(|part| part.parse::<u32>().ok());
+    if let (Some(Some(1..=31)), Some(Some(1..=12)), rest, None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
     {
-        let dotted = sign(reading, at + 1, ".") && rest.is_empty();
         return match rest {
-            [full] if year(*full) => Some(at + 1),
-            [] if dotted => Some(at + 2),
+            Some(Some(full)) if year(full) => Some(at + 1),
+            None if sign(reading, at + 1, ".") => Some(at + 2),
             _ => None,
         };
     }
@@ -176,7 +177,9 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     let measured =
         after.is_some_and(|item| [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class)));
     let sized = after.is_some_and(|item| item.is(Class::Unit));
-    sized || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
+    // More than ten points or stars are no rating: they are money under another name.
+    let rated = after.is_some_and(|item| item.is(Class::Scrip)) && value <= 10 * ONE;
+    sized || rated || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {

@@ -10,6 +10,7 @@ mod ledger;
 mod lex;
 mod lexicon;
 mod licence;
+mod markup;
 mod money;
 #[cfg(test)]
 mod mutants;
@@ -17,6 +18,10 @@ mod norm;
 mod numeral;
 mod sentence;
 mod spans;
+#[cfg(test)]
+mod spelled;
+#[cfg(test)]
+mod spelled_tests;
 mod task;
 mod template;
 #[cfg(test)]

@@ -20,11 +20,11 @@ pub(super) enum ItemKind {
     /// A name: its row in the ledger.
     Name(usize),
     /// An amount of money.
-    Money(Amount),
+    Money(Box<Amount>),
     /// A number that is no amount.
-    Number(Numeral),
+    Number(Box<Numeral>),
     /// So many percent.
-    Percent(Option<i128>),
+    Percent(Option<i64>),
     /// A phone, time, date or rating by its closed pattern.
     Pattern,
     /// A currency without an amount.
@@ -51,7 +51,12 @@ pub(super) struct Item {
 impl Item {
     /// True for a word of this class that is not marked as harmless.
     pub fn is(&self, class: Class) -> bool {
-        self.bits & class.bit() != 0 && (self.bits & Class::Benign.bit() == 0 || class == Class::Benign)
+        self.plain_bits() & class.bit() != 0
+    }
+
+    /// Its classes; of a word that is marked as harmless, that alone.
+    pub fn plain_bits(&self) -> u64 {
+        if self.bits & Class::Benign.bit() == 0 { self.bits } else { Class::Benign.bit() }
     }
 }
 
@@ -92,8 +97,8 @@ impl Reading<'_> {
     /// The words of some tokens, as they stand in the plain text.
     pub fn words(&self, tokens: Range<usize>) -> &str {
         match (self.tokens.get(tokens.start), self.tokens.get(tokens.end.saturating_sub(1))) {
-            (Some(first), Some(last)) if first.range.start <= last.range.end => {
-                &self.text[first.range.start..last.range.end]
+            (Some(first), Some(last)) if first.range().start <= last.range().end => {
+                &self.text[first.range().start..last.range().end]
             }
             _ => "",
         }
@@ -121,13 +126,21 @@ impl Reading<'_> {
                 (limits, &items[index].kind, &items[index + 2].kind)
             {
                 let amount = Amount { value: number.value, currencies: money.currencies };
-                items[index].kind = ItemKind::Money(amount);
+                items[index].kind = ItemKind::Money(Box::new(amount));
             }
         }
     }
 
     fn item(&self, at: usize, sentence: &Range<usize>) -> Item {
+        const VALUED: u64 = Class::Number.bit()
+            | Class::Currency.bit()
+            | Class::Minor.bit()
+            | Class::Tenth.bit()
+            | Class::Percent.bit();
         let token = &self.tokens[at];
+        if token.term.bits & VALUED == 0 && token.kind == Kind::Word {
+            return Item { kind: ItemKind::Word, tokens: at..at + 1, bits: token.term.bits };
+        }
         let item = |kind: ItemKind, end: usize| Item { kind, tokens: at..end, bits: token.term.bits };
         if let Some(end) = licence::pattern(self, at, sentence) {
             return item(ItemKind::Pattern, end);
@@ -141,7 +154,7 @@ impl Reading<'_> {
             && self.words(at..at + 1) == "百分之"
             && let Some(number) = self.number(at + 1, sentence)
         {
-            return item(ItemKind::Percent(number.value), number.tokens.end);
+            return item(percent(&number), number.tokens.end);
         }
         if let Some(number) = self.number(at, sentence) {
             return self.numbered(at, number, sentence);
@@ -179,13 +192,12 @@ impl Reading<'_> {
         let money = |token: &Token| token.is(Class::Currency) || token.is(Class::Minor) || token.is(Class::Tenth);
         match next {
             Some(token) if money(token) && !self.counts(&number, token) => self.amount(at, &number, sentence),
-            Some(token) if token.is(Class::Percent) => {
-                Item { kind: ItemKind::Percent(number.value), tokens: at..end + 1, bits: 0 }
-            }
+            Some(token) if token.is(Class::Percent) => Item { kind: percent(&number), tokens: at..end + 1, bits: 0 },
             _ if number.idle => Item { kind: ItemKind::Word, tokens: number.tokens, bits },
             _ => {
                 let value = if self.negative(at) { None } else { number.value };
-                Item { kind: ItemKind::Number(Numeral { value, ..number.clone() }), tokens: number.tokens, bits: 0 }
+                let tokens = number.tokens.clone();
+                Item { kind: ItemKind::Number(Box::new(Numeral { value, ..number })), tokens, bits: 0 }
             }
         }
     }
@@ -233,13 +245,13 @@ impl Reading<'_> {
         if self.negative(at) || self.glued(end) {
             value = None;
         }
-        Item { kind: ItemKind::Money(Amount { value, currencies }), tokens: at..end, bits: 0 }
+        Item { kind: ItemKind::Money(Box::new(Amount { value, currencies })), tokens: at..end, bits: 0 }
     }
 
     /// The hundredths that follow an amount: "and ninety-nine cents".
     fn minor(&self, at: usize, sentence: &Range<usize>) -> Option<(usize, Option<i128>, u64)> {
         let joined = self.tokens.get(at).is_some_and(|token| {
-            matches!(&self.text[token.range.clone()], "and" | "a" | "и" | "," | "i" | "und" | "零" | "та" | "і")
+            matches!(&self.text[token.range()], "and" | "a" | "и" | "," | "i" | "und" | "零" | "та" | "і")
         });
         let start = at + usize::from(joined);
         let number = self.number(start, sentence)?;
@@ -267,8 +279,13 @@ impl Reading<'_> {
             // `$72,247.7l`: a letter glued to the figures can pass for one more of them.
             let letter = end > 0
                 && self.tokens[end - 1].kind == Kind::Figures
-                && self.text[token.range.clone()].starts_with(spaced_letter);
+                && self.text[token.range()].starts_with(spaced_letter);
             !token.spaced && (digits || letter)
         })
     }
+}
+
+/// So many percent; a share nobody could mean has no value.
+fn percent(number: &Numeral) -> ItemKind {
+    ItemKind::Percent(number.value.and_then(|value| value.try_into().ok()))
 }

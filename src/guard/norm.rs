@@ -3,8 +3,11 @@
 //! It never drops a sign that could carry a number: what it does not know becomes [`UNKNOWN`], which is refused.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use super::markup::{entity, tag};
 
 /// Stands for a numeral-like sign that is no plain digit: ², ½, Ⅳ, ⑤.
 pub(super) const ODD: char = '\u{1}';
@@ -17,8 +20,8 @@ const ISLAND_BASE: u32 = 0xF_0000;
 pub(super) struct Normal {
     /// The plain text.
     pub text: String,
-    /// For each byte of `text`, the byte of the original it came from; one more for the end.
-    map: Vec<u32>,
+    /// Where the plain text stops running in step with the original: the byte of each.
+    breaks: Vec<(u32, u32)>,
     /// A direction control, when there is one.
     pub bidi: Option<Range<usize>>,
 }
@@ -26,9 +29,14 @@ pub(super) struct Normal {
 impl Normal {
     /// The original range behind a range of the plain text.
     pub fn original(&self, range: Range<usize>) -> Range<usize> {
-        let at = |index: usize| self.map.get(index).or(self.map.last()).map_or(0, |&byte| byte as usize);
-        let start = at(range.start);
-        start..at(range.end).max(start)
+        let start = self.origin(range.start);
+        start..self.origin(range.end).max(start)
+    }
+
+    fn origin(&self, index: usize) -> usize {
+        let known = self.breaks.partition_point(|(plain, _)| *plain as usize <= index);
+        let (plain, origin) = known.checked_sub(1).map_or((0, 0), |before| self.breaks[before]);
+        origin as usize + index.min(self.text.len()) - plain as usize
     }
 }
 
@@ -40,8 +48,7 @@ pub(super) fn island(sign: char) -> Option<usize> {
 
 /// The plain form of `text`, in which each of `islands` (ascending, on character boundaries) is one sign.
 pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
-    let mut out =
-        Writer { text: String::with_capacity(text.len()), map: Vec::with_capacity(text.len() + 1), bidi: None };
+    let mut out = Writer { text: String::with_capacity(text.len()), breaks: Vec::new(), ahead: 0, bidi: None };
     let mut at = 0;
     let mut next_island = 0;
     while at < text.len() {
@@ -53,10 +60,36 @@ pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
             continue;
         }
         let stop = islands.get(next_island).map_or(text.len(), |range| range.start);
-        at += out.step(&text[at..stop], at);
+        let run = plain_run(&text.as_bytes()[at..stop], out.text.ends_with([' ', '\n']));
+        out.copy(&text[at..at + run], at);
+        at += run;
+        if at < stop {
+            at += out.step(&text[at..stop], at);
+        }
     }
-    out.map.push(text.len() as u32);
-    Normal { text: out.text, map: out.map, bidi: out.bidi }
+    out.mark(text.len());
+    Normal { text: out.text, breaks: out.breaks, bidi: out.bidi }
+}
+
+/// The bytes at the start that stand as they are: most of most texts, copied in one go.
+fn plain_run(bytes: &[u8], mut spaced: bool) -> usize {
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let next = |index: usize| bytes.get(at + index).copied().unwrap_or(0);
+        let length = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b',' | b'.' | b'-' | b'!' | b'?' | b':' | b';' | b'(' | b')' | b'"' => 1,
+            b' ' if !spaced => 1,
+            0xD0 if matches!(next(1), 0xB0..=0xBF) => 2,
+            0xD1 if matches!(next(1), 0x80..=0x8F) => 2,
+            // U+4E00 to U+9FFF.
+            0xE4 if next(1) >= 0xB8 => 3,
+            0xE5..=0xE9 => 3,
+            _ => break,
+        };
+        spaced = byte == b' ';
+        at += length;
+    }
+    at
 }
 
 /// Lexicon entries take the same form as the text they are looked for in.
@@ -66,7 +99,9 @@ pub(super) fn fold(text: &str) -> String {
 
 struct Writer {
     text: String,
-    map: Vec<u32>,
+    breaks: Vec<(u32, u32)>,
+    /// How far the original is ahead of the plain text, or behind.
+    ahead: isize,
     bidi: Option<Range<usize>>,
 }
 
@@ -90,7 +125,10 @@ impl Writer {
                     1
                 }
             },
-            '*' | '_' | '`' | '\\' | '\'' => 1,
+            '*' | '_' | '`' | '\\' | '\'' | '’' => {
+                self.mark_between(sign, rest, at);
+                sign.len_utf8()
+            }
             _ => {
                 self.sign(sign, at);
                 sign.len_utf8()
@@ -98,11 +136,29 @@ impl Writer {
         }
     }
 
+    /// Marks of markup go; between two figures they stand for a separator: `4_990` is nobody's way to write a number.
+    fn mark_between(&mut self, sign: char, rest: &str, at: usize) {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        if digit(self.text.as_bytes().last()) && digit(rest.as_bytes().get(sign.len_utf8())) {
+            self.push(if matches!(sign, '\'' | '’') { ',' } else { UNKNOWN }, at);
+        }
+    }
+
     fn sign(&mut self, sign: char, at: usize) {
         match sign {
             ' '..='~' => self.ascii(sign, at),
-            '\n' | '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => self.newline(at),
+            '\n' => self.newline(at),
             'а'..='я' | '\u{4E00}'..='\u{9FFF}' => self.push(sign, at),
+            _ => match listed(sign) {
+                Some(plain) => self.push(plain, at),
+                None => self.unlisted(sign, at),
+            },
+        }
+    }
+
+    fn unlisted(&mut self, sign: char, at: usize) {
+        match sign {
+            '\r' | '\u{2028}' | '\u{2029}' | '\u{85}' => self.newline(at),
             'А'..='Я' | 'Ѐ'..='Џ' | 'ѐ'..='џ' => self.cyrillic(sign, at),
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{61C}' | '\u{200E}' | '\u{200F}' => {
                 self.bidi.get_or_insert(at..at + sign.len_utf8());
@@ -132,6 +188,14 @@ impl Writer {
             '\u{66B}' => return self.push('.', at),
             '\u{66C}' | '\u{3001}' => return self.push(',', at),
             '’' | '‘' | 'ʼ' | '´' | '`' | '\u{2BB}' => return,
+            // Ten, a hundred, dice, Braille, cards: signs that show a number.
+            '\u{1F51F}'
+            | '\u{1F4AF}'
+            | '\u{2680}'..='\u{2685}'
+            | '\u{2800}'..='\u{28FF}'
+            | '\u{1F000}'..='\u{1F0FF}' => {
+                return self.push(ODD, at);
+            }
             '\u{E000}'..='\u{F8FF}' | '\u{F0000}'.. => return self.push(UNKNOWN, at),
             '²' | '³' if self.text.ends_with('m') || self.text.ends_with('м') => return self.push(sign, at),
             '〇' | '°' | '№' => return self.push(sign, at),
@@ -150,8 +214,7 @@ impl Writer {
     fn part(&mut self, part: char, at: usize) {
         match part {
             '\u{306}' if self.text.ends_with('и') => {
-                self.text.pop();
-                self.map.truncate(self.text.len());
+                self.pop();
                 self.push('й', at);
             }
             'ł' | 'Ł' => self.push('l', at),
@@ -162,6 +225,8 @@ impl Writer {
                 self.push('s', at);
             }
             ' ' => self.space(at),
+            // What is struck through is not said.
+            '\u{335}'..='\u{338}' => self.push(UNKNOWN, at),
             _ if is_combining_mark(part) || invisible(part) => {}
             _ => {
                 for lower in part.to_lowercase().filter(|&c| !is_combining_mark(c)) {
@@ -179,16 +244,66 @@ impl Writer {
 
     fn newline(&mut self, at: usize) {
         if self.text.ends_with(' ') {
-            self.text.pop();
-            self.map.truncate(self.text.len());
+            self.pop();
         }
         self.push('\n', at);
     }
 
     fn push(&mut self, sign: char, at: usize) {
+        self.mark(at);
         self.text.push(sign);
-        self.map.resize(self.text.len(), at as u32);
     }
+
+    fn copy(&mut self, plain: &str, at: usize) {
+        if !plain.is_empty() {
+            self.mark(at);
+            self.text.push_str(plain);
+        }
+    }
+
+    /// Notes that what is written next came from byte `at`.
+    fn mark(&mut self, at: usize) {
+        let ahead = at as isize - self.text.len() as isize;
+        if ahead != self.ahead {
+            self.breaks.push((self.text.len() as u32, at as u32));
+            self.ahead = ahead;
+        }
+    }
+
+    fn pop(&mut self) {
+        self.text.pop();
+        while self.breaks.last().is_some_and(|(plain, _)| *plain as usize >= self.text.len()) {
+            self.breaks.pop();
+        }
+        self.ahead = self.breaks.last().map_or(0, |&(plain, origin)| origin as isize - plain as isize);
+    }
+}
+
+/// Blocks whose signs are looked up: accented Latin, punctuation, currency signs, full-width forms.
+const LISTED: [Range<u32>; 4] = [0xA1..0x180, 0x2010..0x2100, 0x3001..0x3040, 0xFF01..0xFF70];
+
+/// The plain form of the signs of [`LISTED`] that are always one and the same plain sign.
+static PLAIN: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
+    let plain = |code: u32| {
+        let sign = char::from_u32(code).filter(|sign| !matches!(sign, '²' | '³'))?;
+        let mut out = Writer { text: String::new(), breaks: Vec::new(), ahead: 0, bidi: None };
+        out.unlisted(sign, 0);
+        let mut signs = out.text.chars().filter(|sign| !sign.is_whitespace() && out.bidi.is_none());
+        Some((signs.next()?, signs.next())).filter(|(_, more)| more.is_none()).map(|(sign, _)| sign)
+    };
+    LISTED.into_iter().flatten().map(plain).collect()
+});
+
+fn listed(sign: char) -> Option<char> {
+    let code = sign as u32;
+    let mut before = 0;
+    for block in LISTED {
+        if block.contains(&code) {
+            return PLAIN.get(before + (code - block.start) as usize).copied().flatten();
+        }
+        before += block.len();
+    }
+    None
 }
 
 fn decimal(sign: char) -> bool {
@@ -225,101 +340,6 @@ const ZEROS: [u32; 58] = [
     0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
     0x1E140, 0x1E2F0, 0x1E950,
 ];
-
-/// The sign an entity stands for, read through up to three layers of `&amp;`, and its length.
-fn entity(rest: &str) -> (char, usize) {
-    let mut at = 1;
-    for _ in 0..3 {
-        let body = &rest[at..];
-        let end = body
-            .bytes()
-            .take(12)
-            .position(|byte| !byte.is_ascii_alphanumeric() && byte != b'#')
-            .unwrap_or(body.len().min(12));
-        let name = body.get(..end).unwrap_or("");
-        let closed = body[end.min(body.len())..].starts_with(';');
-        if name.is_empty() || (!closed && !name.starts_with('#')) {
-            return ('&', at);
-        }
-        at += end + usize::from(closed);
-        match named(name) {
-            Some('&') => continue,
-            Some(sign) => return (sign, at),
-            None => return (UNKNOWN, at),
-        }
-    }
-    ('&', at)
-}
-
-fn named(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => number.parse(),
-        };
-        return char::from_u32(code.ok()?);
-    }
-    ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, sign)| *sign)
-}
-
-const ENTITIES: [(&str, char); 46] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("nbsp", ' '),
-    ("ensp", ' '),
-    ("emsp", ' '),
-    ("thinsp", ' '),
-    ("numsp", ' '),
-    ("hairsp", ' '),
-    ("puncsp", ' '),
-    ("dollar", '$'),
-    ("euro", '€'),
-    ("pound", '£'),
-    ("yen", '¥'),
-    ("cent", '¢'),
-    ("curren", '¤'),
-    ("percnt", '%'),
-    ("period", '.'),
-    ("comma", ','),
-    ("num", '#'),
-    ("excl", '!'),
-    ("colon", ':'),
-    ("sol", '/'),
-    ("plus", '+'),
-    ("minus", '-'),
-    ("hyphen", '-'),
-    ("dash", '-'),
-    ("ndash", '–'),
-    ("mdash", '—'),
-    ("times", '×'),
-    ("half", '½'),
-    ("frac12", '½'),
-    ("frac14", '¼'),
-    ("frac34", '¾'),
-    ("sup1", '¹'),
-    ("sup2", '²'),
-    ("sup3", '³'),
-    ("zwj", '\u{200D}'),
-    ("zwnj", '\u{200C}'),
-    ("shy", '\u{AD}'),
-    ("deg", '°'),
-    ("hellip", '…'),
-    ("lpar", '('),
-    ("rpar", ')'),
-];
-
-/// The length of a markup tag at the start of `rest`.
-fn tag(rest: &str) -> Option<usize> {
-    let second = rest[1..].chars().next()?;
-    if !(second.is_ascii_alphabetic() || matches!(second, '/' | '!')) {
-        return None;
-    }
-    let end = rest.bytes().take(200).position(|byte| byte == b'>')?;
-    Some(end + 1)
-}
 
 #[cfg(test)]
 mod tests {

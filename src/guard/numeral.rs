@@ -40,7 +40,7 @@ fn number_word(token: &Token) -> bool {
 }
 
 fn figures(text: &str, tokens: &[Token], at: usize, language: Language) -> Numeral {
-    let mut value = parse_figures(&text[tokens[at].range.clone()], language);
+    let mut value = parse_figures(&text[tokens[at].range()], language);
     let mut end = at + 1;
     if let Some(next) = tokens.get(end).filter(|next| scale(next)) {
         value = value.and_then(|value| value.checked_mul(i128::from(next.term.value))).filter(|value| *value < LIMIT);
@@ -76,30 +76,63 @@ pub(super) fn parse_figures(written: &str, language: Language) -> Option<i128> {
             }
         }
     };
-    let separator = if whole.contains(',') { ',' } else { ' ' };
-    if separator == ',' && !english {
+    let separator = if whole.contains(',') { b',' } else { b' ' };
+    if separator == b',' && !english {
         return None;
     }
-    let whole = ungrouped(whole, separator)?;
-    let fraction: i128 = format!("{fraction:0<6}").parse().ok()?;
-    whole.parse::<i128>().ok()?.checked_mul(ONE)?.checked_add(fraction)
+    let mut share = ONE;
+    let mut cents = 0;
+    for byte in fraction.bytes() {
+        share /= 10;
+        cents += i128::from(byte.is_ascii_digit().then(|| byte - b'0')?) * share;
+    }
+    ungrouped(whole, separator)?.checked_mul(ONE)?.checked_add(cents)
 }
 
-fn ungrouped(whole: &str, separator: char) -> Option<String> {
-    let mut groups = whole.split(separator);
-    let first = groups.next()?;
-    let mut joined = first.to_string();
-    let mut grouped = false;
-    for group in groups {
-        if group.len() != 3 {
-            return None;
+/// Whole figures, in threes where they are grouped at all.
+fn ungrouped(whole: &str, separator: u8) -> Option<i128> {
+    let (mut value, mut digits, mut grouped) = (0_i128, 0, false);
+    let closed = |digits: usize, grouped: bool| digits == 3 || (!grouped && (1..3).contains(&digits));
+    for byte in whole.bytes() {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + i128::from(byte - b'0');
+                digits += 1;
+            }
+            _ if byte == separator && closed(digits, grouped) => (digits, grouped) = (0, true),
+            _ => return None,
         }
-        grouped = true;
-        joined.push_str(group);
     }
-    let fits = !first.is_empty() && (!grouped || (first.len() <= 3 && !first.starts_with('0')));
-    let padded = joined.len() > 1 && joined.starts_with('0');
-    (fits && !padded && joined.bytes().all(|byte| byte.is_ascii_digit())).then_some(joined)
+    let padded = whole.len() > 1 && whole.starts_with('0');
+    let complete = if grouped { digits == 3 } else { digits > 0 };
+    (complete && !padded).then_some(value)
+}
+
+/// What Roman letters add up to, well formed or not.
+pub(super) fn roman(word: &str) -> Option<i32> {
+    let (mut total, mut highest) = (0, 0);
+    for byte in word.bytes().rev() {
+        let value = match byte {
+            b'i' => 1,
+            b'v' => 5,
+            b'x' => 10,
+            b'l' => 50,
+            b'c' => 100,
+            b'd' => 500,
+            b'm' => 1000,
+            _ => return None,
+        };
+        total += if value < highest { -value } else { value };
+        highest = highest.max(value);
+    }
+    (!word.is_empty()).then_some(total)
+}
+
+/// A Roman numeral of three letters at least, from twenty on: smaller ones count generations and parts.
+pub(super) fn roman_from_twenty(word: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["mix", "dix", "mid", "dim", "mild", "mil", "mill", "civil", "vivid", "livid", "dvd", "lcd"];
+    word.len() >= 3 && !WORDS.contains(&word) && roman(word).is_some_and(|value| value >= 20)
 }
 
 fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {
@@ -109,10 +142,10 @@ fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {
     while let Some(token) = tokens.get(end) {
         if number_word(token) {
             match &token.kind {
-                Kind::Composite(parts) => values.extend(parts),
+                Kind::Composite(parts) => values.extend(parts.iter()),
                 _ => values.push(token.term.value),
             }
-            chinese |= text[token.range.clone()].starts_with(is_han);
+            chinese |= text[token.range()].starts_with(is_han);
             end += 1;
         } else if end > at && joins(text, token) && tokens.get(end + 1).is_some_and(number_word) {
             end += 1;
@@ -131,7 +164,7 @@ fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {
 }
 
 fn joins(text: &str, token: &Token) -> bool {
-    token.sign('-') || matches!(&text[token.range.clone()], "and" | "und" | "a")
+    token.sign('-') || matches!(&text[token.range()], "and" | "und" | "a")
 }
 
 /// Reads number words in strictly falling order: hundreds, tens, units, then the scale.

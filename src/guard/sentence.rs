@@ -1,10 +1,12 @@
 //! One sentence as the rules see it: which words stand where, what is negated, asked, counted or limited.
 //! In: the items of a sentence. Out: answers to the questions of the checker; it decides nothing itself.
 
+use std::ops::Range;
+
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::{Item, ItemKind, Reading};
-use super::numeral::ONE;
+use super::numeral::{ONE, roman_from_twenty};
 use super::text::{Checker, Fault};
 use super::verdict::Code;
 
@@ -12,15 +14,72 @@ use super::verdict::Code;
 pub(super) struct Sentence<'a> {
     /// Its items.
     pub items: Vec<Item>,
+    /// The classes of all its words together.
+    bits: u64,
+    /// True when it holds an amount.
+    amount: bool,
+    /// True when it holds a number, an amount or a currency.
+    value: bool,
+    /// True when it holds a percentage, a code or a sign nobody can vouch for.
+    doubt: bool,
     /// The only product the sentence before named.
     pub focus: Option<usize>,
     /// The text it stands in.
     pub reading: &'a Reading<'a>,
     /// True when it asks.
     pub question: bool,
+    /// True when an amount was told before it.
+    pub told: bool,
 }
 
-impl Sentence<'_> {
+impl<'a> Sentence<'a> {
+    /// The sentence made of `tokens`.
+    pub fn new(reading: &'a Reading<'a>, tokens: Range<usize>, (focus, told): (Option<usize>, bool)) -> Sentence<'a> {
+        let question = reading.tokens[tokens.end - 1].sign('?');
+        let items = reading.items(tokens);
+        let bits = items.iter().fold(0, |bits, item| bits | item.plain_bits());
+        let any = |kind: fn(&ItemKind) -> bool| items.iter().any(|item| kind(&item.kind));
+        let value = any(|kind| matches!(kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency));
+        let amount = value && any(|kind| matches!(kind, ItemKind::Money(_)));
+        let roman = |item: &Item| item.bits == 0 && roman_from_twenty(reading.words(item.tokens.clone()));
+        let doubt = any(|kind| {
+            matches!(
+                kind,
+                ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Pattern | ItemKind::Sign('%' | '‰')
+            )
+        }) || items.iter().any(roman);
+        Sentence { items, bits, amount, value, doubt, focus, reading, question, told }
+    }
+
+    /// True when some item could be at fault by itself.
+    pub fn claims(&self) -> bool {
+        const CLAIMS: u64 = Class::Percent.bit()
+            | Class::Slang.bit()
+            | Class::Commit.bit()
+            | Class::Zero.bit()
+            | Class::Discount.bit()
+            | Class::NumberLike.bit();
+        self.doubt || self.value || self.told || self.bits & CLAIMS != 0
+    }
+
+    /// True when it holds a number, an amount or a currency.
+    pub fn has_value(&self) -> bool {
+        self.value
+    }
+
+    /// A sentence behind an amount that names nothing and measures nothing speaks of that amount.
+    pub fn of_the_amount(&self) -> bool {
+        const OTHER: u64 = Class::Unit.bit() | Class::Time.bit() | Class::Counted.bit() | Class::Defer.bit();
+        // A lone letter, as the Slovak preposition `v`, measures nothing.
+        let measures = |item: &Item| item.bits & OTHER != 0 && self.reading.words(item.tokens.clone()).len() > 1;
+        self.told && !self.amount && !self.question && self.names().is_empty() && !self.items.iter().any(measures)
+    }
+
+    /// The first word of a class.
+    pub fn first(&self, class: Class) -> Option<usize> {
+        self.has(class).then(|| self.items.iter().position(|item| item.is(class))).flatten()
+    }
+
     /// A fault at one item.
     pub fn fault(&self, code: Code, index: usize, why: &str) -> Fault {
         let tokens = self.items[index].tokens.clone();
@@ -30,12 +89,12 @@ impl Sentence<'_> {
 
     /// True when a word of this class stands in it.
     pub fn has(&self, class: Class) -> bool {
-        self.items.iter().any(|item| item.is(class))
+        self.bits & class.bit() != 0
     }
 
     /// True when it holds an amount.
     pub fn has_amount(&self) -> bool {
-        self.items.iter().any(|item| matches!(item.kind, ItemKind::Money(_)))
+        self.amount
     }
 
     /// True when it speaks of price or holds an amount.
@@ -50,19 +109,12 @@ impl Sentence<'_> {
 
     /// The one product it names.
     pub fn only_product(&self, checker: &Checker<'_>) -> Option<usize> {
-        let mut rows: Vec<usize> = self
-            .items
-            .iter()
-            .filter_map(|item| match item.kind {
-                ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => Some(row),
-                _ => None,
-            })
-            .collect();
-        rows.dedup();
-        match rows.as_slice() {
-            [only] => Some(*only),
+        let mut rows = self.items.iter().filter_map(|item| match item.kind {
+            ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => Some(row),
             _ => None,
-        }
+        });
+        let first = rows.next()?;
+        rows.all(|row| row == first).then_some(first)
     }
 
     /// A negation among the `reach` items before, or right behind.
@@ -129,13 +181,15 @@ impl Sentence<'_> {
     pub fn per_words(&self, checker: &Checker<'_>) -> Option<&str> {
         let index = self.items.iter().position(|item| item.is(Class::Per)).or_else(|| {
             self.items.windows(2).position(|pair| {
-                let slash = pair[0].kind == ItemKind::Sign('/')
-                    || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每");
+                let slash = || {
+                    matches!(pair[0].kind, ItemKind::Sign('/'))
+                        || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每")
+                };
                 let number = matches!(pair[1].kind, ItemKind::Number(_));
-                slash
-                    && (pair[1].is(Class::Unit)
-                        || pair[1].is(Class::Time)
-                        || (number && checker.rows().any(|row| row.per.is_some())))
+                let measure = pair[1].is(Class::Unit)
+                    || pair[1].is(Class::Time)
+                    || (number && checker.rows().any(|row| row.per.is_some()));
+                measure && slash()
             })
         })?;
         let end = self.items[(index + 2).min(self.items.len() - 1)].tokens.end;

@@ -19,12 +19,6 @@ pub(super) fn verify(
     fact: &Fact,
     (role, language, text): (Role, Language, &str),
 ) -> Result<(), String> {
-    let own =
-        |strings: Vec<String>| match strings.iter().any(|known| known.trim() == text.trim() && !text.trim().is_empty())
-        {
-            true => Ok(()),
-            false => Err(format!("the fact has {strings:?}")),
-        };
     let span = Span { lexicon, language, text };
     match role {
         Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom | Role::Refund | Role::Due => {
@@ -44,8 +38,22 @@ pub(super) fn verify(
         },
         Role::Citation => span.citation(fact),
         Role::Place if matches!(fact.body, FactBody::Order(_)) => span.plain(),
-        _ => own(strings(fact, role)),
+        Role::Address => match &fact.body {
+            FactBody::Task(task) => {
+                let line = task.address().map(|address| address.line());
+                one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
+            }
+            _ => Err("the fact has no address".to_string()),
+        },
+        _ => one_of(text, &strings(fact, role)),
     }
+}
+
+/// The text must be one of the fact's own strings.
+fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
+    let own = text.trim();
+    let stands = !own.is_empty() && known.iter().any(|known| known.trim() == own);
+    if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
 }
 
 /// The amount of a fact in a role.
@@ -93,29 +101,30 @@ fn date(fact: &Fact, role: Role) -> Option<Date> {
     }
 }
 
-fn strings(fact: &Fact, role: Role) -> Vec<String> {
-    let all = |text: &crate::domain::Localised| text.all().map(|(_, text)| text.to_string()).collect::<Vec<_>>();
+fn strings(fact: &Fact, role: Role) -> Vec<&str> {
+    fn all(text: &crate::domain::Localised) -> Vec<&str> {
+        text.all().map(|(_, text)| text).collect()
+    }
     match (&fact.body, role) {
         (FactBody::Offer(offer), Role::Name) => all(&offer.name),
         (FactBody::Offer(offer), Role::Summary) => all(&offer.summary),
         (FactBody::Offer(offer), Role::Colour) => all(&offer.colour),
-        (FactBody::Offer(offer), Role::Size) => offer.offer.size.clone().into_iter().collect(),
-        (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.to_string()],
+        (FactBody::Offer(offer), Role::Size) => offer.offer.size.as_deref().into_iter().collect(),
+        (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.as_str()],
         (FactBody::Offer(offer), Role::Place) => offer.places.iter().flat_map(|(name, _)| all(name)).collect(),
         (FactBody::Delivery(delivery), Role::Place) => all(&delivery.name),
         (FactBody::Passage(passage), Role::Quote) => {
-            std::iter::once(passage.text.clone()).chain(passage.text.lines().map(str::to_string)).collect()
+            std::iter::once(passage.text.as_str()).chain(passage.text.lines()).collect()
         }
-        (FactBody::Order(order), Role::OrderNumber) => vec![order.number.clone()],
-        (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.clone()],
+        (FactBody::Order(order), Role::OrderNumber) => vec![order.number.as_str()],
+        (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.as_str()],
         (FactBody::Task(task), Role::Piece) => {
             task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
         }
-        (FactBody::Task(task), Role::Address) => task.address().map(|address| address.line()).into_iter().collect(),
-        (FactBody::Order(order), Role::Carrier) => order.carrier.clone().into_iter().collect(),
-        (FactBody::Order(order), Role::Tracking) => order.tracking.clone().into_iter().collect(),
-        (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.clone()],
-        (FactBody::Contact(contact), Role::Email) => vec![contact.email.clone()],
+        (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
+        (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
+        (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
+        (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),
         _ => Vec::new(),
     }

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::domain::Language;
 
-use super::alias;
 use super::bind;
 use super::ledger::{Ledger, Row, RowKind};
 use super::lex::{self, Kind, Token};
@@ -12,7 +11,7 @@ use super::lexicon::{Class, Lexicon};
 use super::licence::{self, Around};
 use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
-use super::numeral::ONE;
+use super::numeral::{ONE, roman, roman_from_twenty};
 use super::sentence::Sentence;
 use super::verdict::{Code, Violation};
 
@@ -41,7 +40,7 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
         let detail = "a direction control in a text with figures".to_string();
         return Err(Violation { code: Code::BidiControl, segment: 0, at, detail });
     }
-    let names = alias::find(&ledger.aliases, &normal.text);
+    let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading { text: &normal.text, tokens: &tokens, language };
     let checker = Checker { lexicon, ledger, reading };
@@ -49,8 +48,8 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
 }
 
 fn place(fault: Fault, normal: &Normal, tokens: &[Token]) -> Violation {
-    let start = tokens.get(fault.tokens.start).map_or(0, |token| token.range.start);
-    let end = tokens.get(fault.tokens.end.saturating_sub(1)).map_or(start, |token| token.range.end);
+    let start = tokens.get(fault.tokens.start).map_or(0, |token| token.range().start);
+    let end = tokens.get(fault.tokens.end.saturating_sub(1)).map_or(start, |token| token.range().end);
     let at = normal.original(start..end.max(start));
     Violation { code: fault.code, segment: 0, at, detail: fault.why }
 }
@@ -67,7 +66,7 @@ pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> V
             Kind::Sign('.') => next.is_none_or(|next| {
                 let unit = index > 0 && tokens[index - 1].term.bits & ABBREVIATED != 0 && next.kind == Kind::Figures;
                 let listed = index > 0 && tokens[index - 1].kind == Kind::Figures && index - 1 == start;
-                next.spaced && original(next.range.start) && !unit && !listed
+                next.spaced && original(next.range().start) && !unit && !listed
             }),
             _ => false,
         };
@@ -90,14 +89,13 @@ impl<'a> Checker<'a> {
             let byte = normal.original(at..at + 1).start;
             original.get(byte..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
         };
-        let mut focus = None;
+        let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
-            let question = self.reading.tokens[range.end - 1].sign('?');
-            let sentence =
-                Sentence { items: self.reading.items(range.clone()), focus, reading: &self.reading, question };
+            let sentence = Sentence::new(&self.reading, range.clone(), (focus, told));
             if !self.verbatim(range) {
                 self.sentence(&sentence)?;
             }
+            told |= sentence.has_amount();
             if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
                 focus = sentence.only_product(self).or(focus.filter(|_| sentence.items.is_empty()));
             }
@@ -112,8 +110,10 @@ impl<'a> Checker<'a> {
     }
 
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        for (index, item) in sentence.items.iter().enumerate() {
-            self.item(sentence, index, item)?;
+        if sentence.claims() {
+            for (index, item) in sentence.items.iter().enumerate() {
+                self.item(sentence, index, item)?;
+            }
         }
         if self.alone(sentence) {
             return Err(sentence.fault(
@@ -122,8 +122,11 @@ impl<'a> Checker<'a> {
                 "a measure of nothing, or an amount in a currency of elsewhere",
             ));
         }
-        bind::amounts(self, sentence)?;
-        for (index, item) in sentence.items.iter().enumerate() {
+        if sentence.has_amount() {
+            bind::amounts(self, sentence)?;
+        }
+        let numbered = if sentence.has_value() { sentence.items.as_slice() } else { &[] };
+        for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
                 let priced = sentence.priced();
                 let around = Around { items: &sentence.items, index, priced };
@@ -137,7 +140,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        if let Some(index) = sentence.items.iter().position(|item| item.kind == ItemKind::Currency) {
+        if let Some(index) = numbered.iter().position(|item| matches!(item.kind, ItemKind::Currency)) {
             return Err(sentence.fault(Code::PriceTalk, index, "a currency without a readable amount"));
         }
         self.equality(sentence)?;
@@ -156,7 +159,7 @@ impl<'a> Checker<'a> {
 
     /// "The same price" is true of two products when their facts say so.
     fn equality(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Same)) else { return Ok(()) };
+        let Some(index) = sentence.first(Class::Same) else { return Ok(()) };
         let mut rows: Vec<usize> = sentence
             .items
             .iter()
@@ -199,14 +202,37 @@ impl<'a> Checker<'a> {
             ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
                 fail(Code::Discount, "a reduction without a fact")
             }
-            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => {
+            ItemKind::Pattern if self.hides_amount(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a time or day that could be an amount")
+            }
+            ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
+                fail(Code::PriceTalk, "an amount told before is taken back")
+            }
+            ItemKind::Word if item.is(Class::NumberLike) && (sentence.priced() || sentence.of_the_amount()) => {
                 fail(Code::PriceTalk, "a share of a price")
             }
-            ItemKind::Word if self.roman(item) && sentence.roman_amount(index) => {
+            ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {
+                fail(Code::MixedToken, "a Roman numeral")
+            }
+            ItemKind::Word
+                if sentence.roman_amount(index) && roman(self.reading.words(item.tokens.clone())).is_some() =>
+            {
                 fail(Code::MixedToken, "a Roman numeral as an amount")
             }
             _ => Ok(()),
         }
+    }
+
+    /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
+    fn hides_amount(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let words = self.reading.words(sentence.items[index].tokens.clone());
+        let short = words.contains([':', '.']) && words.bytes().filter(u8::is_ascii_digit).count() <= 4;
+        let listed = words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+        let dated = [Class::Clock, Class::Time, Class::Shipping, Class::Promise, Class::Phone]
+            .iter()
+            .any(|&class| sentence.has(class));
+        let spoken = sentence.items.iter().any(|item| item.kind == ItemKind::Word && !item.is(Class::Neutral));
+        short && !listed && !dated && (sentence.priced() || !spoken || !sentence.names().is_empty())
     }
 
     fn known_code(&self, item: &Item) -> bool {
@@ -217,13 +243,8 @@ impl<'a> Checker<'a> {
             })
     }
 
-    fn roman(&self, item: &Item) -> bool {
-        let words = self.reading.words(item.tokens.clone());
-        !words.is_empty() && words.bytes().all(|byte| b"ivxlcdm".contains(&byte))
-    }
-
-    fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i128>) -> bool {
-        let Some(value) = value else { return false };
+    fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i64>) -> bool {
+        let Some(value) = value.map(i128::from) else { return false };
         let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
         let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
         let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
@@ -271,8 +292,8 @@ impl<'a> Checker<'a> {
     }
 
     fn comparison(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Compare) || item.is(Class::Dearer))
-        else {
+        let found = [sentence.first(Class::Compare), sentence.first(Class::Dearer)].into_iter().flatten().min();
+        let Some(index) = found else {
             return Ok(());
         };
         let fail = |why: &str| Err(sentence.fault(Code::Comparison, index, why));
@@ -312,12 +333,13 @@ impl<'a> Checker<'a> {
 
     /// A product with a word of price and no amount: the amount may stand in another sentence.
     fn price_talk(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        let Some(index) = sentence.items.iter().position(|item| item.is(Class::Price)) else { return Ok(()) };
+        let Some(index) = sentence.first(Class::Price) else { return Ok(()) };
         let settled = sentence.has_amount()
             || sentence.has(Class::Defer)
             || sentence.has(Class::Compare)
             || sentence.has(Class::Dearer);
-        if settled || sentence.names().is_empty() || sentence.question {
+        let of_another = sentence.names().is_empty() && !(sentence.of_the_amount() && sentence.focus.is_some());
+        if settled || of_another || sentence.question {
             return Ok(());
         }
         Err(sentence.fault(Code::PriceTalk, index, "a price is spoken of but not stated"))

@@ -96,7 +96,10 @@ impl Trie {
 
     /// The node behind a byte.
     pub(super) fn child(&self, node: usize, byte: u8) -> Option<usize> {
-        let slot = &self.slots[node];
+        self.step(self.slots[node], byte)
+    }
+
+    fn step(&self, slot: Slot, byte: u8) -> Option<usize> {
         let next = match slot.wide {
             0 => {
                 let first = slot.first as usize;
@@ -130,6 +133,7 @@ fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
 }
 
 fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
+    let bytes = text.as_bytes();
     loop {
         let here = trie.slots[node];
         if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
@@ -141,8 +145,8 @@ fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut 
         if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
             offer(best, at, term);
         }
-        let Some(&byte) = text.as_bytes().get(at) else { return };
-        let Some(next) = trie.child(node, byte) else { return };
+        let Some(&byte) = bytes.get(at) else { return };
+        let Some(next) = trie.step(here, byte) else { return };
         node = next;
         at += 1;
     }
@@ -161,7 +165,12 @@ pub(super) fn spaced_letter(sign: char) -> bool {
     if sign.is_ascii() {
         return sign.is_ascii_alphabetic();
     }
-    matches!(sign, 'а'..='я') || (sign.is_alphabetic() && !is_han(sign))
+    match sign {
+        'а'..='я' => true,
+        // Punctuation and currency signs, the most frequent of the others: no need to look them up.
+        '\u{2010}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}' | '\u{3008}'..='\u{3020}' => false,
+        _ => !is_han(sign) && sign.is_alphabetic(),
+    }
 }
 
 /// True for signs of Chinese writing (and kana, which is written without spaces too).
@@ -169,9 +178,22 @@ pub(super) fn is_han(sign: char) -> bool {
     matches!(sign as u32, 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
 }
 
-fn word_end(text: &str, at: usize) -> usize {
-    let Some(rest) = text.get(at..) else { return at };
-    rest.char_indices().find(|(_, sign)| !spaced_letter(*sign)).map_or(text.len(), |(index, _)| at + index)
+/// Where the word at `at` ends.
+pub(super) fn word_end(text: &str, at: usize) -> usize {
+    let mut end = at;
+    while let Some(&byte) = text.as_bytes().get(end) {
+        end += match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => 1,
+            0..=0x7F => return end,
+            // U+0400 to U+047F are letters, all of them.
+            0xD0 | 0xD1 => 2,
+            _ => match text.get(end..).and_then(|rest| rest.chars().next()) {
+                Some(sign) if spaced_letter(sign) => sign.len_utf8(),
+                _ => return end,
+            },
+        }
+    }
+    end
 }
 
 fn at_boundary(text: &str, at: usize) -> bool {

@@ -1,6 +1,7 @@
 //! The HTTP edge: the only module that knows axum and JSON over the wire.
 //! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
 
+mod catalog;
 mod chat;
 mod desk;
 mod docs;
@@ -73,6 +74,8 @@ impl Gate {
 fn routes(gate: Arc<Gate>) -> Router {
     let keyed = Router::new()
         .route("/api/v1/chat", post(chat::chat))
+        .route("/api/v1/catalog/patches", post(catalog::patch))
+        .route("/api/v1/search", post(catalog::search))
         .route("/api/v1/tasks", post(desk::propose))
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))

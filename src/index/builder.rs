@@ -15,9 +15,9 @@ use crate::engine::{Embed, EmbedInput};
 
 use super::analysis::Analyzer;
 use super::lexical::{Entry, Lexical, LexicalWriter};
-use super::manifest::Manifest;
 use super::names::{NameEntry, label};
 use super::vectors::{Key, Reuse, VectorWriter, key_of};
+use crate::generation::Manifest;
 
 /// Texts embedded in one call: enough for the embedder to put texts of one length together.
 const BATCH: usize = 256;

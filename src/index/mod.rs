@@ -6,9 +6,7 @@ pub mod batch;
 mod builder;
 mod concepts;
 mod fusion;
-mod generation;
 mod lexical;
-mod manifest;
 mod names;
 mod slovak;
 mod terms;
@@ -30,11 +28,10 @@ use crate::domain::Language;
 use crate::domain::fact::Passage;
 use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
+pub use crate::generation::{Building, CATALOG, IndexError, MANIFEST, Manifest, SCHEMA, current};
 pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
-pub use generation::{Building, current};
 pub use lexical::Boosts;
-pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 use builder::layout;
 use lexical::Lexical;

@@ -85,6 +85,7 @@ async fn fill(building: &Building, before: Option<PathBuf>) -> (Built, Manifest)
         dimensions: 64,
         products: built.products,
         passages: built.passages,
+        sealed: true,
         files: Default::default(),
     };
     (built, manifest)

@@ -1,4 +1,5 @@
-//! `bench inference`: how fast a model reads and writes, beside the memory bandwidth of the same minute.
+//! `bench inference`: how fast a model reads and writes, beside the memory bandwidth of the same minute, and what a
+//! turn of a shop takes with and without the memory of the standing instructions.
 //! In: a checked model and sizes. Out: medians of several runs. The number of threads is the process's own.
 
 use std::time::Instant;
@@ -8,9 +9,12 @@ use serde::Serialize;
 
 use super::generator::{Core, GeneratorSettings};
 use super::threads;
+use crate::engine::{Job, PromptTurn, Speaker};
 use crate::pull::VerifiedModel;
 
 const BANDWIDTH_BYTES: usize = 512 << 20;
+/// Tokens of the standing instructions and of the new text in a shop's turn.
+const TURN: (usize, usize) = (300, 150);
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -21,6 +25,8 @@ pub struct BenchSettings {
     pub gen_tokens: usize,
     /// Runs, of which the median counts.
     pub runs: usize,
+    /// Whether candle's own model is measured beside ours.
+    pub compare: bool,
     /// How the model is loaded.
     pub generator: GeneratorSettings,
 }
@@ -28,7 +34,7 @@ pub struct BenchSettings {
 impl Default for BenchSettings {
     fn default() -> Self {
         let generator = GeneratorSettings::default();
-        BenchSettings { prompt_tokens: 360, gen_tokens: 48, runs: 3, generator }
+        BenchSettings { prompt_tokens: 360, gen_tokens: 48, runs: 3, compare: false, generator }
     }
 }
 
@@ -39,56 +45,136 @@ pub struct BenchReport {
     pub model_path: String,
     /// Kernel threads.
     pub threads: usize,
+    /// Ours.
+    #[serde(flatten)]
+    pub ours: Figures,
+    /// candle's own model in the same minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub candle: Option<Figures>,
+    /// What all threads together read from memory.
+    pub read_gb_s: f64,
+}
+
+/// What one engine did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figures {
     /// Prompt tokens a second.
     pub prefill_tok_s: f64,
     /// Written tokens a second.
     pub decode_tok_s: f64,
     /// Milliseconds from the prompt to the first token.
     pub ttft_ms: f64,
-    /// Resident memory after the runs.
+    /// Bytes of weights read while writing, a second; to be held against `read_gb_s`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode_gb_s: Option<f64>,
+    /// Resident memory that it added.
     pub rss_mb: f64,
-    /// What all threads together read from memory.
-    pub read_gb_s: f64,
+    /// Seconds until it was ready.
+    pub load_s: f64,
+    /// Milliseconds of a shop's turn with nothing remembered.
+    pub turn_cold_ms: f64,
+    /// The same with the standing instructions remembered, as they are in a running shop.
+    pub turn_ms: f64,
+}
+
+/// One engine under measurement.
+struct Measured {
+    core: Core,
+    load_s: f64,
+    rss_mb: f64,
+    runs: Vec<[f64; 4]>,
 }
 
 /// Loads the model and measures it.
 pub fn bench(model: &VerifiedModel, settings: &BenchSettings) -> anyhow::Result<BenchReport> {
-    let BenchSettings { prompt_tokens, gen_tokens, runs, .. } = *settings;
+    let BenchSettings { prompt_tokens, gen_tokens, runs, compare, .. } = *settings;
     ensure!(prompt_tokens > 0 && gen_tokens > 0 && runs > 0, "prompt, answer and runs must not be 0");
-    let mut core = Core::load(model, &settings.generator)?;
-    let context = core.decoder.context();
-    ensure!(prompt_tokens + gen_tokens <= context, "{prompt_tokens} + {gen_tokens} tokens, the model takes {context}");
-    // The first pass packs the weights for the kernels.
-    run(&mut core, 32.min(prompt_tokens), 2)?;
-    let mut timings = Vec::new();
-    for _ in 0..runs {
-        timings.push(run(&mut core, prompt_tokens, gen_tokens)?);
+    let mut engines = vec![Measured::load(model, &settings.generator, settings)?];
+    if compare {
+        let generator = GeneratorSettings { stock: true, ..settings.generator.clone() };
+        engines.push(Measured::load(model, &generator, settings)?);
     }
-    let prefill = median(timings.iter().map(|t| t.0));
-    let decode = median(timings.iter().map(|t| t.1));
+    // In turns, so that whatever else the machine does falls on both.
+    for n in 0..runs {
+        engines.iter_mut().try_for_each(|engine| engine.run(n, settings))?;
+    }
+    let mut figures: Vec<Figures> = engines.into_iter().map(|engine| engine.figures(settings)).collect();
+    let candle = if compare { figures.pop() } else { None };
+    let ours = figures.remove(0);
     Ok(BenchReport {
         model_path: model.path.display().to_string(),
         threads: threads::in_use(),
-        prefill_tok_s: prompt_tokens as f64 / prefill,
-        decode_tok_s: gen_tokens as f64 / decode,
-        ttft_ms: prefill * 1e3,
-        rss_mb: resident_mb(),
+        ours,
+        candle,
         read_gb_s: read_gb_s(threads::in_use()),
     })
 }
 
+impl Measured {
+    fn load(model: &VerifiedModel, generator: &GeneratorSettings, sizes: &BenchSettings) -> anyhow::Result<Measured> {
+        let (started, rss_before) = (Instant::now(), resident_mb());
+        let mut core = Core::load(model, generator)?;
+        core.warm_up()?;
+        let load_s = started.elapsed().as_secs_f64();
+        let (context, wanted) = (core.decoder.context(), sizes.prompt_tokens + sizes.gen_tokens);
+        ensure!(wanted <= context, "{wanted} tokens of prompt and answer, the model takes {context}");
+        read_and_write(&mut core, sizes.prompt_tokens, 1)?;
+        Ok(Measured { core, load_s, rss_mb: resident_mb() - rss_before, runs: Vec::new() })
+    }
+
+    fn run(&mut self, n: usize, sizes: &BenchSettings) -> anyhow::Result<()> {
+        let [prefill, decode] = read_and_write(&mut self.core, sizes.prompt_tokens, sizes.gen_tokens)?;
+        self.core.decoder.reset();
+        let cold = turn(&mut self.core, 2 * n)?;
+        let warm = turn(&mut self.core, 2 * n + 1)?;
+        self.runs.push([prefill, decode, cold, warm]);
+        Ok(())
+    }
+
+    fn figures(self, sizes: &BenchSettings) -> Figures {
+        let [prefill, decode, cold, warm] = std::array::from_fn(|at| median(self.runs.iter().map(|run| run[at])));
+        Figures {
+            prefill_tok_s: sizes.prompt_tokens as f64 / prefill,
+            decode_tok_s: sizes.gen_tokens as f64 / decode,
+            ttft_ms: prefill * 1e3,
+            decode_gb_s: self.core.decoder.bytes().map(|b| b as f64 / 1e9 * sizes.gen_tokens as f64 / decode),
+            rss_mb: self.rss_mb,
+            load_s: self.load_s,
+            turn_cold_ms: cold * 1e3,
+            turn_ms: warm * 1e3,
+        }
+    }
+}
+
 /// Seconds to read the prompt and to write the answer.
-fn run(core: &mut Core, prompt: usize, answer: usize) -> anyhow::Result<(f64, f64)> {
+fn read_and_write(core: &mut Core, prompt: usize, answer: usize) -> anyhow::Result<[f64; 2]> {
     let tokens: Vec<u32> = (0..prompt as u32).map(|i| 300 + i * 7 % 1000).collect();
     core.decoder.reset();
     let started = Instant::now();
-    let mut token = likeliest(core.decoder.read(&tokens, &|| true)?);
+    let mut token = likeliest(core.decoder.read(&tokens, None, &|| true)?);
     let prefill = started.elapsed().as_secs_f64();
     let started = Instant::now();
     for _ in 0..answer {
-        token = likeliest(core.decoder.read(&[token], &|| true)?);
+        token = likeliest(core.decoder.read(&[token], None, &|| true)?);
     }
-    Ok((prefill, started.elapsed().as_secs_f64()))
+    Ok([prefill, started.elapsed().as_secs_f64()])
+}
+
+/// Seconds of a turn: standing instructions, a new text, 12 tokens of commands under a grammar.
+fn turn(core: &mut Core, n: usize) -> anyhow::Result<f64> {
+    let text = |start: String, words: usize| start + &" word".repeat(words);
+    let text = PromptTurn { speaker: Speaker::User, text: text(format!("{n} "), TURN.1 - 10) };
+    let job = Job {
+        system: "Pick numbers.".to_owned() + &" rule".repeat(TURN.0 - 8),
+        turns: vec![text],
+        grammar: Some("start: n \" \" n \" \" n \" \" n \" \" n \" \" n\nn: /[1-6]/".to_owned()),
+        max_tokens: 12,
+        temperature: 0.0,
+        seed: 0,
+    };
+    let started = Instant::now();
+    core.generate(&job, &|| true)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 fn likeliest(scores: Option<Vec<f32>>) -> u32 {

@@ -1,7 +1,7 @@
 //! Opens a GGUF file that `pull` has checked: its header is walked first, then candle reads it.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use anyhow::Context;
 use candle_core::quantized::QTensor;
@@ -58,6 +58,22 @@ impl Weights {
             other => anyhow::bail!("`{key}` holds {other:?}, not a text"),
         };
         values.into_iter().map(text).collect()
+    }
+
+    /// Whether there is such a tensor.
+    pub fn has(&self, name: &str) -> bool {
+        self.content.tensor_infos.contains_key(name)
+    }
+
+    /// The bytes of a tensor, `length` of them from `start` on.
+    pub fn bytes(&mut self, name: &str, (start, length): (usize, usize)) -> anyhow::Result<Vec<u8>> {
+        let info = self.content.tensor_infos.get(name);
+        let info = info.with_context(|| format!("the model file has no tensor {name}"))?;
+        let at = self.content.tensor_data_offset.checked_add(info.offset).and_then(|at| at.checked_add(start as u64));
+        self.reader.seek(SeekFrom::Start(at.with_context(|| format!("tensor {name} is past the end"))?))?;
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).with_context(|| format!("tensor {name}"))?;
+        Ok(bytes)
     }
 
     /// A quantised tensor.

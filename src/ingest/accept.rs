@@ -3,11 +3,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::civil::Date;
-
-use crate::domain::product::{Price, StockLine, Variant};
-use crate::domain::{Money, Product};
-use crate::store::VariantRow;
+use crate::domain::Product;
+use crate::domain::product::{StockLine, Variant};
+use crate::store::{PriceTerms, VariantRow};
 
 use super::report::{Finding, Place, Report};
 
@@ -111,26 +109,8 @@ impl Door {
 fn prices(variant: &Variant, at: &Place, report: &mut Report) -> VariantRow {
     let mut row = VariantRow { sku: variant.sku.clone(), prices: Vec::new() };
     for price in &variant.prices {
-        match read(price) {
-            Ok((now, _, _)) if row.prices.iter().any(|(other, _, _)| other.currency == now.currency) => {
-                let reason = format!("`{}` has two prices in {}; the first counts", variant.sku, now.currency);
-                report.add(Finding::error("duplicate_price", at, reason, "keep one price per currency").of("prices"));
-            }
-            Ok((now, _, _)) if now.minor == 0 => {
-                let reason = format!("`{}` costs 0 {}; it is not quotable", variant.sku, now.currency);
-                report.add(Finding::error("zero_price", at, reason, "give its price").of("amount"));
-            }
-            Ok((now, Some(old), _)) if old.minor <= now.minor => {
-                let reason = format!("the old price {old} is not above the price {now}; only the price is kept");
-                report.add(Finding::warning("old_price", at, reason, "remove `old`").of("old"));
-                row.prices.push((now, None, None));
-            }
-            Ok((now, None, Some(until))) => {
-                let reason = format!("a reduction until {until} without the price before it: not quotable afterwards");
-                report.add(Finding::warning("no_old_price", at, reason, "give `old`, or remove `until`").of("until"));
-                row.prices.push((now, None, Some(until)));
-            }
-            Ok(price) => row.prices.push(price),
+        match PriceTerms::read(price) {
+            Ok(terms) => row.prices.extend(told(terms, (variant, &row.prices), at, report)),
             Err(error) => {
                 let reason = format!("{error}; the variant is not quotable in this price");
                 report.add(Finding::error("bad_price", at, reason, "write it as 24.90").of("amount"));
@@ -144,8 +124,35 @@ fn prices(variant: &Variant, at: &Place, report: &mut Report) -> VariantRow {
     row
 }
 
-fn read(price: &Price) -> anyhow::Result<(Money, Option<Money>, Option<Date>)> {
-    let now = Money::parse(&price.amount, price.currency)?;
-    let old = price.old.as_deref().map(|old| Money::parse(old, price.currency)).transpose()?;
-    Ok((now, old, price.until))
+/// The price as far as it may be told.
+fn told(
+    terms: PriceTerms,
+    (variant, others): (&Variant, &[PriceTerms]),
+    at: &Place,
+    report: &mut Report,
+) -> Option<PriceTerms> {
+    let now = terms.now;
+    if others.iter().any(|other| other.now.currency == now.currency) {
+        let reason = format!("`{}` has two prices in {}; the first counts", variant.sku, now.currency);
+        report.add(Finding::error("duplicate_price", at, reason, "keep one price per currency").of("prices"));
+        return None;
+    }
+    if now.minor == 0 {
+        let reason = format!("`{}` costs 0 {}; it is not quotable", variant.sku, now.currency);
+        report.add(Finding::error("zero_price", at, reason, "give its price").of("amount"));
+        return None;
+    }
+    match terms.old {
+        Some(old) if old.minor <= now.minor => {
+            let reason = format!("the old price {old} is not above the price {now}; only the price is kept");
+            report.add(Finding::warning("old_price", at, reason, "remove `old`").of("old"));
+            Some(PriceTerms { old: None, until: None, starts: None, ends: None, ..terms })
+        }
+        None if terms.until.is_some() || terms.starts.is_some() || terms.ends.is_some() => {
+            let reason = "a reduction with dates but without the price before it: not quotable outside of them";
+            report.add(Finding::warning("no_old_price", at, reason, "give `old`, or remove the dates").of("until"));
+            Some(terms)
+        }
+        _ => Some(terms),
+    }
 }

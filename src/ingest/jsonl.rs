@@ -110,6 +110,12 @@ fn clean_price(price: &mut Value, currency: Option<Currency>) -> Result<(), BadP
     if fields.get("amount").is_none_or(Value::is_null) {
         return Err(("amount", "a price without amount".into(), "write \"amount\":\"24.90\""));
     }
+    for field in ["starts", "ends"] {
+        let moment = fields.get(field).and_then(Value::as_str);
+        if moment.is_some_and(|moment| moment.parse::<jiff::Timestamp>().is_err()) {
+            return Err((field, "not a moment".into(), "write it as 2026-12-31T18:00:00+01:00"));
+        }
+    }
     let until = fields.get("until").and_then(Value::as_str);
     if until.is_some_and(|day| day.parse::<jiff::civil::Date>().is_err()) {
         return Err(("until", "not a day".into(), "write the last day of the reduction as 2026-12-31"));

@@ -2,14 +2,19 @@
 //! A bad row is named and left out; a bad feed never replaces a good index. Nothing here answers a shopper.
 
 mod accept;
+pub mod changes;
+pub mod feed;
+#[cfg(feature = "search")]
+mod indexed;
 mod jsonl;
 mod lines;
-mod mapping;
 mod policies;
 mod report;
-mod table;
+mod shelf;
 mod upright;
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod tests;
 
@@ -23,65 +28,77 @@ use jiff::tz::TimeZone;
 
 use crate::domain::product::StockLine;
 use crate::domain::{Currency, Language, Product};
-use crate::engine::Embed;
-use crate::index::{self, Analyzer, Builder, Building, Kinds, Manifest, PassageEntry, Progress, Tools};
-use crate::store::{CatalogWriter, VariantRow};
+use crate::generation::{self, Building, Manifest};
+use crate::store::{CatalogWriter, VariantRow, Word};
 
-pub use mapping::Mapping;
-pub use report::{Finding, Outcome, Place, Report, Severity};
+#[cfg(feature = "search")]
+pub use indexed::Indexed;
+pub use policies::NamedPassage;
+pub use report::{FeedNote, Finding, Outcome, Place, Report, Severity};
+pub use shelf::{NoShelves, Shelf, Shelved, Shelves};
 
 use accept::Door;
+use feed::container::source::Source;
+use feed::profile::Profile;
+use feed::{Feed, Settings, Shape};
 use jsonl::Kind;
 use lines::Lines;
-use table::Table;
 
 /// What to index, and where to.
 #[derive(Clone, Debug)]
 pub struct IndexRequest {
-    /// Feeds: files, or folders of `.jsonl`, `.csv` and `.tsv` files.
+    /// Feeds: files, or folders of them.
     pub catalogs: Vec<PathBuf>,
     /// The folder of policies.
     pub policies: Option<PathBuf>,
-    /// The column mapping; without it one is found in `mappings` by the header.
-    pub mapping: Option<PathBuf>,
-    /// The folder of known mappings, `data/feeds`.
-    pub mappings: PathBuf,
+    /// The profile; without it one is found in `profiles` by the feed's content.
+    pub profile: Option<PathBuf>,
+    /// The folder of known profiles, `data/feeds`.
+    pub profiles: PathBuf,
+    /// Only profiles whose file is called so, or begins so: `shopify`; `jsonl` is our own format.
+    pub format: Option<String>,
     /// Category words, `data/rules/categories.toml`; may be absent.
     pub categories: Option<PathBuf>,
     /// The currency of prices that name none.
     pub currency: Option<Currency>,
+    /// The language of texts, where a feed does not say it.
+    pub language: Option<Language>,
     /// The folder of generations.
     pub index: PathBuf,
-    /// The shop's time zone: policies are in force by its calendar.
+    /// The shop's time zone: policies and reductions are in force by its calendar.
     pub time_zone: TimeZone,
     /// Only read and report.
     pub dry_run: bool,
     /// Any error refuses the switch.
     pub strict: bool,
-    /// The moment of the run: prices and stock are confirmed as of it.
+    /// The moment of the run: nothing is as of later.
     pub now: Timestamp,
 }
+
+/// Tells text that speaks to a model from text for a customer.
+pub type Hostile<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
 
 /// Reads, reports, builds and switches. A refusal is in the report; nothing was changed then.
 ///
 /// # Errors
 /// When a file cannot be read or written, or another builder is at work.
-pub async fn run(request: &IndexRequest, embed: &dyn Embed, progress: Progress<'_>) -> anyhow::Result<Report> {
+pub async fn run(request: &IndexRequest, shelves: &dyn Shelves, hostile: Hostile<'_>) -> anyhow::Result<Report> {
     let start = Instant::now();
     let mut report = Report::default();
-    let analyzer = Analyzer::new();
     let building = if request.dry_run { None } else { Some(Building::begin(&request.index, request.now)?) };
     let mut sink = match &building {
-        Some(building) => Some(Sink::create(building, request, embed, (&analyzer, progress)).await?),
+        Some(building) => Some(Sink::create(building, request, shelves).await?),
         None => None,
     };
     let mut door = Door::default();
+    let settings =
+        Settings { currency: request.currency, language: request.language, zone: &request.time_zone, hostile };
     let feeds = feeds(request, &mut report)?;
     for feed in &feeds {
-        read_products(feed, request, &mut door, (&mut sink, &mut report)).await?;
+        read_products(feed, &settings, request.now, (&mut door, &mut sink, &mut report)).await?;
     }
-    for feed in feeds.iter().filter(|feed| matches!(feed, Feed::Stock(_))) {
-        read_stock(feed.path(), &mut door, &mut sink, &mut report).await?;
+    for feed in feeds.iter().filter(|feed| matches!(feed.shape, Shape::Jsonl(Kind::Stock))) {
+        read_stock(feed, request.now, (&mut door, &mut sink, &mut report)).await?;
     }
     door.dangling_accessories(&mut report);
     let today = request.now.to_zoned(request.time_zone.clone()).date();
@@ -91,10 +108,7 @@ pub async fn run(request: &IndexRequest, embed: &dyn Embed, progress: Progress<'
     };
     report.outcome = match (refusal(request, &report), sink, building) {
         (Some(reason), _, _) => Outcome::Refused { reason },
-        (None, Some(sink), Some(building)) => {
-            let passages = passages.into_iter().map(|(id, passage)| PassageEntry { id, passage }).collect();
-            sink.switch(building, passages, (request, embed), &mut report).await?
-        }
+        (None, Some(sink), Some(building)) => sink.switch(building, passages, request.now, &mut report).await?,
         _ => Outcome::DryRun,
     };
     report.seconds = start.elapsed().as_secs_f64();
@@ -102,6 +116,9 @@ pub async fn run(request: &IndexRequest, embed: &dyn Embed, progress: Progress<'
 }
 
 fn refusal(request: &IndexRequest, report: &Report) -> Option<String> {
+    if report.broken > 0 {
+        return Some(format!("{} feeds could not be read to their end: the index stays as it is", report.broken));
+    }
     if report.products == 0 {
         return Some("no product could be read: the index stays as it is".into());
     }
@@ -109,45 +126,47 @@ fn refusal(request: &IndexRequest, report: &Report) -> Option<String> {
     strict.then(|| format!("{} errors with --strict: the index stays as it is", report.errors))
 }
 
-/// A feed and how it is read.
-enum Feed {
-    Products(PathBuf),
-    Stock(PathBuf),
-    Table(PathBuf, Box<Mapping>),
-    Empty(PathBuf),
+/// A feed and what it was taken for.
+struct Opened {
+    path: PathBuf,
+    shape: Shape,
+    name: String,
+    reason: String,
 }
 
-impl Feed {
-    fn path(&self) -> &Path {
-        match self {
-            Feed::Products(path) | Feed::Stock(path) | Feed::Table(path, _) | Feed::Empty(path) => path,
-        }
+fn feeds(request: &IndexRequest, report: &mut Report) -> anyhow::Result<Vec<Opened>> {
+    let mut profiles = match &request.profile {
+        Some(profile) => vec![(profile.clone(), Profile::read(profile)?)],
+        None => Profile::all(&request.profiles)?,
+    };
+    if let Some(format) = request.format.as_deref().filter(|format| !matches!(*format, "auto" | "jsonl")) {
+        let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let known: Vec<String> = profiles.iter().map(|(path, _)| stem(path)).collect();
+        profiles.retain(|(path, _)| stem(path) == format || stem(path).starts_with(&format!("{format}-")));
+        anyhow::ensure!(!profiles.is_empty(), "--format {format}: {} are known", known.join(", "));
     }
-}
-
-fn feeds(request: &IndexRequest, report: &mut Report) -> anyhow::Result<Vec<Feed>> {
     let mut feeds = Vec::new();
     for path in &request.catalogs {
         let files = if path.is_dir() { feed_files(path)? } else { vec![path.clone()] };
         for file in files {
-            let feed = feed(&file, request)?;
-            if let Feed::Empty(path) = &feed {
-                let reason = "the file holds no row";
-                report.add(Finding::error("empty_feed", &Place::new(path, 0), reason, "export the feed again"));
+            match opened(&file, request, &profiles)? {
+                Ok(feed) => feeds.push(feed),
+                Err(finding) => report.broke(*finding),
             }
-            feeds.push(feed);
         }
     }
     Ok(feeds)
 }
 
+/// Every file of a folder but those that begin with a point.
 fn feed_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        if matches!(extension, "jsonl" | "ndjson" | "csv" | "tsv") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let readme = name.to_ascii_lowercase().starts_with("readme");
+        if path.is_file() && !name.starts_with('.') && !readme {
             files.push(path);
         }
     }
@@ -155,77 +174,160 @@ fn feed_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn feed(path: &Path, request: &IndexRequest) -> anyhow::Result<Feed> {
+fn opened(
+    path: &Path,
+    request: &IndexRequest,
+    profiles: &[(PathBuf, Profile)],
+) -> anyhow::Result<Result<Opened, Box<Finding>>> {
+    let at = Place::new(path, 0);
+    // A file that is not there is the operator's mistake; one that cannot be unpacked is the feed's.
+    std::fs::File::open(path).with_context(|| format!("reading {}", path.display()))?;
+    let encoding = request.profile.as_ref().and_then(|_| profiles.first()?.1.encoding.clone());
+    let source = match Source::open(path, encoding.as_deref()) {
+        Ok(source) => source,
+        Err(error) => return Ok(Err(feed::container::broken(&at, 0, error))),
+    };
     let path = path.to_path_buf();
-    let first = match Lines::open(&path)?.read()? {
-        None => return Ok(Feed::Empty(path)),
-        Some((_, Ok(text))) => text,
-        Some((at, Err(finding))) if !is_json(&path) => anyhow::bail!("{}:{}: {}", at.file, at.line, finding.reason),
-        // The finding is made when the feed is read; until a line tells more it holds products.
-        Some(_) => return Ok(Feed::Products(path)),
-    };
-    if is_json(&path) || (request.mapping.is_none() && first.trim_start().starts_with('{')) {
-        return Ok(match jsonl::kind_of(&first) {
-            Kind::Products => Feed::Products(path),
-            Kind::Stock => Feed::Stock(path),
-        });
+    if !source.workbook && source.head.trim_start_matches('\u{feff}').trim().is_empty() {
+        let reason = "the file holds no row";
+        return Ok(Err(Finding::error("empty_feed", &at, reason, "export the feed again").into()));
     }
-    let mapping = match &request.mapping {
-        Some(mapping) => Mapping::read(mapping)?,
-        None => Mapping::detect(&request.mappings, &first).with_context(|| path.display().to_string())?.1,
-    };
-    Ok(Feed::Table(path, Box::new(mapping)))
+    let lines = request.format.as_deref() == Some("jsonl");
+    if lines || (request.profile.is_none() && is_jsonl(&path)) {
+        let kind = jsonl::kind_of(source.head.trim_start_matches('\u{feff}').lines().next().unwrap_or_default());
+        let reason = "it is called .jsonl, or --format says so".to_string();
+        return Ok(Ok(Opened { path, shape: Shape::Jsonl(kind), name: "JSONL".into(), reason }));
+    }
+    if request.profile.is_some()
+        && let [(file, profile)] = profiles
+    {
+        let reason = format!("--mapping {}", file.display());
+        let shape = feed::detect(&path, &source, profiles).map(|detected| detected.shape);
+        let shape = shape.unwrap_or_else(|_| Shape::Profiled(std::sync::Arc::new(profile.clone())));
+        return Ok(Ok(Opened { path, shape, name: profile.name.clone(), reason }));
+    }
+    let detected = feed::detect(&path, &source, profiles);
+    Ok(detected.map(|detected| {
+        let wrapping =
+            if source.wrapping.is_empty() { String::new() } else { format!(" ({})", source.wrapping.join(", ")) };
+        Opened { path, shape: detected.shape, name: detected.name, reason: detected.reason + &wrapping }
+    }))
 }
 
-fn is_json(path: &Path) -> bool {
+/// A feed of ours whose first line is broken is still ours.
+fn is_jsonl(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
 }
 
-type Into<'s, 'b> = (&'s mut Option<Sink<'b>>, &'s mut Report);
+type Into<'s, 'b> = (&'s mut Door, &'s mut Option<Sink<'b>>, &'s mut Report);
 
-async fn read_products(feed: &Feed, request: &IndexRequest, door: &mut Door, into: Into<'_, '_>) -> anyhow::Result<()> {
-    let (sink, report) = into;
-    match feed {
-        Feed::Products(path) => {
-            let mut lines = Lines::open(path)?;
-            while let Some((at, line)) = lines.read()? {
-                let product = match line {
-                    Ok(line) => jsonl::product(&line, &at, request.currency, report),
-                    Err(finding) => {
-                        report.skip(finding);
-                        None
-                    }
-                };
-                let accepted = product.and_then(|product| door.product(product, &at, report));
-                if let (Some((product, prices)), Some(sink)) = (accepted, sink.as_mut()) {
-                    sink.product(&product, &prices).await?;
-                }
-            }
+async fn read_products(
+    feed: &Opened,
+    settings: &Settings<'_>,
+    now: Timestamp,
+    into: Into<'_, '_>,
+) -> anyhow::Result<()> {
+    let (door, sink, report) = into;
+    let (rows, products) = (report.rows, report.products);
+    let as_of = match &feed.shape {
+        Shape::Jsonl(Kind::Stock) => return Ok(()),
+        Shape::Jsonl(Kind::Products) => {
+            let as_of = written(&feed.path, now);
+            speak(sink, as_of, None).await?;
+            read_lines(feed, settings.currency, (door, sink, report)).await?;
+            as_of
         }
-        Feed::Table(path, mapping) => {
-            let mut table = Table::open(path, (**mapping).clone(), request.currency, report)?;
-            while let Some((at, product, stock)) = table.read(report)? {
-                let Some((product, prices)) = door.product(product, &at, report) else { continue };
-                let stock = stock.and_then(|line| door.stock_line(line, &at, report));
-                let Some(sink) = sink.as_mut() else { continue };
-                sink.product(&product, &prices).await?;
-                if let Some(line) = stock {
-                    sink.stock(&line).await?;
+        Shape::Profiled(profile) => match Feed::open(&feed.path, profile, settings) {
+            Ok(mut reading) => {
+                let as_of = reading.made(report).unwrap_or(now).min(now);
+                speak(sink, as_of, profile.max_age_s).await?;
+                let findings = report.errors + report.warnings;
+                read_profiled(&mut reading, (door, sink, report)).await?;
+                if report.products == products && report.errors + report.warnings == findings {
+                    let at = Place::new(&feed.path, 0);
+                    let reason = "the feed holds no product for sale";
+                    report.add(Finding::error("empty_feed", &at, reason, "export the feed again"));
                 }
+                as_of
             }
+            Err(finding) => {
+                report.broke(*finding);
+                return Ok(());
+            }
+        },
+    };
+    report.feeds.push(FeedNote {
+        file: feed.path.display().to_string(),
+        profile: feed.name.clone(),
+        reason: feed.reason.clone(),
+        rows: report.rows - rows,
+        products: report.products - products,
+        as_of: Some(as_of),
+    });
+    Ok(())
+}
+
+async fn speak(sink: &mut Option<Sink<'_>>, as_of: Timestamp, max_age_s: Option<u64>) -> anyhow::Result<()> {
+    match sink {
+        Some(sink) => sink.catalog.speak(Word { as_of, max_age_s }).await,
+        None => Ok(()),
+    }
+}
+
+/// When a file was written: what it says was true then.
+fn written(path: &Path, now: Timestamp) -> Timestamp {
+    let modified = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    modified.and_then(|modified| Timestamp::try_from(modified).ok()).unwrap_or(now).min(now)
+}
+
+async fn read_lines(feed: &Opened, currency: Option<Currency>, into: Into<'_, '_>) -> anyhow::Result<()> {
+    let (door, sink, report) = into;
+    let mut lines = Lines::open(&feed.path)?;
+    while let Some((at, line)) = lines.read()? {
+        report.rows += 1;
+        let product = match line {
+            Ok(line) => jsonl::product(&line, &at, currency, report),
+            Err(finding) => {
+                report.skip(finding);
+                None
+            }
+        };
+        let accepted = product.and_then(|product| door.product(product, &at, report));
+        if let (Some((product, prices)), Some(sink)) = (accepted, sink.as_mut()) {
+            sink.product(&product, &prices).await?;
         }
-        Feed::Stock(_) | Feed::Empty(_) => {}
     }
     Ok(())
 }
 
-async fn read_stock(
-    path: &Path,
-    door: &mut Door,
-    sink: &mut Option<Sink<'_>>,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let mut lines = Lines::open(path)?;
+async fn read_profiled(feed: &mut Feed<'_>, into: Into<'_, '_>) -> anyhow::Result<()> {
+    let (door, sink, report) = into;
+    loop {
+        let assembled = match feed.next(report) {
+            Ok(Some(assembled)) => assembled,
+            Ok(None) => break,
+            Err(finding) => {
+                report.broke(*finding);
+                break;
+            }
+        };
+        let feed::Assembled { at, product, stock } = assembled;
+        let Some((product, prices)) = door.product(product, &at, report) else { continue };
+        let stock: Vec<StockLine> = stock.into_iter().filter_map(|line| door.stock_line(line, &at, report)).collect();
+        let Some(sink) = sink.as_mut() else { continue };
+        sink.product(&product, &prices).await?;
+        for line in &stock {
+            sink.stock(line).await?;
+        }
+    }
+    feed.unknown(report);
+    Ok(())
+}
+
+async fn read_stock(feed: &Opened, now: Timestamp, into: Into<'_, '_>) -> anyhow::Result<()> {
+    let (door, sink, report) = into;
+    speak(sink, written(&feed.path, now), None).await?;
+    let mut lines = Lines::open(&feed.path)?;
     while let Some((at, line)) = lines.read()? {
         let stock = match line {
             Ok(line) => jsonl::stock_line(&line, &at, report),
@@ -245,28 +347,20 @@ async fn read_stock(
 /// Where accepted rows go: the catalog and the index of the generation being built.
 struct Sink<'a> {
     catalog: CatalogWriter,
-    builder: Builder<'a>,
+    shelf: Box<dyn Shelf + 'a>,
+    shelves: &'a dyn Shelves,
 }
 
 impl<'a> Sink<'a> {
-    async fn create(
-        building: &Building,
-        request: &IndexRequest,
-        embed: &'a dyn Embed,
-        with: (&'a Analyzer, Progress<'a>),
-    ) -> anyhow::Result<Self> {
-        let (analyzer, progress) = with;
-        let file = building.folder().join(index::CATALOG);
+    async fn create(building: &Building, request: &IndexRequest, shelves: &'a dyn Shelves) -> anyhow::Result<Self> {
+        let file = building.folder().join(generation::CATALOG);
         let catalog = CatalogWriter::create(&file, building.id(), request.now).await?;
-        let kinds = request.categories.as_deref().map(category_words).transpose()?.unwrap_or_default();
-        let before = index::current(&request.index).ok();
-        let tools = Tools { analyzer, embed, kinds, progress };
-        Ok(Sink { catalog, builder: Builder::create(building.folder(), before, tools)? })
+        Ok(Sink { catalog, shelf: shelves.begin(building.folder(), request)?, shelves })
     }
 
     async fn product(&mut self, product: &Product, prices: &[VariantRow]) -> anyhow::Result<()> {
         self.catalog.add(product, prices).await?;
-        self.builder.add_product(product).await
+        self.shelf.add(product).await
     }
 
     async fn stock(&mut self, line: &StockLine) -> anyhow::Result<()> {
@@ -276,55 +370,27 @@ impl<'a> Sink<'a> {
     async fn switch(
         self,
         building: Building,
-        passages: Vec<PassageEntry>,
-        with: (&IndexRequest, &dyn Embed),
+        passages: Vec<NamedPassage>,
+        now: Timestamp,
         report: &mut Report,
     ) -> anyhow::Result<Outcome> {
-        let (request, embed) = with;
+        let (embedder, dimensions) = self.shelves.embedder();
         self.catalog.finish().await?;
-        let built = self.builder.finish(passages).await?;
+        let built = self.shelf.finish(passages).await?;
         report.embedded = built.embedded;
         report.reused = built.reused;
         let generation = building.id().to_string();
         building.switch(Manifest {
-            schema: index::SCHEMA,
+            schema: generation::SCHEMA,
             generation: generation.clone(),
-            built: request.now,
-            embedder: embed.model(),
-            dimensions: embed.dimensions(),
+            built: now,
+            embedder,
+            dimensions,
             products: built.products,
             passages: built.passages,
+            sealed: true,
             files: BTreeMap::new(),
         })?;
         Ok(Outcome::Switched { generation })
     }
-}
-
-/// Reads `categories.toml`: `[id]` with `name = {ru = ".."}` and `also`, a list or one list per language.
-fn category_words(path: &Path) -> anyhow::Result<Kinds> {
-    let Ok(text) = std::fs::read_to_string(path) else { return Ok(Kinds::new()) };
-    let tables: BTreeMap<String, toml::Table> = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    let mut kinds = Kinds::new();
-    for (id, table) in tables {
-        let mut words: BTreeMap<Language, Vec<String>> = BTreeMap::new();
-        for (language, name) in table.get("name").and_then(toml::Value::as_table).into_iter().flatten() {
-            let language = language.parse().with_context(|| format!("{}: [{id}] name", path.display()))?;
-            words.entry(language).or_default().extend(name.as_str().map(str::to_string));
-        }
-        let strings = |list: &toml::Value| -> Vec<String> {
-            list.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_string)).collect()
-        };
-        match table.get("also") {
-            Some(toml::Value::Table(per_language)) => {
-                for (language, list) in per_language {
-                    let language = language.parse().with_context(|| format!("{}: [{id}] also", path.display()))?;
-                    words.entry(language).or_default().extend(strings(list));
-                }
-            }
-            Some(list) => words.values_mut().for_each(|known| known.extend(strings(list))),
-            None => {}
-        }
-        kinds.insert(id, words.into_iter().map(|(language, list)| (language, list.join(" ; "))).collect());
-    }
-    Ok(kinds)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// Findings kept in full; further ones are only counted.
@@ -76,6 +77,10 @@ impl Finding {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for note in &self.feeds {
+            let FeedNote { file, profile, reason, rows, products, .. } = note;
+            writeln!(f, "{file}: {profile}: {reason}; {rows} rows, {products} products")?;
+        }
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
@@ -96,6 +101,11 @@ impl fmt::Display for Report {
             self.errors,
             self.warnings,
         )?;
+        for (what, meaning) in [("not_for_sale", "not for sale"), ("no_item", "without a product")] {
+            if let Some(count) = self.counts.get(what) {
+                writeln!(f, "{count} rows {meaning}")?;
+            }
+        }
         match &self.outcome {
             Outcome::DryRun => writeln!(f, "dry run: nothing was changed"),
             Outcome::Switched { generation } => {
@@ -122,6 +132,24 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A feed of the run: what it was taken for, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedNote {
+    /// The file.
+    pub file: String,
+    /// The profile's name.
+    pub profile: String,
+    /// Why this profile.
+    pub reason: String,
+    /// Rows read.
+    pub rows: u64,
+    /// Products taken.
+    pub products: u64,
+    /// The moment its prices and stock are as of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+}
+
 /// What became of the index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -146,6 +174,12 @@ pub enum Outcome {
 pub struct Report {
     /// What became of the index.
     pub outcome: Outcome,
+    /// The feeds, in the order read.
+    pub feeds: Vec<FeedNote>,
+    /// Rows read.
+    pub rows: u64,
+    /// Feeds that could not be read to their end: they refuse the switch.
+    pub broken: u64,
     /// Products taken.
     pub products: u64,
     /// Their variants.
@@ -191,6 +225,17 @@ impl Report {
     pub fn skip(&mut self, finding: Finding) {
         self.skipped += 1;
         self.add(finding);
+    }
+
+    /// Notes a feed that could not be read to its end.
+    pub fn broke(&mut self, finding: Finding) {
+        self.broken += 1;
+        self.add(finding);
+    }
+
+    /// Counts what is neither error nor warning: rows that are not for sale, rows without a product.
+    pub fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
     }
 
     /// True unless the run was refused.

@@ -2,36 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use async_trait::async_trait;
 use jiff::tz::TimeZone;
 
 use super::*;
 use crate::domain::product::Quote;
-use crate::engine::{Catalog, EmbedInput, ModelId};
+use crate::engine::Catalog;
+use crate::generation;
 use crate::store::{CatalogSettings, CatalogStore};
-
-struct Letters;
-
-#[async_trait]
-impl Embed for Letters {
-    async fn embed(&self, _: EmbedInput, texts: Vec<String>) -> anyhow::Result<Vec<Vec<f32>>> {
-        let one = |text: &String| {
-            let mut vector = vec![0.01_f32; 32];
-            text.to_lowercase().chars().for_each(|letter| vector[letter as usize % 32] += 1.0);
-            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-            vector.iter().map(|value| value / length).collect()
-        };
-        Ok(texts.iter().map(one).collect())
-    }
-
-    fn model(&self) -> ModelId {
-        ModelId { name: "letters".into(), sha256: "00".into() }
-    }
-
-    fn dimensions(&self) -> usize {
-        32
-    }
-}
 
 const MUG: &str =
     r#"{"id":"MUG","name":{"en":"Mug"},"variants":[{"sku":"MUG-1","prices":[{"currency":"EUR","amount":"7.50"}]}]}"#;
@@ -44,13 +21,16 @@ struct Shop {
 impl Shop {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("feeds")).unwrap();
         let request = IndexRequest {
             catalogs: Vec::new(),
             policies: None,
-            mapping: None,
-            mappings: folder.path().join("feeds"),
+            profile: None,
+            profiles: folder.path().join("feeds"),
+            format: None,
             categories: None,
             currency: None,
+            language: None,
             index: folder.path().join("index"),
             time_zone: TimeZone::UTC,
             dry_run: false,
@@ -79,14 +59,14 @@ impl Shop {
     }
 
     async fn run(&self) -> Report {
-        run(&self.request, &Letters, &|_, _| {}).await.unwrap()
+        run(&self.request, &NoShelves, &|_| false).await.unwrap()
     }
 
     async fn quote(&self, id: &str) -> Quote {
-        let folder = index::current(&self.request.index).unwrap();
+        let folder = generation::current(&self.request.index).unwrap();
         let generation = folder.file_name().unwrap().to_string_lossy().to_string();
         let settings = CatalogSettings::default();
-        let store = CatalogStore::open(&folder.join(index::CATALOG), &generation, settings).await.unwrap();
+        let store = CatalogStore::open(&folder.join(generation::CATALOG), &generation, settings).await.unwrap();
         store.offers(&[id.into()], "EUR".parse().unwrap()).await.unwrap()[0].price.clone()
     }
 }
@@ -179,7 +159,7 @@ async fn stock_lines_are_read_after_all_products() {
 async fn an_empty_or_strictly_bad_feed_never_replaces_a_good_index() {
     let mut shop = Shop::with(&[("products.jsonl", MUG.as_bytes())]);
     let Outcome::Switched { generation } = shop.run().await.outcome else { panic!("must switch") };
-    let serving = || index::current(&shop.request.index).unwrap().ends_with(&generation);
+    let serving = || generation::current(&shop.request.index).unwrap().ends_with(&generation);
 
     shop.write("products.jsonl", b"\n\n");
     let report = shop.run().await;
@@ -191,7 +171,7 @@ async fn an_empty_or_strictly_bad_feed_never_replaces_a_good_index() {
     let report = shop.run().await;
     let Outcome::Refused { reason } = report.outcome else { panic!("must be refused") };
     assert!(reason.contains("1 errors with --strict"), "{reason}");
-    assert!(index::current(&shop.request.index).unwrap().ends_with(&generation));
+    assert!(generation::current(&shop.request.index).unwrap().ends_with(&generation));
 
     shop.request.strict = false;
     shop.request.dry_run = true;
@@ -226,7 +206,6 @@ async fn a_table_is_read_through_its_mapping() {
     let mut shop = Shop::with(&[("feeds/sk.toml", MAPPING.as_bytes()), ("feed.csv", feed.as_bytes())]);
     let report = shop.run().await;
     let expected = [
-        "1 unknown_column pozn",
         "3 no_currency cena",
         "3 not_quotable prices",
         "4 bad_price cena",
@@ -234,6 +213,7 @@ async fn a_table_is_read_through_its_mapping() {
         "5 broken_row -",
         "6 duplicate_id id",
         "7 bad_stock sklad",
+        "1 unknown_column pozn",
     ];
     assert_eq!(told(&report), expected);
     assert_eq!((report.products, report.quotable, report.stock_lines), (4, 2, 2));
@@ -245,11 +225,13 @@ async fn a_table_is_read_through_its_mapping() {
     assert!(told(&shop.run().await).contains(&"8 invalid_utf8 nazov".to_string()));
 
     shop.write("feed.csv", b"sku;name\nA;B\n");
-    let error = format!("{:#}", run(&shop.request, &Letters, &|_, _| {}).await.unwrap_err());
-    assert!(error.contains("feed.csv") && error.contains("fits the columns `sku;name`"), "{error}");
-    shop.request.mapping = Some(shop.folder.path().join("feeds/sk.toml"));
-    let error = format!("{:#}", run(&shop.request, &Letters, &|_, _| {}).await.unwrap_err());
-    assert!(error.contains("feed.csv:1: the column `kod` of the mapping is missing"), "{error}");
+    let report = shop.run().await;
+    assert!(!report.succeeded());
+    let told = report.findings[0].to_string();
+    assert!(told.contains("feed.csv:1") && told.contains("fits the columns `sku;name`"), "{told}");
+    shop.request.profile = Some(shop.folder.path().join("feeds/sk.toml"));
+    let told = shop.run().await.findings[0].to_string();
+    assert!(told.contains("feed.csv:1: error: kod: the column `kod` of sk is missing"), "{told}");
 }
 
 #[tokio::test]
@@ -257,7 +239,7 @@ async fn the_shipped_mapping_reads_cents_without_quoting() {
     let feed = "id\tean\tbrand\ttype\tcolour\tprice_cents\tmpn\ttitle\tshort_description\n\
                 1\t0001\tHP\t\tGrey\t4995\tM-1\t17\" screen \\\\ stand\tone\\ttwo\n";
     let mut shop = Shop::with(&[("feed.tsv", feed.as_bytes())]);
-    shop.request.mappings = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/feeds");
+    shop.request.profiles = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/feeds");
     shop.request.currency = Some("EUR".parse().unwrap());
     let report = shop.run().await;
     assert_eq!((told(&report), report.quotable), (vec![], 1));

@@ -123,8 +123,18 @@ const OPENING: usize = 120;
 fn opening(text: &str) -> &str {
     let end = text.char_indices().nth(OPENING).map_or(text.len(), |(at, _)| at);
     let head = &text[..end];
-    let sentence = head.find(['.', '。', '\n']).map(|at| at + head[at..].chars().next().map_or(0, char::len_utf8));
-    sentence.map_or(head, |at| &head[..at])
+    let ends =
+        |(at, c): &(usize, char)| matches!(c, '。' | '\n') || *c == '.' && ends_sentence(&text[..*at], &text[at + 1..]);
+    head.char_indices().find(ends).map_or(head, |(at, c)| &head[..at + c.len_utf8()])
+}
+
+/// True for a point that closes a sentence: not within "1.7 l" or "horizont.example", nor after "ul", "č", "14".
+fn ends_sentence(before: &str, after: &str) -> bool {
+    let mut rest = after.chars();
+    let (next, then) = (rest.next(), rest.next());
+    let word: Vec<char> = before.chars().rev().take_while(|c| c.is_alphanumeric()).collect();
+    let abbreviated = word.len() <= 2 && then.is_some();
+    next.is_none_or(char::is_whitespace) && then.is_none_or(|c| !c.is_lowercase() && !c.is_numeric()) && !abbreviated
 }
 
 /// Asks the model which passage answers the message; the index into `facts`, or none of them.
@@ -179,6 +189,19 @@ pub async fn warm_up(generate: &dyn Generate) -> Result<(), GenerateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_opening_ends_with_its_first_sentence() {
+        let check = |text: &str, expected: &str| assert_eq!(opening(text), expected, "{text}");
+        check("The kettle holds 1.7 l of water. It has two years.", "The kettle holds 1.7 l of water.");
+        check(
+            "Write to pomoc@horizont.example with ul. Dlhá 5. Then wait.",
+            "Write to pomoc@horizont.example with ul. Dlhá 5. Then wait.",
+        );
+        check("Vrátenie trvá do 14. decembra. Potom nie.", "Vrátenie trvá do 14. decembra.");
+        check("收货后14天内可以退货。运费自理。", "收货后14天内可以退货。");
+        check("No point at all", "No point at all");
+    }
 
     #[test]
     fn the_grammar_knows_only_the_facts_at_hand() {

@@ -8,6 +8,10 @@ use super::{Brief, alternatives, matching};
 
 /// The moves, when they need no judgement; none when several facts might fit.
 pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
+    if let (Some(wish), None) = (brief.found.wish, brief.found.absence) {
+        let shown = &brief.found.candidates[..brief.found.candidates.len().min(brief.offers)];
+        return Some(vec![Move::Suggest { wish, facts: matching(shown) }]);
+    }
     match brief.found.absence {
         Some(Absence::FilteredOut) => Some(filtered_out(brief)),
         Some(why) => Some(vec![Move::NotFound { why }]),
@@ -31,6 +35,10 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
     let sold_out = !named.is_empty() && named.iter().all(|candidate| candidate.in_stock == Some(0));
     let mut moves = match brief.command.name {
         CommandName::Compare if named.len() > 1 => vec![Move::Compare { facts }],
+        // Who asks whether the shop has a thing has not seen its price yet.
+        CommandName::Stock if named.len() == 1 && first_mention(brief) => {
+            vec![Move::Offer { facts: facts.clone() }, Move::Stock { facts }]
+        }
         CommandName::Stock => vec![Move::Stock { facts }],
         _ => vec![Move::Offer { facts }],
     };
@@ -50,6 +58,12 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         moves.push(Move::Upsell { fact: accessory.clone() });
     }
     moves
+}
+
+/// True when the question names the product itself and no variant of it.
+fn first_mention(brief: &Brief<'_>) -> bool {
+    let slots = &brief.command.slots;
+    slots.product.is_some() && slots.size.is_none() && slots.colour.is_none() && slots.town.is_none()
 }
 
 /// The computed sum, when one product at one price is meant.

@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::lead::Purpose;
 use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
-use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind};
+use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
 
@@ -105,6 +105,7 @@ impl Page<'_> {
             Move::Stock { facts } => self.stock(facts),
             Move::Compare { facts } => self.compare(facts),
             Move::Alternatives { facts } => self.alternatives(facts),
+            Move::Suggest { wish, facts } => self.suggest(*wish, facts),
             Move::Upsell { fact } => self.upsell(fact),
             Move::Total { fact } => self.total(fact),
             Move::Deliver { fact } => self.deliver(fact),
@@ -220,6 +221,10 @@ fn absence_key(why: Absence) -> &'static str {
         Absence::SourceDown => "source_down",
         Absence::OutOfStock => "out_of_stock",
         Absence::NoPrice => "no_price",
+        Absence::Unfulfilled(Wish::Cheaper) => "nothing_cheaper",
+        Absence::Unfulfilled(Wish::Dearer) => "nothing_dearer",
+        Absence::Unfulfilled(Wish::GoesWith) => "nothing_goes_with",
+        Absence::Unfulfilled(Wish::OnSale) => "nothing_on_sale",
         Absence::NoPolicy => "no_policy",
         Absence::NoDelivery => "no_delivery",
         Absence::NoOrder => "no_order",

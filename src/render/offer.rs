@@ -2,7 +2,7 @@
 
 use crate::domain::fact::{OfferFact, TotalFact};
 use crate::domain::product::Quote;
-use crate::domain::{Fact, FactBody, FactId, Role, SegmentKind};
+use crate::domain::{Fact, FactBody, FactId, Localised, Role, SegmentKind, Wish};
 
 use super::Page;
 use super::segment::{Value, Values};
@@ -24,6 +24,17 @@ impl<'a> Group<'a> {
         let uniform = known.clone().all(|(money, _)| Some(money) == cheapest.map(|(least, _)| least))
             && known.count() == self.offers.len();
         (cheapest.map_or_else(|| self.first(), |(_, pair)| pair), uniform)
+    }
+}
+
+impl<'a> Group<'a> {
+    /// The one town that all of the offers speak of although the shop has others: it was asked for.
+    fn asked_place(&self) -> Option<(&'a FactId, &'a Localised)> {
+        let (id, fact) = self.first();
+        let [(place, _)] = fact.places.as_slice() else { return None };
+        let same = |other: &OfferFact| matches!(other.places.as_slice(), [(name, _)] if name == place);
+        let narrowed = self.offers.iter().any(|(_, other)| other.offer.stock.len() > 1);
+        (narrowed && self.offers.iter().all(|(_, other)| same(other))).then_some((id, place))
     }
 }
 
@@ -155,8 +166,17 @@ impl<'a> Page<'a> {
     /// A product of several variants: which sizes and colours there are.
     fn stock_of_variants(&mut self, group: &Group<'_>) {
         let (id, fact) = group.first();
-        let available: Vec<_> =
-            group.offers.iter().filter(|pair| pair.1.offer.in_stock().is_some_and(|count| count > 0)).collect();
+        let here = group.asked_place();
+        let there = |fact: &OfferFact| match here {
+            Some(_) => fact.places.iter().any(|(_, count)| *count > 0),
+            None => fact.offer.in_stock().is_some_and(|count| count > 0),
+        };
+        let available: Vec<_> = group.offers.iter().filter(|pair| there(pair.1)).collect();
+        let place = here.map(|(id, place)| Value::of(place.get(self.scene.language).to_string(), id, Role::Place));
+        if let (true, Some(place)) = (available.is_empty(), &place) {
+            let values = self.offer_values(id, fact).with("place", vec![place.clone()]);
+            return self.say(SegmentKind::Stock, "stock_no_at", &values);
+        }
         let name = Value::of(fact.name.get(self.scene.language).to_string(), id, Role::Name);
         let mut listed = |slot: &'static str, key: &str, values: Vec<(String, Value)>| {
             let mut unique: Vec<(String, Value)> = Vec::new();
@@ -171,19 +191,21 @@ impl<'a> Page<'a> {
             let values = unique.into_iter().map(|(_, value)| value).collect();
             let filled = Values::default().with("name", vec![name.clone()]);
             let filled = filled.with(slot, Value::joined(values, self.book.comma()));
+            let filled = filled.with("place", place.iter().cloned().collect());
             self.segments.push(self.book.sentence(SegmentKind::Stock, key, &filled));
         };
         let sizes = available.iter().filter_map(|(id, fact)| {
             let size = fact.offer.size.clone()?;
             Some((size.clone(), Value::of(size, id, Role::Size)))
         });
-        listed("sizes", "stock_sizes", sizes.collect());
+        let key = |plain: &'static str, at: &'static str| if here.is_some() { at } else { plain };
+        listed("sizes", key("stock_sizes", "stock_sizes_at"), sizes.collect());
         let language = self.scene.language;
         let colours = available.iter().filter(|(_, fact)| !fact.colour.is_empty()).map(|(id, fact)| {
             let colour = fact.colour.get(language).to_string();
             (colour.clone(), Value::of(colour, id, Role::Colour))
         });
-        listed("colours", "stock_colours", colours.collect());
+        listed("colours", key("stock_colours", "stock_colours_at"), colours.collect());
     }
 
     pub(super) fn compare(&mut self, ids: &[FactId]) {
@@ -220,6 +242,21 @@ impl<'a> Page<'a> {
         }
         self.plain(SegmentKind::Alternatives, "alternatives_intro");
         groups.iter().for_each(|group| self.offer_line(SegmentKind::Alternatives, group));
+    }
+
+    pub(super) fn suggest(&mut self, wish: Wish, ids: &[FactId]) {
+        let groups = self.groups(ids);
+        if groups.is_empty() {
+            return;
+        }
+        let (kind, intro) = match wish {
+            Wish::Cheaper => (SegmentKind::Alternatives, "cheaper_intro"),
+            Wish::Dearer => (SegmentKind::Alternatives, "dearer_intro"),
+            Wish::GoesWith => (SegmentKind::Upsell, "goes_with_intro"),
+            Wish::OnSale => (SegmentKind::Offer, "on_sale_intro"),
+        };
+        self.plain(kind, intro);
+        groups.iter().for_each(|group| self.offer_line(kind, group));
     }
 
     pub(super) fn upsell(&mut self, id: &FactId) {

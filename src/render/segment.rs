@@ -73,6 +73,8 @@ impl Template {
                 Piece::Slot(slot) => values.get(slot).iter().for_each(|value| segment.push(value)),
             }
         }
+        let said = segment.spans.last().map_or(0, |span| span.range.end);
+        segment.text.truncate(segment.text.trim_end().len().max(said));
         segment
     }
 }
@@ -81,7 +83,8 @@ impl DraftSegment {
     fn push(&mut self, value: &Value) {
         let start = self.text.len();
         self.text.push_str(&value.text);
-        if let Some((fact, role)) = &value.source {
+        // A fact without this value, such as a product without a short description, renders nothing.
+        if let Some((fact, role)) = value.source.as_ref().filter(|_| !value.text.is_empty()) {
             self.spans.push(Span { range: start..self.text.len(), fact: fact.clone(), role: *role });
         }
     }

@@ -153,9 +153,11 @@ fn fact_id(offer: &Offer) -> FactId {
 fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<PlaceId>, source: &str) -> Fact {
     let colour = offer.colour.as_deref().map(|colour| sources.shop.colour_name(colour)).unwrap_or_default();
     let asked = |line: &&crate::domain::product::StockLine| place.as_ref().is_none_or(|place| line.place == *place);
+    // Stock of no place in particular is told as a count alone, and says nothing about a town.
+    let placed = || offer.stock.iter().filter(|line| !line.place.is_anywhere());
     let mut places: Vec<(Localised, u32)> =
-        offer.stock.iter().filter(asked).map(|line| (sources.shop.place_name(&line.place), line.count)).collect();
-    if let (Some(place), true, false) = (place, places.is_empty(), offer.stock.is_empty()) {
+        placed().filter(asked).map(|line| (sources.shop.place_name(&line.place), line.count)).collect();
+    if let (Some(place), true, true) = (place, places.is_empty(), placed().next().is_some()) {
         // The town carries none: that is an answer too.
         places.push((sources.shop.place_name(place), 0));
     }

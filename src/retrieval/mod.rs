@@ -5,6 +5,7 @@
 mod facts;
 mod policy;
 mod select;
+mod wish;
 
 use jiff::Timestamp;
 
@@ -84,6 +85,11 @@ fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
 }
 
 async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    if let Some(wish) = question.slots.wish
+        && let Some(retrieved) = wish::look_up(sources, question, limits, wish).await?
+    {
+        return Ok(retrieved);
+    }
     let named = select::by_code(sources.catalog, question.slots).await?;
     let (ids, sure, hits) = match named {
         Some(id) => (vec![id], 1, Vec::new()),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::ScreeningError;
 use super::normalise::{fold, hides_text};
 use super::signals::{Rule, Signals, combine};
+use super::weights::Weights;
 
 static SPELLED_OUT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:\b\p{L}[ ._*-]){8,}\p{L}\b").expect("invariant: a constant pattern"));
@@ -32,12 +33,17 @@ pub(super) struct InjectionRules {
 
 pub(super) struct InjectionScorer {
     phrases: Signals,
+    fitted: Weights,
     rules: InjectionRules,
 }
 
 impl InjectionScorer {
     pub(super) fn new(rules: InjectionRules) -> Result<Self, ScreeningError> {
-        Ok(InjectionScorer { phrases: Signals::new(&rules.rules, &rules.macros)?, rules })
+        Ok(InjectionScorer {
+            phrases: Signals::new(&rules.rules, &rules.macros)?,
+            fitted: Weights::of_kind("injection"),
+            rules,
+        })
     }
 
     /// 0 to 1, from the text as typed (for its hidden characters and line breaks) and as normalised.
@@ -52,7 +58,7 @@ impl InjectionScorer {
         weights.extend(normalised.split_whitespace().any(mixes_alphabets).then_some(rules.mixed_alphabets));
         weights.extend(SPELLED_OUT.is_match(normalised).then_some(rules.spelled_out));
         weights.extend(ENCODED.is_match(normalised).then_some(rules.encoded_block));
-        combine(weights)
+        combine(weights).max(self.fitted.chance(normalised))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::domain::{Language, Screened};
 
 pub mod cases;
+mod identity;
 mod injection;
 mod language;
 mod normalise;
@@ -15,6 +16,7 @@ mod phone;
 mod pii;
 mod signals;
 mod spam;
+mod weights;
 
 pub use language::LanguageGuess;
 pub use normalise::normalise;
@@ -90,14 +92,20 @@ impl Screening {
         let private = normalise(text);
         let guess = self.language.guess(&private);
         let pii = self.pii.find(&private);
+        let language = self.language.decide(guess, fallback, locale);
         Screened {
             text: pii::mask(&private, &pii),
-            language: self.language.decide(guess, fallback, locale),
+            language,
             injection: self.injection.score(text, &private),
-            spam: self.spam.score(&private),
+            spam: self.spam.score(&private, language),
             pii,
             private,
         }
+    }
+
+    /// How much a text speaks to a model instead of a person, 0 to 1: for text that comes with a feed.
+    pub fn injection(&self, text: &str) -> f32 {
+        self.injection.score(text, &normalise(text))
     }
 
     /// The language of a text and how certain that is, 0 to 1.

@@ -144,7 +144,7 @@ fn bare_international(digits: &[u32]) -> bool {
     digits.len() >= 11 && possible(None, &format!("+{text}"))
 }
 
-fn tail(text: &str, bytes: usize) -> &str {
+pub(super) fn tail(text: &str, bytes: usize) -> &str {
     let mut from = text.len().saturating_sub(bytes);
     while !text.is_char_boundary(from) {
         from += 1;
@@ -152,7 +152,7 @@ fn tail(text: &str, bytes: usize) -> &str {
     &text[from..]
 }
 
-fn cue_pattern(words: &str) -> String {
+pub(super) fn cue_pattern(words: &str) -> String {
     let words: Vec<String> = words.split_whitespace().map(|word| regex::escape(&fold(word))).collect();
     // Chinese is written without spaces, so its words need no boundary.
     let (han, spaced): (Vec<String>, Vec<String>) =

@@ -1,4 +1,4 @@
-//! Personal data in a message: e-mail addresses, bank accounts, payment cards and phones, as byte ranges.
+//! Personal data in a message: e-mail addresses, bank accounts, payment cards, numbers of persons and phones, as byte ranges.
 //! Numbers a shop needs (prices, dates, order numbers, product codes) stay.
 
 use std::collections::HashMap;
@@ -9,6 +9,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::ScreeningError;
+use super::identity::IdentityFinder;
 use super::phone::PhoneFinder;
 use crate::domain::message::{Pii, PiiKind};
 
@@ -19,7 +20,7 @@ static IBAN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)[A-Z]{2}[ -]?\d{2}(?:[ -]?[A-Z0-9]){11,30}").expect("invariant: a constant pattern")
 });
 static CARD: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\d(?:[ -]{0,2}\d){12,18}").expect("invariant: a constant pattern"));
+    LazyLock::new(|| Regex::new(r"\d(?:[ -]{0,2}\d){11,18}").expect("invariant: a constant pattern"));
 
 /// Rules of personal data, section `pii`.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,16 +32,22 @@ pub(super) struct PiiRules {
     pub(super) amount_before: String,
     pub(super) amount_after: String,
     iban_lengths: String,
+    id_cues: String,
 }
 
 pub(super) struct PiiFinder {
     iban_lengths: HashMap<String, usize>,
+    identities: IdentityFinder,
     phones: PhoneFinder,
 }
 
 impl PiiFinder {
     pub(super) fn new(rules: PiiRules) -> Result<Self, ScreeningError> {
-        Ok(PiiFinder { iban_lengths: iban_lengths(&rules.iban_lengths)?, phones: PhoneFinder::new(&rules)? })
+        Ok(PiiFinder {
+            iban_lengths: iban_lengths(&rules.iban_lengths)?,
+            identities: IdentityFinder::new(&rules.id_cues)?,
+            phones: PhoneFinder::new(&rules)?,
+        })
     }
 
     /// What is found, in the order of the text, without overlaps. The surer kind wins a stretch.
@@ -49,6 +56,7 @@ impl PiiFinder {
         add(&mut found, PiiKind::Email, EMAIL.find_iter(text).map(|hit| hit.range()));
         add(&mut found, PiiKind::Iban, IBAN.find_iter(text).filter_map(|hit| self.iban(text, hit.range())));
         add(&mut found, PiiKind::Card, CARD.find_iter(text).filter_map(|hit| card(text, hit.range())));
+        add(&mut found, PiiKind::Id, self.identities.find(text).into_iter());
         add(&mut found, PiiKind::Phone, self.phones.find(text).into_iter());
         found.sort_by_key(|pii| pii.range.start);
         found
@@ -96,7 +104,14 @@ fn card(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     // A product's barcode has thirteen bare digits and a check digit of its own.
     let barcode = digits.len() == range.len() && digits.len() == 13 && is_barcode(&digits);
     let varied = digits.iter().any(|digit| *digit != digits[0]);
-    (varied && !barcode && matches!(digits[0], 1..=6) && luhn(&digits)).then_some(range)
+    (varied && !barcode && is_issued(&digits) && luhn(&digits)).then_some(range)
+}
+
+/// First digits and lengths that card networks give out; twelve digits only by Maestro.
+fn is_issued(digits: &[u32]) -> bool {
+    let head = digits[..4].iter().fold(0, |sum, digit| sum * 10 + digit);
+    let maestro = matches!(head, 604 | 5018 | 5020 | 5038 | 5600..=5899 | 6304 | 6390 | 6759 | 6761..=6763);
+    maestro || digits.len() > 12 && matches!(digits[0], 1..=6)
 }
 
 fn luhn(digits: &[u32]) -> bool {

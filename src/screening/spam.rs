@@ -9,6 +9,8 @@ use serde::Deserialize;
 use super::ScreeningError;
 use super::normalise::fold;
 use super::signals::{Rule, Signals, combine};
+use super::weights::Weights;
+use crate::domain::Language;
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)https?://|\bwww\.|\b[a-z0-9-]{2,}\.(?:com|net|biz|info|co\.uk|org|tv|xyz|top|club|shop|site|online|ru|cn)\b|\bt\.me/|\bwa\.me/").expect("invariant: a constant pattern")
@@ -26,21 +28,27 @@ pub(super) struct SpamRules {
 
 pub(super) struct SpamScorer {
     phrases: Signals,
+    fitted: Weights,
     rules: SpamRules,
 }
 
 impl SpamScorer {
     pub(super) fn new(rules: SpamRules) -> Result<Self, ScreeningError> {
-        Ok(SpamScorer { phrases: Signals::new(&rules.rules, &HashMap::new())?, rules })
+        Ok(SpamScorer {
+            phrases: Signals::new(&rules.rules, &HashMap::new())?,
+            fitted: Weights::of_kind("spam"),
+            rules,
+        })
     }
 
-    /// 0 to 1.
-    pub(super) fn score(&self, text: &str) -> f32 {
+    /// 0 to 1. The fitted words are those of English advertisements: of other languages they know too few to judge.
+    pub(super) fn score(&self, text: &str, language: Language) -> f32 {
         let mut weights = self.phrases.fired(&fold(text));
         weights.extend(LINK.is_match(text).then_some(self.rules.link));
         weights.extend(shouts(text).then_some(self.rules.shouting));
         weights.extend((text.matches(['!', '！']).count() >= 2).then_some(self.rules.exclamations));
-        combine(weights)
+        let fitted = if language == Language::En { self.fitted.chance(text) } else { 0.0 };
+        combine(weights).max(fitted)
     }
 }
 

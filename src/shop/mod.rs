@@ -92,6 +92,11 @@ impl Shop {
         now.to_zoned(self.zone.clone()).date()
     }
 
+    /// Every town of the rules.
+    pub fn places(&self) -> impl Iterator<Item = &PlaceId> {
+        self.places.keys()
+    }
+
     /// A town's name; the id itself when the rules do not know it.
     pub fn place_name(&self, place: &PlaceId) -> Localised {
         let known = self.places.get(place).map(|term| term.name.clone());

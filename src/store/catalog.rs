@@ -1,4 +1,4 @@
-//! The catalog store of one index generation, for reading at answer time and for live price and stock patches.
+//! The catalog store of one index generation, read at answer time under what was told since (`fresh`).
 //! In: product ids and codes. Out: products, and offers whose price carries its age. It never converts a
 //! currency and never hands out a price older than the configured age.
 
@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
 
 use crate::domain::place::PlaceId;
-use crate::domain::product::{Price, Quote, StockLine, code_key};
+use crate::domain::product::{Quote, StockLine, code_key};
 use crate::domain::{Currency, Money, Offer, Product, ProductId, Sku};
 use crate::engine::Catalog;
+
+use super::catalog_writer::{PriceTerms, Word};
+use super::state::StateStore;
 
 /// Tells the time; tests pass their own.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -46,6 +48,7 @@ impl Default for CatalogSettings {
 pub struct CatalogStore {
     pool: SqlitePool,
     settings: CatalogSettings,
+    fresh: Option<StateStore>,
 }
 
 impl CatalogStore {
@@ -57,9 +60,9 @@ impl CatalogStore {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true);
+            // A generation never changes: what is told later stands in `fresh`.
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_with(options)
@@ -74,7 +77,13 @@ impl CatalogStore {
             "{} was written for generation {written_for}, not for {generation}: run make index",
             path.display()
         );
-        Ok(CatalogStore { pool, settings })
+        Ok(CatalogStore { pool, settings, fresh: None })
+    }
+
+    /// With the prices and stock told since the feeds were written.
+    pub fn under(mut self, fresh: StateStore) -> Self {
+        self.fresh = Some(fresh);
+        self
     }
 
     /// `count` products that have a price, the same ones for the same `seed`: for measuring.
@@ -95,104 +104,102 @@ impl CatalogStore {
         self.products(&ids).await
     }
 
-    /// Replaces the prices of a variant, as confirmed at `as_of`; false when the SKU is unknown.
-    ///
-    /// # Errors
-    /// When an amount cannot be read or the file cannot be written; the old prices then stand.
-    pub async fn patch_prices(&self, sku: &Sku, prices: &[Price], as_of: Timestamp) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
-        if !touch(&mut transaction, sku, as_of).await? {
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM prices WHERE sku = ?1").bind(sku.as_str()).execute(&mut *transaction).await?;
-        for (position, price) in prices.iter().enumerate() {
-            let now = Money::parse(&price.amount, price.currency)?;
-            let old = price.old.as_deref().map(|old| Money::parse(old, price.currency)).transpose()?;
-            sqlx::query(
-                "INSERT INTO prices (sku, currency, position, minor, old_minor, until, as_of)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )
-            .bind(sku.as_str())
-            .bind(price.currency.code())
-            .bind(position as i64)
-            .bind(now.minor)
-            .bind(old.map(|old| old.minor))
-            .bind(price.until.map(|until| until.to_string()))
-            .bind(as_of.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Sets the stock of one variant in one place, as confirmed at `as_of`; false when the SKU is unknown.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn patch_stock(&self, line: &StockLine, as_of: Timestamp) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
-        if !touch(&mut transaction, &line.sku, as_of).await? {
-            return Ok(false);
-        }
-        sqlx::query("INSERT OR REPLACE INTO stock (sku, place, count, as_of) VALUES (?1, ?2, ?3, ?4)")
-            .bind(line.sku.as_str())
-            .bind(&line.place.0)
-            .bind(line.count)
-            .bind(as_of.to_string())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Confirms every price and stock count as of `as_of`: a live source said that nothing changed.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub async fn confirm_all(&self, as_of: Timestamp) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin().await?;
-        for statement in
-            ["UPDATE variants SET as_of = ?1", "UPDATE prices SET as_of = ?1", "UPDATE stock SET as_of = ?1"]
-        {
-            sqlx::query(statement).bind(as_of.to_string()).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     fn quote(&self, price: Option<&PriceRow>) -> Quote {
-        let Some(price) = price else { return Quote::Missing };
+        let Some(PriceRow { terms, word }) = price else { return Quote::Missing };
         let now = (self.settings.clock)();
-        if self.settings.max_age.is_some_and(|max_age| now.duration_since(price.as_of) > max_age) {
+        if self.too_old(now, *word) {
             return Quote::Stale;
         }
-        let money = |minor| Money::new(minor, price.currency);
         let today = now.to_zoned(self.settings.time_zone.clone()).date();
-        match (price.until, price.old) {
-            (Some(until), Some(old)) if until < today => Quote::Known { now: money(old), old: None, until: None },
-            // The reduction is over and nobody said what the price was before it.
-            (Some(until), None) if until < today => Quote::Missing,
-            (until, old) => Quote::Known { now: money(price.minor), old: old.map(money), until },
+        let over = terms.until.is_some_and(|until| until < today) || terms.ends.is_some_and(|ends| ends <= now);
+        let reduced = !over && terms.starts.is_none_or(|starts| starts <= now);
+        match (reduced, terms.old) {
+            (true, old) => Quote::Known { now: terms.now, old, until: terms.until },
+            (false, Some(old)) => Quote::Known { now: old, old: None, until: None },
+            // No reduction now, and nobody said what the price is without it.
+            (false, None) => Quote::Missing,
         }
+    }
+
+    fn too_old(&self, now: Timestamp, word: Word) -> bool {
+        let of_source = word.max_age_s.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+        of_source.or(self.settings.max_age).is_some_and(|max_age| now.duration_since(word.as_of) > max_age)
+    }
+
+    fn offer(&self, row: &SqliteRow, currency: Currency, told: &Told) -> anyhow::Result<Offer> {
+        let sku: String = row.try_get("sku")?;
+        let price = choose(told.prices.get(&sku).map_or(&[], Vec::as_slice), currency);
+        let now = (self.settings.clock)();
+        // An old count is no count.
+        let lines = told.stock.get(&sku).into_iter().flatten().filter(|(word, _)| !self.too_old(now, *word));
+        let lines: Vec<&(Word, StockLine)> = lines.collect();
+        let confirmed = lines.iter().map(|(word, _)| word.as_of).chain(price.map(|price| price.word.as_of)).min();
+        Ok(Offer {
+            product: ProductId(row.try_get("product")?),
+            size: row.try_get("size")?,
+            colour: row.try_get("colour")?,
+            price: self.quote(price),
+            as_of: confirmed.map_or_else(|| moment(row, "as_of"), Ok)?,
+            stock: lines.into_iter().map(|(_, line)| line.clone()).collect(),
+            sku: Sku(sku),
+        })
+    }
+
+    /// Puts what was told later in the place of what the generation holds.
+    async fn freshen(&self, skus: &[&str], told: &mut Told) -> anyhow::Result<()> {
+        let Some(fresh) = &self.fresh else { return Ok(()) };
+        let fresh = fresh.fresh(skus).await?;
+        for (sku, (word, prices)) in fresh.prices {
+            let known = told.prices.get(&sku).into_iter().flatten().map(|row| row.word.as_of).max();
+            if known.is_none_or(|known| word.as_of > known) {
+                told.prices.insert(sku, prices.into_iter().map(|terms| PriceRow { terms, word }).collect());
+            }
+        }
+        for (sku, lines) in fresh.stock {
+            let known = told.stock.entry(sku).or_default();
+            for (word, line) in lines {
+                match known.iter_mut().find(|(_, other)| other.place == line.place) {
+                    Some(other) if word.as_of > other.0.as_of => *other = (word, line),
+                    Some(_) => {}
+                    None => known.push((word, line)),
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-async fn touch(connection: &mut SqliteConnection, sku: &Sku, as_of: Timestamp) -> anyhow::Result<bool> {
-    let done = sqlx::query("UPDATE variants SET as_of = ?2 WHERE sku = ?1")
-        .bind(sku.as_str())
-        .bind(as_of.to_string())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() == 1)
+/// Prices and stock by SKU.
+#[derive(Default)]
+struct Told {
+    prices: HashMap<String, Vec<PriceRow>>,
+    stock: HashMap<String, Vec<(Word, StockLine)>>,
 }
 
+/// A price as it was told, and by whom.
+#[derive(Clone)]
 struct PriceRow {
-    currency: Currency,
-    minor: i64,
-    old: Option<i64>,
-    until: Option<Date>,
-    as_of: Timestamp,
+    terms: PriceTerms,
+    word: Word,
+}
+
+/// A column that generations of before do not have.
+fn later<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+    row: &'r SqliteRow,
+    column: &str,
+) -> Option<T> {
+    row.try_get::<Option<T>, _>(column).ok().flatten()
+}
+
+fn later_moment(row: &SqliteRow, column: &str) -> anyhow::Result<Option<Timestamp>> {
+    let text: Option<String> = later(row, column);
+    text.map(|text| text.parse().with_context(|| format!("catalog.db: `{text}` in {column} is not a moment")))
+        .transpose()
+}
+
+fn word(row: &SqliteRow) -> anyhow::Result<Word> {
+    let max_age_s = later::<i64>(row, "max_age_s").and_then(|seconds| u64::try_from(seconds).ok());
+    Ok(Word { as_of: moment(row, "as_of")?, max_age_s })
 }
 
 fn moment(row: &SqliteRow, column: &str) -> anyhow::Result<Timestamp> {
@@ -202,22 +209,25 @@ fn moment(row: &SqliteRow, column: &str) -> anyhow::Result<Timestamp> {
 
 fn price_row(row: &SqliteRow) -> anyhow::Result<PriceRow> {
     let until: Option<String> = row.try_get("until")?;
-    Ok(PriceRow {
-        currency: row.try_get::<String, _>("currency")?.parse()?,
-        minor: row.try_get("minor")?,
-        old: row.try_get("old_minor")?,
+    let currency: Currency = row.try_get::<String, _>("currency")?.parse()?;
+    let money = |minor| Money::new(minor, currency);
+    let terms = PriceTerms {
+        now: money(row.try_get("minor")?),
+        old: row.try_get::<Option<i64>, _>("old_minor")?.map(money),
         until: until.map(|day| day.parse()).transpose().context("catalog.db: until is not a day")?,
-        as_of: moment(row, "as_of")?,
-    })
+        starts: later_moment(row, "starts")?,
+        ends: later_moment(row, "ends")?,
+    };
+    Ok(PriceRow { terms, word: word(row)? })
 }
 
-fn stock_row(row: &SqliteRow) -> anyhow::Result<(StockLine, Timestamp)> {
+fn stock_row(row: &SqliteRow) -> anyhow::Result<(Word, StockLine)> {
     let line = StockLine {
         sku: Sku(row.try_get("sku")?),
         place: PlaceId(row.try_get("place")?),
         count: row.try_get("count")?,
     };
-    Ok((line, moment(row, "as_of")?))
+    Ok((word(row)?, line))
 }
 
 fn as_list(ids: &[ProductId]) -> String {
@@ -226,7 +236,7 @@ fn as_list(ids: &[ProductId]) -> String {
 
 /// The row in the asked currency, else the first the feed gave.
 fn choose(prices: &[PriceRow], currency: Currency) -> Option<&PriceRow> {
-    prices.iter().find(|price| price.currency == currency).or_else(|| prices.first())
+    prices.iter().find(|price| price.terms.now.currency == currency).or_else(|| prices.first())
 }
 
 #[async_trait]
@@ -259,37 +269,42 @@ impl Catalog for CatalogStore {
             "SELECT p.* FROM json_each(?1) asked JOIN variants v ON v.product = asked.value
              JOIN prices p ON p.sku = v.sku ORDER BY p.sku, p.position",
         );
-        let mut price_of: HashMap<String, Vec<PriceRow>> = HashMap::new();
+        let mut told = Told::default();
         for row in prices.bind(&asked).fetch_all(&mut *snapshot).await? {
-            price_of.entry(row.try_get("sku")?).or_default().push(price_row(&row)?);
+            told.prices.entry(row.try_get("sku")?).or_default().push(price_row(&row)?);
         }
         let stock = sqlx::query(
             "SELECT s.* FROM json_each(?1) asked JOIN variants v ON v.product = asked.value
              JOIN stock s ON s.sku = v.sku ORDER BY s.sku, s.place",
         );
-        let mut stock_of: HashMap<String, Vec<(StockLine, Timestamp)>> = HashMap::new();
         for row in stock.bind(&asked).fetch_all(&mut *snapshot).await? {
-            stock_of.entry(row.try_get("sku")?).or_default().push(stock_row(&row)?);
+            told.stock.entry(row.try_get("sku")?).or_default().push(stock_row(&row)?);
         }
         snapshot.commit().await?;
-        variants
-            .iter()
-            .map(|row| {
-                let sku: String = row.try_get("sku")?;
-                let price = choose(price_of.get(&sku).map_or(&[], Vec::as_slice), currency);
-                let lines = stock_of.get(&sku).cloned().unwrap_or_default();
-                let confirmed = lines.iter().map(|(_, at)| *at).chain(price.map(|price| price.as_of)).min();
-                Ok(Offer {
-                    product: ProductId(row.try_get("product")?),
-                    size: row.try_get("size")?,
-                    colour: row.try_get("colour")?,
-                    price: self.quote(price),
-                    as_of: confirmed.map_or_else(|| moment(row, "as_of"), Ok)?,
-                    stock: lines.into_iter().map(|(line, _)| line).collect(),
-                    sku: Sku(sku),
-                })
-            })
-            .collect()
+        let skus = variants.iter().map(|row| row.try_get("sku")).collect::<Result<Vec<&str>, _>>()?;
+        self.freshen(&skus, &mut told).await?;
+        variants.iter().map(|row| self.offer(row, currency, &told)).collect()
+    }
+
+    async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {
+        let asked = serde_json::to_string(skus)?;
+        let rows = sqlx::query(
+            "SELECT v.sku IS NOT NULL FROM json_each(?1) asked LEFT JOIN variants v ON v.sku = asked.value
+             ORDER BY asked.key",
+        );
+        let rows = rows.bind(asked).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// The greatest share off first.
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
+        let rows = sqlx::query(
+            "SELECT v.product FROM prices p JOIN variants v ON v.sku = p.sku
+             WHERE p.currency = ?1 AND p.old_minor > p.minor
+             GROUP BY v.product ORDER BY MIN(p.minor * 1000 / p.old_minor), v.product LIMIT ?2",
+        );
+        let rows = rows.bind(currency.to_string()).bind(i64::try_from(limit)?).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(ProductId(row.try_get("product")?))).collect()
     }
 
     /// Ids and SKUs come before further codes; a code that several products share names none of them.

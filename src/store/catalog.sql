@@ -26,8 +26,13 @@ CREATE TABLE prices (
     position INTEGER NOT NULL,
     minor INTEGER NOT NULL CHECK (minor >= 0),
     old_minor INTEGER CHECK (old_minor >= 0),
+    -- The last day of a reduction, for telling it; the moments between which it holds.
     until TEXT,
+    starts TEXT,
+    ends TEXT,
     as_of TEXT NOT NULL,
+    -- Older than so many seconds it is not told; NULL: the settings decide.
+    max_age_s INTEGER,
     PRIMARY KEY (sku, currency)
 ) WITHOUT ROWID;
 
@@ -36,6 +41,7 @@ CREATE TABLE stock (
     place TEXT NOT NULL,
     count INTEGER NOT NULL CHECK (count >= 0),
     as_of TEXT NOT NULL,
+    max_age_s INTEGER,
     PRIMARY KEY (sku, place)
 ) WITHOUT ROWID;
 

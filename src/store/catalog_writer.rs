@@ -6,23 +6,64 @@ use std::path::Path;
 use anyhow::Context;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use crate::domain::product::{StockLine, code_key};
+use crate::domain::money::MoneyError;
+use crate::domain::product::{Price, StockLine, code_key};
 use crate::domain::{Money, Product, Sku};
 
 const SCHEMA: &str = include_str!("catalog.sql");
 const BATCH: usize = 500;
 
-/// A variant's price as checked at the door.
+/// A variant's prices as checked at the door.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VariantRow {
     /// Which variant.
     pub sku: Sku,
-    /// What it costs, what it cost before, and until when, one per currency.
-    pub prices: Vec<(Money, Option<Money>, Option<Date>)>,
+    /// One per currency.
+    pub prices: Vec<PriceTerms>,
+}
+
+/// A price with the terms under which it holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriceTerms {
+    /// What it costs.
+    pub now: Money,
+    /// What it cost before the reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<Money>,
+    /// The last day of the reduction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Date>,
+    /// The moment the reduction begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Timestamp>,
+    /// The moment it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Timestamp>,
+}
+
+impl PriceTerms {
+    /// Reads a price as the merchant wrote it.
+    ///
+    /// # Errors
+    /// When an amount is none.
+    pub fn read(price: &Price) -> Result<Self, MoneyError> {
+        let old = price.old.as_deref().map(|old| Money::parse(old, price.currency)).transpose()?;
+        let now = Money::parse(&price.amount, price.currency)?;
+        Ok(PriceTerms { now, old, until: price.until, starts: price.starts, ends: price.ends })
+    }
+}
+
+/// Whose word a row is: when it was given, and how long it may be told.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    /// When the source confirmed it.
+    pub as_of: Timestamp,
+    /// Seconds after which a price of it is no longer told; none: the settings decide.
+    pub max_age_s: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +89,8 @@ struct PriceLine {
     minor: i64,
     old_minor: Option<i64>,
     until: Option<Date>,
+    starts: Option<Timestamp>,
+    ends: Option<Timestamp>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +104,7 @@ struct CodeLine {
 /// Fills a new `catalog.db`.
 pub struct CatalogWriter {
     connection: SqliteConnection,
-    as_of: String,
+    word: Word,
     products: Vec<ProductRow>,
     variants: Vec<VariantLine>,
     prices: Vec<PriceLine>,
@@ -70,7 +113,7 @@ pub struct CatalogWriter {
 }
 
 impl CatalogWriter {
-    /// Creates the file for a generation; what it says is confirmed as of `as_of`.
+    /// Creates the file for a generation; what it says is confirmed as of `as_of`, until another source speaks.
     ///
     /// # Errors
     /// When the file exists already or cannot be written.
@@ -88,13 +131,23 @@ impl CatalogWriter {
             .with_context(|| format!("creating {}", path.display()))?;
         sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
         sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
-        sqlx::query("INSERT INTO meta (key, value) VALUES ('generation', ?1), ('schema', '1')")
+        sqlx::query("INSERT INTO meta (key, value) VALUES ('generation', ?1), ('schema', '2')")
             .bind(generation)
             .execute(&mut connection)
             .await?;
-        let as_of = as_of.to_string();
+        let word = Word { as_of, max_age_s: None };
         let (products, variants, prices, codes, stock) = (vec![], vec![], vec![], vec![], vec![]);
-        Ok(CatalogWriter { connection, as_of, products, variants, prices, codes, stock })
+        Ok(CatalogWriter { connection, word, products, variants, prices, codes, stock })
+    }
+
+    /// What is added from now on is another source's word.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn speak(&mut self, word: Word) -> anyhow::Result<()> {
+        self.flush().await?;
+        self.word = word;
+        Ok(())
     }
 
     /// Adds a product whose id and SKUs are new, with the prices of its variants.
@@ -118,14 +171,16 @@ impl CatalogWriter {
             self.code(code, 1, &id, None);
         }
         for row in prices {
-            for (position, (now, old, until)) in row.prices.iter().enumerate() {
+            for (position, terms) in row.prices.iter().enumerate() {
                 self.prices.push(PriceLine {
                     sku: row.sku.0.clone(),
-                    currency: now.currency.code(),
+                    currency: terms.now.currency.code(),
                     position,
-                    minor: now.minor,
-                    old_minor: old.map(|old| old.minor),
-                    until: *until,
+                    minor: terms.now.minor,
+                    old_minor: terms.old.map(|old| old.minor),
+                    until: terms.until,
+                    starts: terms.starts,
+                    ends: terms.ends,
                 });
             }
         }
@@ -170,7 +225,7 @@ impl CatalogWriter {
         let products = rows(&mut self.products)?;
         self.insert(
             "INSERT INTO products (id, document)
-             SELECT value ->> 'id', value ->> 'document' FROM json_each(?1) WHERE ?2 IS NOT NULL",
+             SELECT value ->> 'id', value ->> 'document' FROM json_each(?1) WHERE ?2 IS NOT NULL AND (?3 IS NULL OR ?3 >= 0)",
             products,
         )
         .await?;
@@ -178,15 +233,15 @@ impl CatalogWriter {
         self.insert(
             "INSERT INTO variants (sku, product, position, size, colour, as_of)
              SELECT value ->> 'sku', value ->> 'product', value ->> 'position', value ->> 'size', value ->> 'colour', ?2
-             FROM json_each(?1)",
+             FROM json_each(?1) WHERE ?3 IS NULL OR ?3 >= 0",
             variants,
         )
         .await?;
         let prices = rows(&mut self.prices)?;
         self.insert(
-            "INSERT INTO prices (sku, currency, position, minor, old_minor, until, as_of)
+            "INSERT INTO prices (sku, currency, position, minor, old_minor, until, starts, ends, as_of, max_age_s)
              SELECT value ->> 'sku', value ->> 'currency', value ->> 'position', value ->> 'minor',
-                    value ->> 'old_minor', value ->> 'until', ?2
+                    value ->> 'old_minor', value ->> 'until', value ->> 'starts', value ->> 'ends', ?2, ?3
              FROM json_each(?1)",
             prices,
         )
@@ -195,14 +250,14 @@ impl CatalogWriter {
         self.insert(
             "INSERT INTO codes (code, weight, product, sku)
              SELECT value ->> 'code', value ->> 'weight', value ->> 'product', value ->> 'sku'
-             FROM json_each(?1) WHERE ?2 IS NOT NULL",
+             FROM json_each(?1) WHERE ?2 IS NOT NULL AND (?3 IS NULL OR ?3 >= 0)",
             codes,
         )
         .await?;
         let stock = rows(&mut self.stock)?;
         self.insert(
-            "INSERT INTO stock (sku, place, count, as_of)
-             SELECT value ->> 'sku', value ->> 'place', value ->> 'count', ?2 FROM json_each(?1)",
+            "INSERT INTO stock (sku, place, count, as_of, max_age_s)
+             SELECT value ->> 'sku', value ->> 'place', value ->> 'count', ?2, ?3 FROM json_each(?1)",
             stock,
         )
         .await
@@ -210,7 +265,8 @@ impl CatalogWriter {
 
     /// One statement per table and batch: JSON in, rows out, no round trip per row.
     async fn insert(&mut self, statement: &'static str, rows: String) -> anyhow::Result<()> {
-        sqlx::query(statement).bind(rows).bind(&self.as_of).execute(&mut self.connection).await?;
+        let (as_of, max_age) = (self.word.as_of.to_string(), self.word.max_age_s.map(|seconds| seconds as i64));
+        sqlx::query(statement).bind(rows).bind(as_of).bind(max_age).execute(&mut self.connection).await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 pub mod catalog;
 pub mod catalog_writer;
 pub mod desk;
+pub mod fresh;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;
@@ -13,6 +14,7 @@ pub mod state;
 mod tests;
 
 pub use catalog::{CatalogSettings, CatalogStore, Clock};
-pub use catalog_writer::{CatalogWriter, VariantRow};
+pub use catalog_writer::{CatalogWriter, PriceTerms, VariantRow, Word};
+pub use fresh::{Batch, Patch, Patched, Pieces};
 pub use orders::OrderBook;
 pub use state::{StateStore, TurnSummary};

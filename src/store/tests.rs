@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::domain::product::{Price, Quote, StockLine};
+use crate::domain::product::{Quote, StockLine};
 use crate::domain::{Money, Product, ProductId, Sku};
 use crate::engine::Catalog;
 
@@ -29,8 +29,15 @@ async fn shop(folder: &tempfile::TempDir) -> PathBuf {
     let shoe: Product = serde_json::from_str(SHOE).unwrap();
     let mug: Product = serde_json::from_str(MUG).unwrap();
     let until = Some("2026-11-20".parse().unwrap());
-    let prices = vec![(money("19.90 EUR"), Some(money("24.90 EUR")), until), (money("1990 RUB"), None, None)];
-    let sale_without_old = vec![(money("5.00 EUR"), None, until)];
+    let terms = |now: &str, old: Option<&str>, until| PriceTerms {
+        now: money(now),
+        old: old.map(money),
+        until,
+        starts: None,
+        ends: None,
+    };
+    let prices = vec![terms("19.90 EUR", Some("24.90 EUR"), until), terms("1990 RUB", None, None)];
+    let sale_without_old = vec![terms("5.00 EUR", None, until)];
     let rows = [
         VariantRow { sku: "SH-101-42".into(), prices },
         VariantRow { sku: "SH-101-43".into(), prices: sale_without_old },
@@ -87,22 +94,68 @@ async fn an_old_price_of_a_live_source_is_never_told() {
     let quote = |offers: Vec<crate::domain::Offer>| offers[0].price.clone();
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Stale);
 
-    let price = Price { currency: eur, amount: "21.50".into(), old: None, until: None };
-    let sku = Sku::from("SH-101-42");
-    assert!(store.patch_prices(&sku, &[price], at("2026-11-01T08:05:00Z")).await.unwrap());
+    let state = StateStore::in_memory().await.unwrap();
+    let store = store.under(state.clone());
+    let patched = async |patch: &str, as_of: &str| {
+        let patch: Patch = serde_json::from_str(patch).unwrap();
+        let word = Word { as_of: at(as_of), max_age_s: None };
+        let batch = Batch { source: "erp", word, now: at("2026-11-01T08:06:00Z") };
+        state.patch(&[patch], &batch).await.unwrap().remove(0)
+    };
+    let new = r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"21.50"}]}"#;
+    assert_eq!(patched(new, "2026-11-01T07:00:00Z").await, Patched::Applied);
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Stale, "the feed is newer");
+    assert_eq!(patched(new, "2026-11-01T08:05:00Z").await, Patched::Applied);
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
-    assert!(!store.patch_prices(&"NONE".into(), &[], at("2026-11-01T08:05:00Z")).await.unwrap());
+    let older = r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"1.00"}]}"#;
+    assert_eq!(patched(older, "2026-11-01T08:04:00Z").await, Patched::Older);
+    for wrong in [
+        r#"{"sku":"SH-101-42"}"#,
+        r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"21,50"}]}"#,
+        r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"0"}]}"#,
+        r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"5","old":"4"}]}"#,
+        r#"{"sku":"SH-101-42","prices":[{"currency":"EUR","amount":"5"},{"currency":"EUR","amount":"6"}]}"#,
+        r#"{"sku":"SH-101-42","stock":[{"count":1},{"count":2}]}"#,
+        r#"{"sku":"SH-101-42","stock":[{"count":1}],"as_of":"2026-11-02T00:00:00Z"}"#,
+    ] {
+        assert!(matches!(patched(wrong, "2026-11-01T08:06:00Z").await, Patched::Refused(..)), "{wrong}");
+    }
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
+    let none = r#"{"sku":"SH-101-42","prices":[]}"#;
+    assert_eq!(patched(none, "2026-11-01T08:06:00Z").await, Patched::Applied);
+    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Missing, "it is not sold any more");
+    assert_eq!(store.known(&[Sku::from("SH-101-42"), Sku::from("sh-101-42")]).await.unwrap(), [true, false]);
+}
 
-    let wrong = Price { currency: eur, amount: "21,50".into(), old: None, until: None };
-    assert!(store.patch_prices(&sku, &[wrong], at("2026-11-01T08:06:00Z")).await.is_err());
-    assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), known("21.50 EUR", None, None));
+#[tokio::test]
+async fn a_reduction_holds_between_its_moments_and_a_source_has_its_own_age() {
+    let told = async |now: &str| {
+        let (_folder, store) = store(now, None).await;
+        let state = StateStore::in_memory().await.unwrap();
+        let patch = r#"{"sku":"SH-101-43","prices":[{"currency":"EUR","amount":"8.00","old":"10.00",
+            "starts":"2026-11-10T23:00:00Z","ends":"2026-11-12T11:00:00Z"}],"stock":[{"place":"kosice","count":2}]}"#;
+        let word = Word { as_of: at("2026-11-10T00:00:00Z"), max_age_s: Some(3 * 86_400) };
+        let batch = Batch { source: "erp", word, now: at("2026-11-10T00:00:00Z") };
+        let patches = [serde_json::from_str::<Patch>(patch).unwrap()];
+        assert_eq!(state.patch(&patches, &batch).await.unwrap(), [Patched::Applied]);
+        let offers = store.under(state).offers(&["SH-101".into()], "EUR".parse().unwrap()).await.unwrap();
+        (offers[1].price.clone(), offers[1].in_stock())
+    };
+    assert_eq!(told("2026-11-10T22:59:59Z").await, (known("10.00 EUR", None, None), Some(2)));
+    assert_eq!(told("2026-11-10T23:00:00Z").await, (known("8.00 EUR", Some("10.00 EUR"), None), Some(2)));
+    assert_eq!(told("2026-11-12T11:00:00Z").await, (known("10.00 EUR", None, None), Some(2)));
+    assert_eq!(told("2026-11-13T00:00:01Z").await, (Quote::Stale, None), "neither price nor count after its age");
 }
 
 #[tokio::test]
 async fn stock_is_per_place_and_carries_its_age() {
     let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
-    let line = StockLine { sku: "SH-101-42".into(), place: "zilina".into(), count: 4 };
-    assert!(store.patch_stock(&line, at("2026-11-02T08:00:00Z")).await.unwrap());
+    let state = StateStore::in_memory().await.unwrap();
+    let word = Word { as_of: at("2026-11-02T08:00:00Z"), max_age_s: None };
+    let batch = Batch { source: "erp", word, now: at("2026-11-10T12:00:00Z") };
+    let patch: Patch = serde_json::from_str(r#"{"sku":"SH-101-42","stock":[{"place":"zilina","count":4}]}"#).unwrap();
+    assert_eq!(state.patch(&[patch], &batch).await.unwrap(), [Patched::Applied]);
+    let store = store.under(state);
     let offers = store.offers(&["SH-101".into()], "EUR".parse().unwrap()).await.unwrap();
     assert_eq!((offers[0].in_stock(), offers[1].in_stock()), (Some(7), None));
     assert_eq!(offers[0].as_of, at("2026-11-01T08:00:00Z"), "as old as the oldest of price and stock");

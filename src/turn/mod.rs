@@ -201,6 +201,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
     }
+    session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
@@ -213,6 +214,13 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
     let surplus = session.recent.len().saturating_sub(app.config.session.recent);
     session.recent.drain(..surplus);
+}
+
+/// The last product question of a message: what a bare addition such as "and in 41?" goes on with.
+fn last_question(commands: &[Command]) -> Option<Command> {
+    use CommandName as C;
+    let asks = |command: &&Command| matches!(command.name, C::FindProduct | C::Price | C::Stock | C::DeliveryInfo);
+    commands.iter().rev().find(asks).cloned()
 }
 
 /// True when the moves hand the conversation to a person.

@@ -75,7 +75,9 @@ impl Outcome {
         for fact in &self.facts {
             let FactBody::Offer(offer) = &fact.body else { continue };
             let shown = self.moves.iter().any(|step| match step {
-                Move::Offer { facts } | Move::Compare { facts } => facts.contains(&fact.id),
+                Move::Offer { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
+                    facts.contains(&fact.id)
+                }
                 _ => false,
             });
             if shown {
@@ -259,7 +261,11 @@ fn log(error: &GenerateError) {
 
 /// Products a move shows as the answer itself.
 fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
-    let (Move::Offer { facts: ids } | Move::Stock { facts: ids } | Move::Compare { facts: ids }) = step else {
+    let (Move::Offer { facts: ids }
+    | Move::Stock { facts: ids }
+    | Move::Compare { facts: ids }
+    | Move::Suggest { facts: ids, .. }) = step
+    else {
         return Vec::new();
     };
     let mut products: Vec<ProductId> = Vec::new();

@@ -93,9 +93,11 @@ fn note(summary: &mut CheckSummary, rejection: &Rejection) {
 fn plain_offers(outcome: &Outcome) -> Vec<Move> {
     let mentioned = |id: &FactId| {
         outcome.moves.iter().any(|step| match step {
-            Move::Offer { facts } | Move::Stock { facts } | Move::Compare { facts } | Move::Alternatives { facts } => {
-                facts.contains(id)
-            }
+            Move::Offer { facts }
+            | Move::Stock { facts }
+            | Move::Compare { facts }
+            | Move::Alternatives { facts }
+            | Move::Suggest { facts, .. } => facts.contains(id),
             _ => false,
         })
     };

@@ -1,20 +1,22 @@
 //! The data behind understanding, read once: commands with their examples, phrases, cues, stop words, towns, colours, slots.
 //! Files in (as text), lookups out; a mistake in a file is an error that names file and entry.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
-use super::slots::{SlotRules, SlotTable};
-use crate::domain::{CommandName, Language};
+use super::slot_rules::{HanEdges, SlotRules, SlotTable};
+use crate::domain::{CommandName, Language, Wish};
 
 /// The texts of the rule files.
 #[derive(Clone, Copy, Debug)]
 pub struct RuleTexts<'a> {
     /// `data/rules/commands.toml`.
     pub commands: &'a str,
+    /// `data/rules/examples/LANG.toml`, in the order of [`Language::ALL`].
+    pub examples: [&'a str; 4],
     /// `data/rules/phrases.toml`.
     pub phrases: &'a str,
     /// `data/rules/slots.toml`.
@@ -35,6 +37,22 @@ pub enum RulesError {
         file: &'static str,
         /// What is wrong, with its line.
         source: Box<toml::de::Error>,
+    },
+    /// Examples of a command that `commands.toml` does not define.
+    #[error("data/rules/{file}: `{name}` is not in data/rules/commands.toml; define it there or take its examples out")]
+    Undefined {
+        /// Which file.
+        file: &'static str,
+        /// Which command.
+        name: CommandName,
+    },
+    /// A wish that nothing can fulfil.
+    #[error(
+        "data/rules/phrases.toml, [cues.find_product.{topic}]: a wish is one of cheaper, dearer, goes_with, on_sale"
+    )]
+    Wish {
+        /// What stands there.
+        topic: String,
     },
     /// A pattern that does not compile.
     #[error("data/rules/slots.toml, `{rule}`: {source}; mend the pattern")]
@@ -65,6 +83,18 @@ pub(super) struct Meaning {
     pub(super) topic: Option<String>,
 }
 
+impl Meaning {
+    /// How what is looked for stands to what the talk is about.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        let topic = self.topic.as_deref().filter(|_| self.name == CommandName::FindProduct)?;
+        WISHES.iter().find(|(name, _)| *name == topic).map(|(_, wish)| *wish)
+    }
+}
+
+/// The topics of `cues.find_product`.
+const WISHES: [(&str, Wish); 4] =
+    [("cheaper", Wish::Cheaper), ("dearer", Wish::Dearer), ("goes_with", Wish::GoesWith), ("on_sale", Wish::OnSale)];
+
 /// All rules of understanding.
 pub struct CommandRules {
     pub(super) specs: Vec<CommandSpec>,
@@ -73,10 +103,16 @@ pub struct CommandRules {
     /// The same inside a message.
     pub(super) phrase_parts: Lexicon<Meaning>,
     pub(super) cues: Lexicon<Meaning>,
-    /// Words without product meaning.
-    pub(super) stop: Lexicon<()>,
+    /// Words without product meaning, with the language they belong to; none belongs to every one.
+    pub(super) stop: Lexicon<Option<Language>>,
+    /// Words that a product's name neither starts nor ends with, folded.
+    pub(super) edges: HashSet<String>,
+    /// The same for Chinese.
+    pub(super) han_edges: HanEdges,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
+    /// Words that say that something is looked for.
+    pub(super) wish: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
     pub(super) slots: SlotTable,
@@ -90,7 +126,6 @@ struct RawCommand {
     about: String,
     #[allow(dead_code, reason = "the plan asks for missing slots; understanding only reads the rest")]
     required: Vec<String>,
-    examples: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -99,6 +134,7 @@ struct RawPhrases {
     phrases: BTreeMap<CommandName, Wordings>,
     cues: BTreeMap<CommandName, Wordings>,
     stop: BTreeMap<Language, Vec<String>>,
+    wish: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -125,28 +161,68 @@ impl CommandRules {
         let commands: BTreeMap<CommandName, RawCommand> = parse("commands.toml", texts.commands)?;
         let phrases: RawPhrases = parse("phrases.toml", texts.phrases)?;
         let slots: SlotRules = parse("slots.toml", texts.slots)?;
+        let specs = specs(commands, texts.examples)?;
         let whole = meanings(phrases.phrases);
+        let cues = meanings(phrases.cues);
+        let odd = cues.iter().find(|(_, meaning)| meaning.name == CommandName::FindProduct && meaning.wish().is_none());
+        if let Some((_, meaning)) = odd {
+            return Err(RulesError::Wish { topic: meaning.topic.clone().unwrap_or_default() });
+        }
         let frame = slots.frame_words();
         let pointers = slots.pointer_words();
         Ok(CommandRules {
-            specs: commands.into_iter().map(|(name, raw)| spec(name, raw)).collect(),
+            examples_hash: hash(&specs),
+            specs,
             phrases: whole.iter().map(|(text, meaning)| (fold(text), meaning.clone())).collect(),
             phrase_parts: Lexicon::new(whole),
-            cues: Lexicon::new(meanings(phrases.cues)),
-            stop: Lexicon::new(phrases.stop.into_values().flatten().chain(frame).map(|word| (word, ()))),
+            cues: Lexicon::new(cues),
+            stop: Lexicon::new(stop_words(phrases.stop, frame)),
+            edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
+            han_edges: slots.han_edges(),
+            wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
             slots: SlotTable::new(slots)?,
-            examples_hash: hex::encode(Sha256::digest(texts.commands)),
         })
     }
 }
 
-fn spec(name: CommandName, raw: RawCommand) -> CommandSpec {
-    let examples =
-        raw.examples.into_iter().flat_map(|(language, texts)| texts.into_iter().map(move |text| (language, text)));
-    CommandSpec { name, about: raw.about, examples: examples.collect() }
+/// The files' names in the order of [`Language::ALL`], for errors.
+const EXAMPLE_FILES: [&str; 4] = ["examples/en.toml", "examples/ru.toml", "examples/sk.toml", "examples/zh.toml"];
+
+/// Every command with its labelled messages of all languages.
+fn specs(commands: BTreeMap<CommandName, RawCommand>, texts: [&str; 4]) -> Result<Vec<CommandSpec>, RulesError> {
+    let empty = |(name, raw): (CommandName, RawCommand)| CommandSpec { name, about: raw.about, examples: Vec::new() };
+    let mut specs: Vec<CommandSpec> = commands.into_iter().map(empty).collect();
+    for (language, (file, text)) in Language::ALL.into_iter().zip(EXAMPLE_FILES.into_iter().zip(texts)) {
+        let mut labelled: BTreeMap<CommandName, Vec<String>> = parse(file, text)?;
+        for spec in &mut specs {
+            let texts = labelled.remove(&spec.name).unwrap_or_default();
+            spec.examples.extend(texts.into_iter().map(|text| (language, text)));
+        }
+        if let Some(name) = labelled.into_keys().next() {
+            return Err(RulesError::Undefined { file, name });
+        }
+    }
+    Ok(specs)
+}
+
+/// What the vectors of the examples depend on.
+fn hash(specs: &[CommandSpec]) -> String {
+    let mut digest = Sha256::new();
+    for (spec, (language, text)) in specs.iter().flat_map(|spec| spec.examples.iter().map(move |one| (spec, one))) {
+        digest.update(format!("{}\t{language}\t{text}\n", spec.name));
+    }
+    hex::encode(digest.finalize())
+}
+
+fn stop_words(
+    by_language: BTreeMap<Language, Vec<String>>,
+    frame: Vec<String>,
+) -> impl Iterator<Item = (String, Option<Language>)> {
+    let own = |(language, words): (Language, Vec<String>)| words.into_iter().map(move |word| (word, Some(language)));
+    by_language.into_iter().flat_map(own).chain(frame.into_iter().map(|word| (word, None)))
 }
 
 fn meanings(all: BTreeMap<CommandName, Wordings>) -> Vec<(String, Meaning)> {
@@ -187,6 +263,12 @@ pub(crate) mod tests {
     pub(crate) fn texts() -> RuleTexts<'static> {
         RuleTexts {
             commands: include_str!("../../data/rules/commands.toml"),
+            examples: [
+                include_str!("../../data/rules/examples/en.toml"),
+                include_str!("../../data/rules/examples/ru.toml"),
+                include_str!("../../data/rules/examples/sk.toml"),
+                include_str!("../../data/rules/examples/zh.toml"),
+            ],
             phrases: include_str!("../../data/rules/phrases.toml"),
             slots: include_str!("../../data/rules/slots.toml"),
             places: include_str!("../../data/rules/places.toml"),

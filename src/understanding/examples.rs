@@ -108,7 +108,7 @@ impl ExampleIndex {
                 embed
                     .embed(EmbedInput::Query, batch.to_vec())
                     .await
-                    .context("embedding the examples of data/rules/commands.toml")?,
+                    .context("embedding the examples of data/rules/examples")?,
             );
         }
         let mut index = Self::over(
@@ -138,6 +138,12 @@ impl ExampleIndex {
             scores.iter_mut().zip(says).for_each(|(score, say)| *score += likeness * say);
         }
         self.outcome(&scores, self.nearest(vector, &[]))
+    }
+
+    /// The nearest examples with their commands and cosines, for `--explain`.
+    pub(super) fn explain_neighbours(&self, vote: &Vote) -> String {
+        let one = |(at, cosine): &(usize, f32)| format!("`{}` ({} {cosine:.3})", self.texts[*at], self.labels[*at]);
+        format!("nearest: {}", vote.neighbours.iter().take(4).map(one).collect::<Vec<_>>().join(", "))
     }
 
     /// An example and its label.

@@ -16,9 +16,11 @@ mod examples;
 mod examples_cache;
 mod folded;
 mod kernel;
+pub mod measure;
 mod model;
 mod rules;
 mod several;
+mod slot_rules;
 mod slots;
 
 pub use alarms::Alarms;
@@ -34,13 +36,15 @@ pub struct UnderstandingSettings {
     pub examples_sure: f32,
     /// Each half of a message must reach this to become a command of its own.
     pub clause_sure: f32,
+    /// The same beside a half that a rule is sure of.
+    pub clause_beside_rule: f32,
     /// How many labelled examples the model is shown.
     pub few_shots: usize,
 }
 
 impl Default for UnderstandingSettings {
     fn default() -> Self {
-        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.75, few_shots: 8 }
+        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.6, clause_beside_rule: 0.45, few_shots: 8 }
     }
 }
 
@@ -126,6 +130,21 @@ impl Understander {
         self.examples.as_ref().map(|examples| examples.vote(vector))
     }
 
+    /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
+    ///
+    /// # Errors
+    /// The embedder fails.
+    pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
+        let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
+        let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
+        let vote = index.vote(vector);
+        let one = |(at, cosine): &(usize, f32)| {
+            let (text, name) = index.labelled(*at);
+            format!("{cosine:.3}  {:<16}{text}", name.as_str())
+        };
+        Ok(vote.neighbours.iter().take(8).map(one).collect())
+    }
+
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
         let vector = match (input.vector, embed) {
@@ -143,6 +162,7 @@ impl Understander {
         };
         let vote = examples.vote(&vector);
         notes.push(vote.explain());
+        notes.push(examples.explain_neighbours(&vote));
         Some(vote)
     }
 
@@ -161,7 +181,8 @@ impl Understander {
     }
 
     fn command(&self, name: CommandName, input: Input<'_>) -> Command {
-        let mut slots = self.rules.fill(Passage { message: input.message, text: &input.message.text }).slots;
+        let mut slots =
+            self.rules.fill(Passage { message: input.message, text: &input.message.text, about: Some(name) }).slots;
         if name == CommandName::Smalltalk {
             slots.topic = self.rules.courtesy(&input.message.text);
         }

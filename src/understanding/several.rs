@@ -25,6 +25,34 @@ struct Side {
     commands: Vec<Command>,
     confidence: f32,
     tier: Tier,
+    /// Says that something is looked for.
+    wishes: bool,
+}
+
+impl Side {
+    /// What the examples only guess is no wish of its own when it says nothing alone: "right", "what would you advise".
+    /// A complaint is one only before what should be done about it.
+    fn stands_beside(&self, other: &Side) -> bool {
+        use CommandName as C;
+        let mends =
+            |command: &Command| matches!(command.name, C::Human | C::ReturnItem | C::OrderStatus | C::CancelOrder);
+        self.tier == Tier::Rules
+            || self.commands.iter().all(|command| match command.name {
+                C::Menu | C::Confirm | C::Deny | C::Correct | C::OutOfScope | C::Spam | C::Unsafe => false,
+                C::Complaint => other.commands.iter().any(mends),
+                // A bare name before a question is what the question is about: "the green scarf, how much?"
+                C::FindProduct => self.wishes || !other.commands.iter().any(asks_of_a_product),
+                _ => true,
+            })
+    }
+}
+
+fn asks_of_a_product(command: &Command) -> bool {
+    use CommandName as C;
+    matches!(
+        command.name,
+        C::Price | C::Stock | C::Compare | C::DeliveryInfo | C::Policy | C::CartAdd | C::RestockNotice
+    )
 }
 
 impl Understander {
@@ -50,9 +78,11 @@ impl Understander {
 
     fn joined(&self, left: Side, right: Side) -> Option<Cut> {
         let confidence = left.confidence.min(right.confidence);
+        let ruled = left.tier == Tier::Rules || right.tier == Tier::Rules;
+        let enough = if ruled { self.settings.clause_beside_rule } else { self.settings.clause_sure };
         let same = right.commands.iter().any(|command| left.commands.iter().any(|other| other.name == command.name));
         // An answer or a greeting before a wish is no wish of its own where the sides only seem to differ.
-        if confidence < self.settings.clause_sure || same {
+        if confidence < enough || same || !left.stands_beside(&right) || !right.stands_beside(&left) {
             return None;
         }
         let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
@@ -68,8 +98,9 @@ impl Understander {
         let Ok(vectors) = embed.embed(EmbedInput::Query, texts).await else { return sides };
         for (at, vector) in open.into_iter().zip(vectors) {
             let vote = examples.vote(&vector);
-            let command = self.part(vote.name, input, &halves[at]);
-            sides[at] = Some(Side { commands: vec![command], confidence: vote.confidence, tier: Tier::Examples });
+            let commands = vec![self.part(vote.name, input, &halves[at])];
+            let wishes = self.rules.wishes(&input.message.text[halves[at].clone()]);
+            sides[at] = Some(Side { commands, confidence: vote.confidence, tier: Tier::Examples, wishes });
         }
         sides
     }
@@ -78,11 +109,11 @@ impl Understander {
         let text = input.message.text[range.clone()].trim().to_string();
         let part = Screened { text, injection: 0.0, spam: 0.0, ..input.message.clone() };
         let sure = self.rules.decide(Input { message: &part, session: &Session::default(), vector: None })?;
-        Some(Side { commands: sure.commands, confidence: sure.confidence, tier: Tier::Rules })
+        Some(Side { commands: sure.commands, confidence: sure.confidence, tier: Tier::Rules, wishes: false })
     }
 
     fn part(&self, name: CommandName, input: Input<'_>, range: &Range<usize>) -> Command {
-        let passage = Passage { message: input.message, text: &input.message.text[range.clone()] };
+        let passage = Passage { message: input.message, text: &input.message.text[range.clone()], about: Some(name) };
         Command { name, slots: relevant(name, self.rules.fill(passage).slots) }
     }
 }

@@ -1,98 +1,17 @@
 //! Slots out of a message: size, colour, budget, quantity, town, order number, code, contact, and the words that are left,
 //! which name the product. What a command has no use for is dropped.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use regex::{Captures, Regex};
-use serde::Deserialize;
 
 use super::amounts::{amount, chinese};
-use super::definitions::{CommandRules, RulesError};
+use super::definitions::CommandRules;
 use super::folded::{Folded, fold, whole_words};
+use super::slot_rules::SlotTable;
 use crate::domain::command::Budget;
 use crate::domain::message::PiiKind;
-use crate::domain::{CommandName, Screened, Slots};
-
-/// `data/rules/slots.toml`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SlotRules {
-    order_pattern: String,
-    order_near: Vec<String>,
-    sku: Vec<String>,
-    size: Vec<String>,
-    bare_size: String,
-    budget: Vec<String>,
-    not_budget_after: String,
-    quantity: Vec<String>,
-    words: NumberWords,
-    pointers: Pointers,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NumberWords {
-    number: HashMap<String, u32>,
-    scale: HashMap<String, u64>,
-    currency: HashMap<String, String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pointers {
-    words: String,
-    frame: String,
-}
-
-impl SlotRules {
-    /// Words that point at something shown before.
-    pub(super) fn pointer_words(&self) -> Vec<String> {
-        self.pointers.words.split_whitespace().map(String::from).collect()
-    }
-
-    /// Words that name no product, beyond the stop words.
-    pub(super) fn frame_words(&self) -> Vec<String> {
-        self.pointers.words.split_whitespace().chain(self.pointers.frame.split_whitespace()).map(String::from).collect()
-    }
-}
-
-/// Compiled slot patterns.
-pub(super) struct SlotTable {
-    order: Regex,
-    order_near: Vec<Regex>,
-    sku: Vec<Regex>,
-    size: Vec<Regex>,
-    bare_size: Regex,
-    budget: Vec<Regex>,
-    not_budget_after: Regex,
-    quantity: Vec<Regex>,
-    words: NumberWords,
-}
-
-impl SlotTable {
-    pub(super) fn new(rules: SlotRules) -> Result<Self, RulesError> {
-        let macros = macros(&rules.words);
-        let one = |rule: &'static str, pattern: &str| {
-            let source = macros.iter().fold(pattern.to_string(), |text, (name, body)| text.replace(name, body));
-            Regex::new(&source).map_err(|source| RulesError::Pattern { rule, source: Box::new(source) })
-        };
-        let many = |rule: &'static str, patterns: &[String]| {
-            patterns.iter().map(|pattern| one(rule, pattern)).collect::<Result<Vec<_>, _>>()
-        };
-        Ok(SlotTable {
-            order: one("order_pattern", &rules.order_pattern)?,
-            order_near: many("order_near", &rules.order_near)?,
-            sku: many("sku", &rules.sku)?,
-            size: many("size", &rules.size)?,
-            bare_size: one("bare_size", &rules.bare_size)?,
-            budget: many("budget", &rules.budget)?,
-            not_budget_after: one("not_budget_after", &rules.not_budget_after)?,
-            quantity: many("quantity", &rules.quantity)?,
-            words: rules.words,
-        })
-    }
-}
+use crate::domain::{CommandName, Language, Screened, Slots};
 
 /// What a stretch of a message says, besides which command it is.
 pub(super) struct Filled {
@@ -109,15 +28,19 @@ pub(super) struct Passage<'a> {
     pub(super) message: &'a Screened,
     /// The masked text of the passage.
     pub(super) text: &'a str,
+    /// The command it was found to be; it tells what a bare number means.
+    pub(super) about: Option<CommandName>,
 }
 
 impl CommandRules {
     /// Fills every slot that a passage speaks of.
     pub(super) fn fill(&self, passage: Passage<'_>) -> Filled {
+        let affirmed = self.slots.affirmed(passage);
+        let passage = Passage { text: &affirmed, ..passage };
         let folded = Folded::new(passage.text);
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
-        self.slots.numbers(&mut taken, &mut slots);
+        self.slots.numbers(&mut taken, &mut slots, passage.about);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
         for hit in self.cues.find(&folded.text) {
@@ -129,12 +52,28 @@ impl CommandRules {
             let after = folded.text[range.end..].strip_prefix('-').and_then(|rest| rest.chars().next());
             after.is_some_and(|c| c.is_ascii_digit())
         };
-        let stops = self.stop.find(&folded.text).into_iter().map(|hit| hit.range);
+        // "mat" is no stop word of English, though "mať" is one of Slovak; English ones stand in every language.
+        let spoken = |of: &Option<Language>| of.is_none_or(|of| of == Language::En || of == passage.message.language);
+        let stops = self.stop.find(&folded.text).into_iter().filter(|hit| spoken(hit.value)).map(|hit| hit.range);
         taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
-        let words = product_words(passage.text, &folded, &left);
+        let words = self.without_edges(product_words(passage.text, &folded, &left));
         slots.product = (!words.is_empty()).then(|| words.join(" "));
         Filled { rest: words.len(), slots }
+    }
+
+    /// Takes from both ends what no product's name starts or ends with.
+    fn without_edges(&self, words: Vec<String>) -> Vec<String> {
+        let mut words: std::collections::VecDeque<String> =
+            words.into_iter().map(|word| self.han_edges.strip(&word)).filter(|word| !word.is_empty()).collect();
+        let edge = |word: &String| self.edges.contains(&fold(word));
+        while words.front().is_some_and(edge) {
+            words.pop_front();
+        }
+        while words.back().is_some_and(edge) {
+            words.pop_back();
+        }
+        words.into()
     }
 
     /// A bare size that answers a question: `42`, `XL`, `42码`.
@@ -206,10 +145,21 @@ fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<St
 }
 
 impl SlotTable {
+    /// A correction without what it turns down; any other passage as it is.
+    fn affirmed(&self, passage: Passage<'_>) -> String {
+        let mut text = passage.text.to_string();
+        if passage.about == Some(CommandName::Correct) {
+            for pattern in &self.negated {
+                text = pattern.replace_all(&text, " ").into_owned();
+            }
+        }
+        text
+    }
+
     /// Phone and e-mail come from the private text; their masks are no product words.
     fn contacts(&self, passage: Passage<'_>, taken: &mut Taken<'_>) -> Slots {
         let mut slots = Slots::default();
-        for kind in [PiiKind::Phone, PiiKind::Email, PiiKind::Card, PiiKind::Iban] {
+        for kind in [PiiKind::Phone, PiiKind::Email, PiiKind::Card, PiiKind::Iban, PiiKind::Id] {
             let Some(at) = taken.text.find(kind.mask()) else { continue };
             taken.claim(at..at + kind.mask().len());
             let Some(pii) = passage.message.pii.iter().find(|pii| pii.kind == kind) else { continue };
@@ -217,16 +167,20 @@ impl SlotTable {
             match kind {
                 PiiKind::Phone => slots.phone = Some(e164(value)),
                 PiiKind::Email => slots.email = Some(value.to_string()),
-                PiiKind::Card | PiiKind::Iban => {}
+                PiiKind::Card | PiiKind::Iban | PiiKind::Id => {}
             }
         }
         slots
     }
 
     /// Order number before code before size before budget before quantity: the more telling pattern takes the digits.
-    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots) {
+    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots, about: Option<CommandName>) {
+        use CommandName as C;
         let text = taken.text;
-        if let Some(range) = self.order_range(text)
+        let orders =
+            matches!(about, Some(C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem | C::Correct));
+        let bare = || self.bare_order.find(text).filter(|_| orders).map(|found| found.range());
+        if let Some(range) = self.order_range(text).or_else(bare)
             && taken.claim(range.clone())
         {
             slots.order_number = Some(order_value(&text[range]));
@@ -242,7 +196,8 @@ impl SlotTable {
             .iter()
             .find_map(|pattern| named_value(&pattern.captures(text)?, taken))
             .map(|size| size_value(&size));
-        slots.quantity = self.quantity.iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
+        let several = self.quantity.iter().chain((about == Some(C::CartAdd)).then_some(&self.bare_quantity));
+        slots.quantity = several.into_iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
     }
 
     fn order_range(&self, text: &str) -> Option<Range<usize>> {
@@ -321,12 +276,13 @@ fn e164(typed: &str) -> String {
 pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     use CommandName as C;
     let nothing = Slots::default();
-    let Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic } = slots;
+    let Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic } = slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
             let order_number = order_number.filter(|_| name == C::Correct);
             let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
-            Slots { product, sku, size, colour, budget, quantity, town, order_number, phone, email, topic: None }
+            let wish = wish.filter(|_| name == C::FindProduct);
+            Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic: None }
         }
         C::RestockNotice => Slots { product, sku, size, colour, town, phone, email, ..nothing },
         C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },
@@ -339,27 +295,4 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
         C::Smalltalk => Slots { topic, ..nothing },
         C::Menu | C::Confirm | C::Deny | C::OutOfScope | C::Spam | C::Unsafe => nothing,
     }
-}
-
-/// `{num}` and the other names that patterns use.
-fn macros(words: &NumberWords) -> Vec<(&'static str, String)> {
-    // Longer words first: `руб` must not end `рублей` early.
-    let any = |mut words: Vec<String>| {
-        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let bounded = |word: &String| {
-            if word.chars().all(|c| c.is_alphabetic() && c < '\u{2e80}') {
-                format!(r"{}\b", regex::escape(word))
-            } else {
-                regex::escape(word)
-            }
-        };
-        format!("(?:{})", words.iter().map(bounded).collect::<Vec<_>>().join("|"))
-    };
-    vec![
-        ("{num}", r"(?:\d{1,3}(?:[ .,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)".to_string()),
-        ("{zh}", "[零一二两三四五六七八九十百千万]{1,8}".to_string()),
-        ("{scale}", any(words.scale.keys().cloned().collect())),
-        ("{cur}", any(words.currency.keys().cloned().collect())),
-        ("{word}", any(words.number.keys().cloned().collect())),
-    ]
 }

@@ -61,6 +61,12 @@ impl ShopFront {
         ShopFront { products, stock, passages: passages(&data.join("policies")) }
     }
 
+    /// One more product, as a line of `products.jsonl`.
+    pub fn with_product(mut self, line: &str) -> ShopFront {
+        self.products.push(serde_json::from_str(line).unwrap());
+        self
+    }
+
     /// One more product, called what no reply may hold: its name turns the direction of writing.
     pub fn with_unspeakable_mug(mut self) -> ShopFront {
         let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;
@@ -186,6 +192,14 @@ impl Catalog for ShopFront {
             }
         }
         Ok(offers)
+    }
+
+    async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
+        let reduced = |product: &&Product| {
+            let prices = product.variants.iter().flat_map(|variant| &variant.prices);
+            prices.into_iter().any(|price| price.currency == currency && price.old.is_some())
+        };
+        Ok(self.products.iter().filter(reduced).take(limit).map(|product| product.id.clone()).collect())
     }
 
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {

@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
+mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
 mod common;
 mod crash; // kill -9 at each step of the order desk
@@ -14,10 +15,12 @@ mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod pii; // personal data made up by the thousand
 mod retail; // the public retail world: every write the policy forbids is refused
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server
+mod streams; // a stream cut anywhere: the same text, nothing taken back
 mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]

@@ -89,6 +89,43 @@ async fn the_conversation_remembers_what_it_is_about() {
 }
 
 #[tokio::test]
+async fn a_wish_is_measured_by_what_the_talk_is_about() {
+    let (app, _) = with(None).await;
+    for (language, (question, _)) in kettle() {
+        let (cheaper, with_it) = match language {
+            Language::En => ("do you have anything cheaper?", "what goes well with it?"),
+            Language::Ru => ("а есть дешевле?", "какие аксессуары к нему есть?"),
+            Language::Sk => ("máte niečo lacnejšie?", "čo sa k tomu hodí? aké príslušenstvo?"),
+            Language::Zh => ("有更便宜的吗？", "可以搭配什么？"),
+        };
+        let first = say(&app, language, question, None).await;
+        let less = say(&app, language, cheaper, Some(&first)).await;
+        assert_eq!(kinds(&less)[0], SegmentKind::Alternatives, "{cheaper}: {}", less.reply.text());
+        let amount = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        assert!(!less.reply.text().contains(&amount(question)), "{}", less.reply.text());
+        let beside = say(&app, language, with_it, Some(&first)).await;
+        let kinds = kinds(&beside);
+        assert!(matches!(kinds[0], SegmentKind::Upsell | SegmentKind::NotFound), "{with_it}: {}", beside.reply.text());
+    }
+}
+
+#[tokio::test]
+async fn a_discount_is_only_what_the_catalog_reduces() {
+    let (app, _) = with(None).await;
+    for (language, question, was) in [
+        (Language::En, "do you have any discounts?", "(was "),
+        (Language::Ru, "есть скидки?", "(раньше "),
+        (Language::Sk, "máte zľavy?", "(predtým "),
+        (Language::Zh, "现在有优惠吗？", "（原价"),
+    ] {
+        let answer = say(&app, language, question, None).await;
+        let text = answer.reply.text();
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with('•')).collect();
+        assert!(!lines.is_empty() && lines.iter().all(|line| line.contains(was)), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_order_is_told_to_its_owner_alone() {
     let (app, _) = with(None).await;
     let asked = say(&app, Language::En, "Where is my order TT-10401?", None).await;

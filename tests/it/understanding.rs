@@ -4,15 +4,22 @@
 use std::collections::BTreeMap;
 
 use truetill::domain::session::Session;
-use truetill::domain::{CommandName, Language, Screened};
-use truetill::engine::{Embed, EmbedInput};
+use truetill::domain::{CommandName, Language};
 use truetill::inference::{Embedder, EmbedderSettings};
 use truetill::screening::Screening;
+use truetill::understanding::cases::Batch;
+use truetill::understanding::measure;
 use truetill::understanding::{CommandRules, ExampleIndex, Input, RuleTexts, Understander, UnderstandingSettings};
 
 fn rules() -> CommandRules {
     CommandRules::new(RuleTexts {
         commands: include_str!("../../data/rules/commands.toml"),
+        examples: [
+            include_str!("../../data/rules/examples/en.toml"),
+            include_str!("../../data/rules/examples/ru.toml"),
+            include_str!("../../data/rules/examples/sk.toml"),
+            include_str!("../../data/rules/examples/zh.toml"),
+        ],
         phrases: include_str!("../../data/rules/phrases.toml"),
         slots: include_str!("../../data/rules/slots.toml"),
         places: include_str!("../../data/rules/places.toml"),
@@ -97,121 +104,24 @@ async fn labelled_examples_judged_by_the_others() {
     commands.print();
 }
 
-/// A fifth of the examples is kept from the index; singly and joined in pairs they show where messages are cut.
+/// Floors well below what was reached, so that a change of the rules that costs much is seen.
 #[tokio::test(flavor = "multi_thread")]
-async fn unseen_fifth_alone_and_in_pairs() {
-    let (Some(embed), Some(_)) = (embedder(), std::env::var_os("FIFTH")) else { return };
-    let mut table: toml::Table = include_str!("../../data/rules/commands.toml").parse().unwrap();
-    let mut kept: Vec<(String, CommandName, String)> = Vec::new();
-    for (name, spec) in &mut table {
-        for (lang, texts) in spec["examples"].as_table_mut().unwrap() {
-            let texts = texts.as_array_mut().unwrap();
-            for at in (0..texts.len()).rev().filter(|at| at % 5 == 2) {
-                kept.push((lang.clone(), name.parse().unwrap(), texts.remove(at).as_str().unwrap().to_string()));
-            }
-        }
-    }
-    let commands = toml::to_string(&table).unwrap();
-    let rules = || {
-        CommandRules::new(RuleTexts {
-            commands: &commands,
-            phrases: include_str!("../../data/rules/phrases.toml"),
-            slots: include_str!("../../data/rules/slots.toml"),
-            places: include_str!("../../data/rules/places.toml"),
-            colours: include_str!("../../data/rules/colours.toml"),
-        })
-        .unwrap()
-    };
-    let wishes: Vec<_> =
-        kept.iter().filter(|(_, name, _)| (*name as usize) <= CommandName::LeaveContact as usize).collect();
-    let mut pairs: Vec<(String, Vec<CommandName>, String)> = Vec::new();
-    for (at, left) in wishes.iter().enumerate() {
-        let same = wishes.iter().cycle().skip(at + 17).find(|right| right.0 == left.0 && right.1 != left.1).unwrap();
-        let joint = [
-            [", and ", ". also ", "? "],
-            [" и ", ", а ещё ", "? "],
-            [" a ", ", a ešte ", "? "],
-            ["，还有", "。", "？"],
-        ];
-        let joint = joint[["en", "ru", "sk", "zh"].iter().position(|lang| *lang == left.0).unwrap()][at % 3];
-        pairs.push((
-            left.0.clone(),
-            vec![left.1, same.1],
-            format!("{}{joint}{}", left.2.trim_end_matches(['?', '.', '？']), same.2),
-        ));
-    }
-    let singles = kept.iter().map(|(lang, name, text)| (lang.clone(), vec![*name], text.clone()));
-    let cases: Vec<_> = singles.chain(pairs).collect();
-    let screening = screening();
+async fn labelled_messages_are_understood() {
+    let Some(embed) = embedder() else { return };
     let folder = std::env::temp_dir().join("truetill-examples");
-    for clause_sure in [0.5, 0.6, 0.7] {
-        let index = ExampleIndex::build(&rules(), &embed, Some(&folder)).await.unwrap();
-        let whole = Understander::new(
-            rules(),
-            Some(index),
-            UnderstandingSettings { clause_sure, ..UnderstandingSettings::default() },
-        );
-        let mut tally = Tally::default();
-        for (lang, wanted, text) in &cases {
-            let message = screening.screen(text, lang.parse().unwrap(), None);
-            let session = Session::default();
-            let got = whole
-                .understand(Input { message: &message, session: &session, vector: None }, Some(&embed), None)
-                .await;
-            let (mut wanted, mut got_names) = (wanted.clone(), names(&got.commands));
-            wanted.sort();
-            got_names.sort();
-            got_names.dedup();
-            tally.add(format!("{clause_sure}: {} wanted", wanted.len()), got_names == wanted);
-            tally
-                .add(format!("{clause_sure}: {} wanted, as many found", wanted.len()), got_names.len() == wanted.len());
-        }
-        tally.print();
+    let index = ExampleIndex::build(&rules(), &embed, Some(&folder)).await.unwrap();
+    let (whole, screening) = (Understander::new(rules(), Some(index), UnderstandingSettings::default()), screening());
+    let batch = Batch {
+        understander: &whole,
+        screen: &|text| screening.screen(text, Language::En, None),
+        embed: Some(&embed),
+        generate: None,
+    };
+    let rows = measure::read(include_str!("../../data/eval/understanding/dev.tsv")).unwrap();
+    let report = measure::run(&batch, &rows).await.unwrap();
+    for (language, figures) in &report.by_language {
+        eprintln!("{language}: {figures:?}");
+        assert!(figures.both.rate() >= 0.85, "{language}");
+        assert!(figures.slots.f1() >= 0.80, "{language}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn held_out_messages() {
-    let (Some(embed), Some(_)) = (embedder(), std::env::var_os("HELD_OUT")) else { return };
-    let (rules, screening) = (rules(), screening());
-    let index =
-        ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
-    let whole = Understander::new(rules, Some(index), UnderstandingSettings::default());
-    let mut tally = Tally::default();
-    for line in include_str!("../../data/eval/understanding.tsv").lines().skip(1) {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let (lang, expected, text) = (columns[0], columns[1], columns[2]);
-        let message: Screened = screening.screen(text, lang.parse().unwrap(), None);
-        let session = Session::default();
-        let input = Input { message: &message, session: &session, vector: None };
-        let mut wanted: Vec<CommandName> = expected.split(',').map(|name| name.parse().unwrap()).collect();
-        wanted.sort();
-        let judge = |commands: &[truetill::domain::Command]| {
-            let mut got = names(commands);
-            got.sort();
-            got.dedup();
-            got == wanted
-        };
-        let ruled = whole.by_rules(input);
-        if let Some(sure) = &ruled {
-            tally.add("rules where sure", judge(&sure.commands));
-        }
-        let vector = embed.embed(EmbedInput::Query, vec![message.text.clone()]).await.unwrap().remove(0);
-        let got = whole.understand(Input { vector: Some(&vector), ..input }, Some(&embed), None).await;
-        let vote = whole.vote(&vector).unwrap();
-        tally.add("examples alone", wanted == [vote.name]);
-        tally.add("language", message.language.code() == lang);
-        tally.add("together", judge(&got.commands));
-        tally.add(format!("together {lang}"), judge(&got.commands));
-        tally.add(
-            format!(
-                "together tier {:?} sure {}",
-                got.tier,
-                got.confidence >= UnderstandingSettings::default().examples_sure
-            ),
-            judge(&got.commands),
-        );
-        tally.add(format!("together, {} wanted", wanted.len()), judge(&got.commands));
-    }
-    tally.print();
 }

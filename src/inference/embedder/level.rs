@@ -10,7 +10,7 @@ pub struct Level(Kind);
 pub enum Kind {
     /// What every processor of the target has.
     Portable,
-    /// 256-bit vectors and fused multiplication.
+    /// 256-bit vectors, fused multiplication and half-precision conversion.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// 512-bit vectors and 8-bit dot products.
@@ -38,12 +38,20 @@ impl Level {
         Level::all().pop().unwrap_or(Level::PORTABLE)
     }
 
+    /// The best level, looked for once in the life of the process.
+    pub fn best_once() -> Level {
+        static BEST: std::sync::OnceLock<Level> = std::sync::OnceLock::new();
+        *BEST.get_or_init(Level::best)
+    }
+
     /// Every level of this processor, best last.
     pub fn all() -> Vec<Level> {
         #[allow(unused_mut)]
         let mut levels = vec![Level::PORTABLE];
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        let half = is_x86_feature_detected!("f16c");
+        #[cfg(target_arch = "x86_64")]
+        if half && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             levels.push(Level(Kind::Avx2));
             let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
             if wide && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512vnni") {

@@ -24,6 +24,8 @@ use crate::engine::{Embed, EmbedInput, ModelId};
 use crate::pull::VerifiedModel;
 use cache::Cache;
 pub(super) use core::Core;
+pub(super) use level::{Kind as LevelKind, Level, fused};
+pub(super) use matrix::half;
 
 /// How the embedder works.
 #[derive(Clone, Debug)]

@@ -39,8 +39,9 @@ impl Chat {
         Ok(chat)
     }
 
-    /// The ids of the whole prompt, ready for the answer.
-    pub fn prompt(&self, job: &Job, vocabulary: &Vocabulary) -> anyhow::Result<Vec<u32>> {
+    /// The ids of the whole prompt, ready for the answer, and how many of them stand before the first turn:
+    /// those are the same for every job with this system text.
+    pub fn prompt(&self, job: &Job, vocabulary: &Vocabulary) -> anyhow::Result<(Vec<u32>, usize)> {
         let mut texts = vec![job.system.as_str()];
         let mut roles = vec![("system", 0)];
         for turn in &job.turns {
@@ -53,15 +54,21 @@ impl Chat {
         }
         let rendered = self.render(&roles)?;
         let mut ids = Vec::new();
+        let mut fixed = None;
         let mut parts = rendered.split(OPEN);
         ids.extend(vocabulary.encode_template(parts.next().unwrap_or_default())?);
         for part in parts {
             let (number, literal) = part.split_once(CLOSE).context("the template cut a message")?;
-            let text = number.parse::<usize>().ok().and_then(|n| texts.get(n));
+            let number = number.parse::<usize>().ok();
+            if number != Some(0) {
+                fixed.get_or_insert(ids.len());
+            }
+            let text = number.and_then(|n| texts.get(n));
             ids.extend(vocabulary.encode_text(text.context("the template changed a message")?)?);
             ids.extend(vocabulary.encode_template(literal)?);
         }
-        Ok(ids)
+        let fixed = fixed.unwrap_or(ids.len());
+        Ok((ids, fixed))
     }
 
     fn render(&self, roles: &[(&str, usize)]) -> anyhow::Result<String> {

@@ -72,6 +72,18 @@ impl Constraint {
         self.matcher.is_stopped()
     }
 
+    /// The tokens that may come next when they are at most so many.
+    pub fn few(&mut self, most: usize) -> Result<Option<Vec<u32>>, String> {
+        let allowed = self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())?;
+        let mut ids = Vec::new();
+        allowed.iter_set_entries(|id| {
+            if ids.len() <= most {
+                ids.push(id as u32)
+            }
+        });
+        Ok(if ids.is_empty() || ids.len() > most { None } else { Some(ids) })
+    }
+
     /// Makes every token impossible that the grammar does not allow, padding ids included.
     pub fn mask(&mut self, scores: &mut [f32]) -> Result<(), String> {
         let allowed = self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())?;

@@ -11,10 +11,14 @@ use super::super::weights::Weights;
 use super::chat::Chat;
 use super::constraint::{Constraint, Grammars};
 use super::decoder::Decoder;
+use super::shape::check_architecture;
 use super::vocabulary::Vocabulary;
 use super::{DeviceChoice, GeneratorSettings};
 use crate::engine::{GenerateError, Generated, Job};
 use crate::pull::VerifiedModel;
+
+/// With so few allowed tokens only their scores are computed: the whole table is a sixth of a step.
+const FEW: usize = 64;
 
 /// Everything of one loaded model.
 pub struct Core {
@@ -53,30 +57,43 @@ impl Core {
         if let Some(entry) = model.entry.as_ref().filter(|e| e.architecture != architecture) {
             anyhow::bail!("its architecture is `{architecture}`, the manifest says `{}`", entry.architecture);
         }
-        Decoder::check_architecture(&architecture)?;
+        check_architecture(&architecture)?;
         let vocabulary = Arc::new(Vocabulary::load(&mut weights)?);
         let chat = Chat::new(template, &vocabulary)?;
         let grammars = Grammars::new(vocabulary.clone())?;
-        let decoder = Decoder::load(weights, &device)?;
+        let decoder = match settings.stock {
+            true => Decoder::load_stock(weights, &device)?,
+            false => Decoder::load(weights, &device, settings.context)?,
+        };
         let limit = settings.context.min(decoder.context());
         Ok(Core { vocabulary, chat, decoder, grammars, limit })
+    }
+
+    /// Reads a few tokens, so that what the kernels prepare at first use is ready.
+    pub fn warm_up(&mut self) -> anyhow::Result<()> {
+        let tokens = [self.vocabulary.end(); 4];
+        self.decoder.reset();
+        self.decoder.read(&tokens, None, &|| true)?;
+        self.decoder.reset();
+        Ok(())
     }
 
     /// Runs one job; `go_on` turning false ends it at the next token.
     pub fn generate(&mut self, job: &Job, go_on: &dyn Fn() -> bool) -> Result<Generated, GenerateError> {
         let started = Instant::now();
-        let prompt = self.chat.prompt(job, &self.vocabulary).map_err(failed)?;
+        let (mut prompt, fixed) = self.chat.prompt(job, &self.vocabulary).map_err(failed)?;
         let tokens = prompt.len();
         if tokens + job.max_tokens > self.limit {
             return Err(GenerateError::TooLong { tokens, limit: self.limit });
         }
         let constraint = job.grammar.as_deref().map(|g| self.grammars.start(g));
         let constraint = constraint.transpose().map_err(GenerateError::Grammar)?;
-        self.decoder.reset();
+        let read = self.decoder.begin(&prompt);
+        prompt.drain(..read);
         let mut answer = Answer { tokens: Vec::new(), prompt_tokens: tokens, started, first_token_ms: 0.0 };
         let finished = self.write(job, (prompt, constraint), (&mut answer, go_on));
-        // The keys and values of one shopper's words do not stay for the next.
-        self.decoder.reset();
+        // The keys and values of one shopper's words do not stay for the next; those of the system text do.
+        self.decoder.keep(fixed);
         let finished = finished?;
         Ok(answer.done(&self.vocabulary, finished))
     }
@@ -104,12 +121,17 @@ impl Core {
             if answer.tokens.len() >= job.max_tokens {
                 return Ok(false);
             }
-            let read = self.decoder.read(&unread, go_on).map_err(failed)?;
+            let few = constraint.as_mut().map(|c| c.few(FEW)).transpose().map_err(GenerateError::Grammar)?.flatten();
+            let read = self.decoder.read(&unread, few.as_deref(), go_on).map_err(failed)?;
             let mut scores = read.ok_or_else(|| GenerateError::Failed("cancelled".into()))?;
-            if let Some(constraint) = &mut constraint {
-                constraint.mask(&mut scores).map_err(GenerateError::Grammar)?;
-            }
-            let token = sample(&mut sampler, scores).map_err(failed)?;
+            let token = match (&few, &mut constraint) {
+                (Some(few), _) => few[sample(&mut sampler, scores).map_err(failed)? as usize],
+                (None, Some(constraint)) => {
+                    constraint.mask(&mut scores).map_err(GenerateError::Grammar)?;
+                    sample(&mut sampler, scores).map_err(failed)?
+                }
+                (None, None) => sample(&mut sampler, scores).map_err(failed)?,
+            };
             if self.vocabulary.is_control(token) {
                 return Ok(true);
             }

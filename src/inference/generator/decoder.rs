@@ -1,59 +1,84 @@
-//! The language model itself: candle's stock quantised llama, qwen2 or qwen3, chosen by the file.
-//! In: token ids and their place. Out: the scores of the next token. Knows nothing of text.
+//! The language model with the memory of a few prompts: what a new prompt shares with one of them is not read again.
+//! In: token ids. Out: the scores of the next token. Knows nothing of text.
 
-use anyhow::{Context, bail, ensure};
-use candle_core::{Device, Tensor};
-use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+use anyhow::ensure;
+use candle_core::Device;
 
 use super::super::weights::Weights;
+use super::layers::{Layers, Load, Memory, Scratch};
+use super::matrix::Matrix;
+use super::stock::Stock;
 
-const SUPPORTED: &str = "llama, qwen2, qwen3";
-/// candle's llama keeps rotary tables for so many positions, its qwen3 a cache of so many.
-const STOCK_POSITIONS: usize = 4096;
-const MAX_POSITIONS: usize = 1 << 17;
+/// Prompts remembered at once: the product asks three kinds of questions.
+const REMEMBERED: usize = 3;
+/// Tokens read in one pass; whoever waits can be let go between passes.
 const CHUNK: usize = 256;
-const SMALL_CHUNK: usize = 16;
-const FORCED_CHUNK: usize = 8;
 
-/// A loaded language model with the keys and values of one conversation.
+/// A loaded language model.
 pub struct Decoder {
-    model: Model,
-    device: Device,
+    engine: Engine,
     context: usize,
-    position: usize,
 }
 
-enum Model {
-    Llama(quantized_llama::ModelWeights),
-    Qwen2(quantized_qwen2::ModelWeights),
-    Qwen3(quantized_qwen3::ModelWeights),
+enum Engine {
+    /// Our own layers on the processor.
+    Own(Box<Own>),
+    /// candle's model on a GPU, which remembers nothing.
+    Stock(Box<Stock>),
+}
+
+struct Own {
+    layers: Layers,
+    sequences: Vec<Sequence>,
+    scratch: Scratch,
+    current: usize,
+    clock: u64,
+}
+
+/// Tokens read so far and what is kept of them.
+struct Sequence {
+    tokens: Vec<u32>,
+    memory: Memory,
+    used: u64,
 }
 
 impl Decoder {
-    /// Refuses a model that candle has no code for here.
-    pub fn check_architecture(architecture: &str) -> anyhow::Result<()> {
-        if SUPPORTED.split(", ").any(|s| s == architecture) {
-            return Ok(());
+    /// Reads the model onto a device, with room for `positions` tokens or what the model was made for.
+    pub fn load(weights: Weights, device: &Device, positions: usize) -> anyhow::Result<Decoder> {
+        if !device.is_cpu() {
+            return Self::load_stock(weights, device);
         }
-        bail!("its architecture is `{architecture}`; supported are {SUPPORTED}")
+        Self::load_own(weights, positions, Matrix::load)
     }
 
-    /// Reads the model onto a device.
-    pub fn load(weights: Weights, device: &Device) -> anyhow::Result<Decoder> {
-        let architecture = weights.text("general.architecture")?.to_owned();
-        Self::check_architecture(&architecture)?;
-        let context = check_sizes(&weights, &architecture)?;
-        let Weights { content, mut reader } = weights;
-        let model = match architecture.as_str() {
-            "llama" => Model::Llama(quantized_llama::ModelWeights::from_gguf(content, &mut reader, device)?),
-            "qwen2" => Model::Qwen2(quantized_qwen2::ModelWeights::from_gguf(content, &mut reader, device)?),
-            _ => Model::Qwen3(quantized_qwen3::ModelWeights::from_gguf(content, &mut reader, device)?),
-        };
-        let context = match model {
-            Model::Qwen2(_) => context,
-            _ => context.min(STOCK_POSITIONS),
-        };
-        Ok(Decoder { model, device: device.clone(), context, position: 0 })
+    fn load_own(mut weights: Weights, positions: usize, load: Load) -> anyhow::Result<Decoder> {
+        let layers = Layers::load(&mut weights, load)?;
+        let context = positions.min(layers.shape.context);
+        let sequence = |_| Sequence { tokens: Vec::new(), memory: Memory::new(&layers.shape, context), used: 0 };
+        let sequences = (0..REMEMBERED).map(sequence).collect();
+        let own = Own { layers, sequences, scratch: Scratch::default(), current: 0, clock: 0 };
+        Ok(Decoder { engine: Engine::Own(Box::new(own)), context })
+    }
+
+    /// Reads candle's own model of the same file.
+    pub fn load_stock(weights: Weights, device: &Device) -> anyhow::Result<Decoder> {
+        let stock = Stock::load(weights, device)?;
+        let context = stock.context();
+        Ok(Decoder { engine: Engine::Stock(Box::new(stock)), context })
+    }
+
+    /// The same sums on floats: what the kernels' rounding is measured against.
+    #[cfg(test)]
+    pub fn load_exact(weights: Weights, positions: usize) -> anyhow::Result<Decoder> {
+        Self::load_own(weights, positions, Matrix::exact)
+    }
+
+    /// Bytes of weights that writing a token reads, where it is known.
+    pub fn bytes(&self) -> Option<usize> {
+        match &self.engine {
+            Engine::Own(own) => Some(own.layers.bytes()),
+            Engine::Stock(_) => None,
+        }
     }
 
     /// The tokens it can hold, prompt and answer together.
@@ -61,85 +86,85 @@ impl Decoder {
         self.context
     }
 
-    /// Forgets the conversation.
+    /// Forgets everything.
     pub fn reset(&mut self) {
-        self.position = 0;
-        match &mut self.model {
-            Model::Llama(m) => m.clear_kv_cache(),
-            Model::Qwen2(m) => m.clear_kv_cache(),
-            Model::Qwen3(m) => m.clear_kv_cache(),
+        match &mut self.engine {
+            Engine::Own(own) => own.sequences.iter_mut().for_each(|s| s.tokens.clear()),
+            Engine::Stock(stock) => stock.reset(),
         }
     }
 
-    /// Reads more tokens and gives the scores of what may follow; `go_on` is asked between steps.
-    pub fn read(&mut self, tokens: &[u32], go_on: &dyn Fn() -> bool) -> anyhow::Result<Option<Vec<f32>>> {
+    /// Turns to a prompt; its first tokens, as many as returned, need not be read. At least one must be.
+    pub fn begin(&mut self, prompt: &[u32]) -> usize {
+        match &mut self.engine {
+            Engine::Own(own) => own.begin(prompt),
+            Engine::Stock(stock) => {
+                stock.reset();
+                0
+            }
+        }
+    }
+
+    /// Forgets all but the first tokens of the prompt at hand.
+    pub fn keep(&mut self, tokens: usize) {
+        match &mut self.engine {
+            Engine::Own(own) => own.sequences[own.current].tokens.truncate(tokens),
+            Engine::Stock(stock) => stock.reset(),
+        }
+    }
+
+    /// Reads more tokens and gives the scores of what may follow: of all tokens, or of the `wanted` ones in
+    /// their order. `go_on` is asked between passes.
+    pub fn read(
+        &mut self,
+        tokens: &[u32],
+        wanted: Option<&[u32]>,
+        go_on: &dyn Fn() -> bool,
+    ) -> anyhow::Result<Option<Vec<f32>>> {
         ensure!(!tokens.is_empty(), "nothing to read");
-        ensure!(self.position + tokens.len() <= self.context, "the context of {} is full", self.context);
-        let mut scores = None;
-        let mut rest = tokens;
-        while !rest.is_empty() {
-            if !go_on() {
-                return Ok(None);
+        match &mut self.engine {
+            Engine::Own(own) => own.read(tokens, wanted, go_on),
+            Engine::Stock(stock) => {
+                let Some(all) = stock.read(tokens, go_on)? else { return Ok(None) };
+                let score = |id: &u32| all.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+                Ok(Some(wanted.map_or_else(|| all.clone(), |ids| ids.iter().map(score).collect())))
             }
-            let (step, others) = rest.split_at(self.step(rest.len()));
-            scores = Some(self.forward(step)?);
-            rest = others;
         }
-        let scores = scores.context("nothing to read")?;
-        Ok(Some(scores.flatten_all()?.to_vec1()?))
-    }
-
-    /// How many tokens to read at once.
-    fn step(&self, left: usize) -> usize {
-        match self.model {
-            // A step of several tokens after a single one would not see it: prefill fills one cache,
-            // decoding another. So the prompt goes in whole and all else one by one.
-            Model::Qwen3(_) if self.device.is_cpu() => {
-                if self.position == 0 {
-                    left
-                } else {
-                    1
-                }
-            }
-            // A mask is kept for every pair of length and place, for ever. Few lengths at few places keep
-            // that to some tens of megabytes.
-            _ => match left {
-                CHUNK.. => CHUNK,
-                SMALL_CHUNK.. => left - left % SMALL_CHUNK,
-                _ if self.position.is_multiple_of(SMALL_CHUNK) => left,
-                _ => left.min(FORCED_CHUNK),
-            },
-        }
-    }
-
-    fn forward(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
-        let input = Tensor::new(tokens, &self.device)?.unsqueeze(0)?;
-        let scores = match &mut self.model {
-            Model::Llama(m) => m.forward(&input, self.position)?,
-            Model::Qwen2(m) => m.forward(&input, self.position)?,
-            Model::Qwen3(m) => m.forward(&input, self.position)?,
-        };
-        self.position += tokens.len();
-        Ok(scores)
     }
 }
 
-/// Sizes that candle would divide by or allocate after, before it does.
-fn check_sizes(weights: &Weights, architecture: &str) -> anyhow::Result<usize> {
-    let number = |key: &str| weights.number(&format!("{architecture}.{key}"));
-    let (heads, kv_heads) = (number("attention.head_count")?, number("attention.head_count_kv")?);
-    let (width, layers, context) = (number("embedding_length")?, number("block_count")?, number("context_length")?);
-    ensure!(heads > 0 && kv_heads > 0 && heads % kv_heads == 0, "{heads} heads on {kv_heads}");
-    ensure!(width.is_multiple_of(heads) && (1..=1 << 16).contains(&width), "a width of {width} in {heads} heads");
-    ensure!((1..=1024).contains(&layers), "{layers} layers");
-    ensure!((1..=1 << 24).contains(&context), "a context of {context}");
-    for key in ["attention.key_length", "rope.dimension_count"] {
-        if let Ok(size) = number(key) {
-            ensure!((1..=4096).contains(&size) && size % 2 == 0, "`{architecture}.{key}` is {size}");
-        }
+impl Own {
+    fn begin(&mut self, prompt: &[u32]) -> usize {
+        self.clock += 1;
+        let shared = |s: &Sequence| s.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        // A memory that the prompt continues is used as it is; else the one that rested longest is given up,
+        // not one that shares only the opening of the chat template.
+        let whole = |s: &Sequence| !s.tokens.is_empty() && shared(s) == s.tokens.len().min(prompt.len());
+        let order = |s: &Sequence| (whole(s), if whole(s) { s.tokens.len() as u64 } else { u64::MAX - s.used });
+        let best = (0..self.sequences.len()).max_by_key(|n| order(&self.sequences[*n]));
+        self.current = best.unwrap_or(0);
+        let sequence = &mut self.sequences[self.current];
+        let kept = shared(sequence).min(prompt.len().saturating_sub(1));
+        sequence.tokens.truncate(kept);
+        sequence.used = self.clock;
+        kept
     }
-    let words = weights.content.tensor_infos.get("token_embd.weight").map(|t| t.shape.dims().to_vec());
-    ensure!(words.as_deref().is_some_and(|d| d.len() == 2 && d[1] == width), "token_embd.weight has shape {words:?}");
-    ensure!(context <= MAX_POSITIONS, "a context of {context} tokens; up to {MAX_POSITIONS} are supported");
-    Ok(context)
+
+    fn read(
+        &mut self,
+        tokens: &[u32],
+        wanted: Option<&[u32]>,
+        go_on: &dyn Fn() -> bool,
+    ) -> anyhow::Result<Option<Vec<f32>>> {
+        let sequence = &mut self.sequences[self.current];
+        let mut last = Vec::new();
+        for step in tokens.chunks(CHUNK) {
+            if !go_on() {
+                return Ok(None);
+            }
+            last = self.layers.read((step, sequence.tokens.len()), &mut sequence.memory, &mut self.scratch)?;
+            sequence.tokens.extend(step);
+        }
+        Ok(Some(self.layers.scores(&last, wanted)?))
+    }
 }

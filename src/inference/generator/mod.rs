@@ -6,6 +6,14 @@ mod constraint;
 mod core;
 mod decoder;
 #[cfg(test)]
+mod decoder_tests;
+mod kernels;
+mod layers;
+mod matrix;
+mod packed;
+mod shape;
+mod stock;
+#[cfg(test)]
 mod tests;
 mod vocabulary;
 
@@ -32,6 +40,8 @@ pub struct GeneratorSettings {
     pub context: usize,
     /// Where the model runs.
     pub device: DeviceChoice,
+    /// candle's own model of the file instead of ours, for comparison.
+    pub stock: bool,
 }
 
 /// Where a model runs.
@@ -45,7 +55,7 @@ pub enum DeviceChoice {
 
 impl Default for GeneratorSettings {
     fn default() -> Self {
-        GeneratorSettings { queue: 8, context: 4096, device: DeviceChoice::Cpu }
+        GeneratorSettings { queue: 8, context: 4096, device: DeviceChoice::Cpu, stock: false }
     }
 }
 
@@ -114,6 +124,10 @@ impl Generate for Generator {
 }
 
 fn serve(mut core: Core, requests: &Receiver<Request>, load: &Load) {
+    // The kernels pack the weights at first use: before the first request, not during it.
+    if let Err(error) = core.warm_up() {
+        tracing::warn!("the model's first pass failed: {error:#}");
+    }
     while let Ok(Request { job, answer, asked }) = requests.recv() {
         load.waiting.fetch_sub(1, Ordering::Relaxed);
         let queue_ms = asked.elapsed().as_secs_f64() * 1e3;

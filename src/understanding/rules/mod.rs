@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+mod follow_up;
+
 use super::Input;
 use super::clauses;
 use super::definitions::{CommandRules, Meaning};
@@ -33,6 +35,7 @@ impl CommandRules {
             .or_else(|| self.whole_phrase(input))
             .or_else(|| bending(input))
             .or_else(|| self.by_cues(input))
+            .or_else(|| self.follow_up(input))
             .or_else(|| self.by_numbers(input))
             .or_else(|| advertising(input))
     }
@@ -59,7 +62,7 @@ impl CommandRules {
 
     fn fill_asked(&self, input: Input<'_>, asked: Ask, slots: &mut Slots) -> bool {
         let text = &input.message.text;
-        let found = self.fill(Passage { message: input.message, text });
+        let found = self.fill(Passage { message: input.message, text, about: None });
         let (said, short) = (found.slots, found.rest <= 3);
         let target = match asked {
             Ask::Size => return set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short)),
@@ -123,7 +126,9 @@ impl CommandRules {
 
     /// "ok, thanks, bye" is made of phrases alone; the one that says most decides.
     fn only_phrases(&self, folded: &str) -> Option<&Meaning> {
-        let hits = self.phrase_parts.find(folded);
+        let mut hits = self.phrase_parts.find(folded);
+        // Spellings with and without marks fold to one stretch, which covers its letters once.
+        hits.dedup_by(|later, earlier| later.range == earlier.range && later.value == earlier.value);
         let covered: usize = hits.iter().map(|hit| hit.range.len()).sum();
         let letters = folded.chars().filter(|c| !c.is_whitespace()).map(char::len_utf8).sum::<usize>();
         let spaces = |range: &Range<usize>| folded[range.clone()].matches(' ').count();
@@ -174,11 +179,14 @@ impl CommandRules {
     }
 
     fn commands(&self, input: Input<'_>, range: Range<usize>, meanings: &[Meaning]) -> Vec<Command> {
-        let slots = self.fill(Passage { message: input.message, text: &input.message.text[range] }).slots;
+        let text = &input.message.text[range];
         let command = |meaning: &Meaning| {
-            let mut slots = relevant(meaning.name, slots.clone());
-            if meaning.name == CommandName::Policy {
-                slots.topic = meaning.topic.clone();
+            let found = self.fill(Passage { message: input.message, text, about: Some(meaning.name) });
+            let mut slots = relevant(meaning.name, found.slots);
+            match meaning.name {
+                CommandName::Policy => slots.topic = meaning.topic.clone(),
+                CommandName::FindProduct => slots.wish = meaning.wish(),
+                _ => {}
             }
             Command { name: meaning.name, slots }
         };
@@ -191,6 +199,13 @@ impl CommandRules {
         // How long one may send something back is a question about the rule, not the sending back itself.
         if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("returns")) {
             meanings.retain(|meaning| meaning.name != CommandName::ReturnItem);
+        }
+        // "Is there a cheaper one?" asks for another one, not for stock; "which is cheaper" and "how much is it reduced"
+        // ask about those at hand.
+        if meanings.iter().any(|meaning| matches!(meaning.name, CommandName::Compare | CommandName::Price)) {
+            meanings.retain(|meaning| meaning.wish().is_none());
+        } else if meanings.iter().any(|meaning| meaning.wish().is_some()) {
+            meanings.retain(|meaning| meaning.name != CommandName::Stock);
         }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);
@@ -208,7 +223,7 @@ impl CommandRules {
 
     /// A bare order number, code or contact.
     fn by_numbers(&self, input: Input<'_>) -> Option<Sure> {
-        let found = self.fill(Passage { message: input.message, text: &input.message.text });
+        let found = self.fill(Passage { message: input.message, text: &input.message.text, about: None });
         // Verbs such as "cancel" are no product words either, so the whole message has to be short.
         let words = fold(&input.message.text).split(' ').count();
         let han = input.message.text.chars().filter(|c| is_han(*c)).count();
@@ -231,6 +246,11 @@ impl CommandRules {
         let folded = fold(text);
         let hits = self.phrase_parts.find(&folded);
         hits.into_iter().filter(|hit| hit.value.name == CommandName::Smalltalk).find_map(|hit| hit.value.topic.clone())
+    }
+
+    /// True when a text says that something is looked for.
+    pub(super) fn wishes(&self, text: &str) -> bool {
+        !self.wish.find(&fold(text)).is_empty()
     }
 
     fn cued(&self, text: &str) -> bool {
@@ -261,7 +281,10 @@ impl CommandRules {
     }
 
     fn names_product(&self, input: Input<'_>, range: Range<usize>) -> bool {
-        self.fill(Passage { message: input.message, text: &input.message.text[range] }).slots.product.is_some()
+        self.fill(Passage { message: input.message, text: &input.message.text[range], about: None })
+            .slots
+            .product
+            .is_some()
     }
 }
 
@@ -324,7 +347,9 @@ fn rank(name: CommandName) -> u8 {
 
 /// What screening is sure about is no question to the shop.
 fn bending(input: Input<'_>) -> Option<Sure> {
-    by_score(CommandName::Unsafe, input.message.injection, BENDING)
+    // An advertisement that promises much is still one.
+    let advertises = input.message.spam >= ADVERTISING && input.message.spam >= input.message.injection;
+    by_score(CommandName::Unsafe, input.message.injection, BENDING).filter(|_| !advertises)
 }
 
 fn advertising(input: Input<'_>) -> Option<Sure> {

@@ -3,11 +3,11 @@ use super::*;
 use crate::domain::session::Session;
 use crate::domain::{Language, Screened};
 
-fn screened(text: &str) -> Screened {
+pub(super) fn screened(text: &str) -> Screened {
     Screened {
         text: text.into(),
         private: text.into(),
-        language: Language::En,
+        language: crate::screening::tests::screening().screen(text, Language::En, None).language,
         pii: Vec::new(),
         injection: 0.0,
         spam: 0.0,
@@ -15,7 +15,7 @@ fn screened(text: &str) -> Screened {
 }
 
 /// The commands in short: `price(product=kettle)+stock`, or `-` when the rules are not sure.
-fn short(sure: Option<Sure>) -> String {
+pub(super) fn short(sure: Option<Sure>) -> String {
     let Some(sure) = sure else { return "-".into() };
     let one = |command: &Command| {
         let slots = serde_json::to_value(&command.slots).unwrap();
@@ -129,7 +129,7 @@ fn what_is_not_sure_is_left() {
 
 fn filled(text: &str) -> String {
     let message = screened(text);
-    let slots = rules().fill(Passage { message: &message, text }).slots;
+    let slots = rules().fill(Passage { message: &message, text, about: None }).slots;
     short(Some(Sure {
         commands: vec![Command { name: CommandName::Stock, slots }],
         confidence: 1.0,

@@ -180,6 +180,10 @@ impl Catalog for Shelf {
         Ok(offers)
     }
 
+    async fn reduced(&self, _: Currency, _: usize) -> anyhow::Result<Vec<ProductId>> {
+        Ok(Vec::new())
+    }
+
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {
         Ok(self.codes.get(code).map(|id| (id.clone(), Some(Sku(code.to_string())))))
     }

@@ -17,7 +17,7 @@ use crate::engine::ModelId;
 pub const MANIFEST: &str = "manifest.json";
 /// The stamp of the last full check; not part of the manifest.
 const VERIFIED: &str = "verified.json";
-/// The one file that changes while it serves: prices and stock are patched in it.
+/// Products, prices and stock. In generations that are not sealed it may have been patched in place.
 pub const CATALOG: &str = "catalog.db";
 /// Raised when the layout of a generation changes.
 pub const SCHEMA: u32 = 1;
@@ -102,6 +102,9 @@ pub struct Manifest {
     pub products: usize,
     /// Policy passages in it.
     pub passages: usize,
+    /// Whether the catalog stays as it was built: generations of before could be patched in place.
+    #[serde(default)]
+    pub sealed: bool,
     /// Every file but this one, by path.
     pub files: BTreeMap<String, FileEntry>,
 }
@@ -161,7 +164,7 @@ impl Manifest {
     }
 
     fn unchanging(&self) -> impl Iterator<Item = (&String, &FileEntry)> {
-        self.files.iter().filter(|(name, _)| *name != CATALOG)
+        self.files.iter().filter(|(name, _)| self.sealed || *name != CATALOG)
     }
 
     fn stamp(&self, folder: &Path) -> Stamp {

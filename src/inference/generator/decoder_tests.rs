@@ -1,0 +1,177 @@
+//! The own decoder against candle's model, and a remembered prompt against a fresh one.
+
+use super::core::Core;
+use super::decoder::Decoder;
+use super::*;
+use crate::engine::{PromptTurn, Speaker};
+use crate::inference::weights::Weights;
+use crate::pull::VerifiedModel;
+use candle_core::Device;
+
+const TEXTS: [&str; 12] = [
+    "The kettle holds 1.7 litres and is made of steel. Delivery to the capital takes",
+    "Чайник на 1,7 литра сделан из стали. Доставка в столицу занимает",
+    "Kanvica má objem 1,7 litra a je z ocele. Doručenie do hlavného mesta trvá",
+    "这款水壶容量为1.7升，由不锈钢制成。送货到首都需要",
+    "You can return the shoes within 14 days, if they",
+    "Если размер не подошёл, обувь можно вернуть в",
+    "Ak vám veľkosť nesedí, topánky môžete vrátiť do",
+    "如果尺码不合适，您可以在",
+    "1. Lumen desk lamp [lamps, available]\n2. Tatry mug 350 ml [mugs, sold out]\nCustomer: a lamp, please",
+    "fn main() {\n    let prices = vec![1290, 450];\n    let total: i64 =",
+    "Once upon a time there was a small shop at the foot of the mountains, and its keeper",
+    "Гарантия два года; чек нужен. Оплата картой или",
+];
+/// Scores compared after each text.
+const STEPS: usize = 4;
+
+fn model(name: &str) -> Option<VerifiedModel> {
+    match crate::pull::locate(name) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+fn best(scores: &[f32]) -> u32 {
+    let best = scores.iter().zip(0u32..).max_by(|a, b| a.0.total_cmp(b.0));
+    best.map_or(0, |(_, id)| id)
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+fn read(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
+    decoder.read(tokens, None, &|| true).unwrap().unwrap()
+}
+
+/// How far a decoder is from sums of floats over the same tokens.
+#[derive(Debug, Default)]
+struct Nearness {
+    steps: usize,
+    same: usize,
+    /// The mean of 1 - cosine.
+    apart: f64,
+    lowest: f64,
+}
+
+impl Nearness {
+    fn add(&mut self, scores: &[f32], exact: &[f32]) {
+        let near = cosine(scores, exact);
+        self.lowest = if self.steps == 0 { near } else { self.lowest.min(near) };
+        self.apart = (self.apart * self.steps as f64 + 1.0 - near) / (self.steps + 1) as f64;
+        self.same += usize::from(best(scores) == best(exact));
+        self.steps += 1;
+    }
+}
+
+/// Ours and candle's read each text and the exact decoder's greedy answer.
+fn compare(model: &VerifiedModel) -> (Nearness, Nearness) {
+    let core = Core::load(model, &GeneratorSettings::default()).unwrap();
+    let weights = || Weights::open(model).unwrap();
+    let mut ours = core.decoder;
+    let mut theirs = Decoder::load_stock(weights(), &Device::Cpu).unwrap();
+    let mut exact = Decoder::load_exact(weights(), 512).unwrap();
+    let (mut near, mut stock) = (Nearness::default(), Nearness::default());
+    for text in TEXTS {
+        let mut tokens = core.vocabulary.encode_text(text).unwrap();
+        for decoder in [&mut ours, &mut theirs, &mut exact] {
+            decoder.reset();
+        }
+        for _ in 0..STEPS {
+            let want = read(&mut exact, &tokens);
+            near.add(&read(&mut ours, &tokens), &want);
+            stock.add(&read(&mut theirs, &tokens), &want);
+            tokens = vec![best(&want)];
+        }
+    }
+    (near, stock)
+}
+
+/// Ours must be as near to the exact sums as candle's model is, up to `slack` times its distance.
+fn check_nearness(name: &str, (lowest, slack): (f64, f64)) {
+    let Some(model) = model(name) else { return };
+    let (ours, stock) = compare(&model);
+    eprintln!("{name}: ours {ours:?}, candle's {stock:?}");
+    assert!(ours.apart <= stock.apart * slack && ours.lowest >= lowest, "{ours:?}, candle's {stock:?}");
+    assert!(ours.same * 100 >= ours.steps * 90, "{ours:?}");
+}
+
+#[test]
+fn the_tiny_model_is_near_to_exact_sums() {
+    // Both round activations to 8 bits in blocks of 32; which of them is luckier is chance.
+    check_nearness("tiny", (0.99, 1.5));
+}
+
+#[test]
+fn the_small_model_is_near_to_exact_sums() {
+    check_nearness("small", (0.998, 1.1));
+}
+
+#[test]
+fn the_model_named_in_the_environment_is_near_to_exact_sums() {
+    match std::env::var("TRUETILL_COMPARE") {
+        Ok(name) => check_nearness(&name, (0.998, 1.1)),
+        Err(_) => eprintln!("skipped: TRUETILL_COMPARE names no model"),
+    }
+}
+
+#[test]
+fn a_remembered_prompt_gives_the_very_same_scores() {
+    let Some(model) = model("tiny") else { return };
+    let mut core = Core::load(&model, &GeneratorSettings::default()).unwrap();
+    let prompt: Vec<u32> = (0..300).map(|i| 300 + i * 7 % 1000).collect();
+    core.decoder.reset();
+    assert_eq!(core.decoder.begin(&prompt), 0);
+    let cold = read(&mut core.decoder, &prompt);
+    core.decoder.keep(201);
+    let other: Vec<u32> = (0..40).map(|i| 500 + i).collect();
+    assert_eq!(core.decoder.begin(&other), 0);
+    read(&mut core.decoder, &other);
+    assert_eq!(core.decoder.begin(&prompt), 201);
+    assert!(read(&mut core.decoder, &prompt[201..]) == cold, "read in two parts the scores differ");
+    assert_eq!(core.decoder.begin(&prompt), 299);
+    assert!(read(&mut core.decoder, &prompt[299..]) == cold, "the last token alone gives other scores");
+    let few = [best(&cold), 7, 300];
+    assert_eq!(core.decoder.begin(&prompt), 299);
+    let some = core.decoder.read(&prompt[299..], Some(&few), &|| true).unwrap().unwrap();
+    assert_eq!(best(&some), 0);
+}
+
+#[test]
+fn jobs_between_jobs_change_nothing() {
+    let Some(model) = model("tiny") else { return };
+    let mut core = Core::load(&model, &GeneratorSettings::default()).unwrap();
+    let job = |system: &str, text: &str| Job {
+        system: system.repeat(20),
+        turns: vec![PromptTurn { speaker: Speaker::User, text: text.into() }],
+        grammar: None,
+        max_tokens: 16,
+        temperature: 0.0,
+        seed: 0,
+    };
+    let jobs = [
+        job("You help in a shop. ", "Which lamp is bright?"),
+        job("You answer in one word. ", "What is the capital of France?"),
+        job("You help in a shop. ", "Which mug is large?"),
+        job("You count. ", "One, two"),
+        job("You answer in one word. ", "What is the capital of Italy?"),
+        job("You help in a shop. ", "Which lamp is bright?"),
+    ];
+    let cold: Vec<String> = jobs
+        .iter()
+        .map(|job| {
+            core.decoder.reset();
+            core.generate(job, &|| true).unwrap().text
+        })
+        .collect();
+    core.decoder.reset();
+    let warm: Vec<String> = jobs.iter().map(|job| core.generate(job, &|| true).unwrap().text).collect();
+    assert_eq!(cold, warm);
+    let (prompt, fixed) = core.chat.prompt(&jobs[0], &core.vocabulary).unwrap();
+    assert!(fixed > 80 && core.decoder.begin(&prompt) == fixed, "{fixed} tokens stand before the shopper's");
+}

@@ -1,0 +1,85 @@
+//! The shelf of the real index: tantivy and vectors in the generation's folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use async_trait::async_trait;
+
+use crate::domain::{Language, Product};
+use crate::engine::{Embed, ModelId};
+use crate::index::{self, Analyzer, Builder, Kinds, PassageEntry, Progress, Tools};
+
+use super::IndexRequest;
+use super::policies::NamedPassage;
+use super::shelf::{Shelf, Shelved, Shelves};
+
+/// Builds the index with an embedder.
+pub struct Indexed<'e> {
+    embed: &'e dyn Embed,
+    analyzer: Analyzer,
+    progress: Progress<'e>,
+}
+
+impl<'e> Indexed<'e> {
+    /// With an embedder, telling how far the work is.
+    pub fn new(embed: &'e dyn Embed, progress: Progress<'e>) -> Self {
+        Indexed { embed, analyzer: Analyzer::new(), progress }
+    }
+}
+
+impl Shelves for Indexed<'_> {
+    fn begin<'a>(&'a self, folder: &Path, request: &IndexRequest) -> anyhow::Result<Box<dyn Shelf + 'a>> {
+        let kinds = request.categories.as_deref().map(category_words).transpose()?.unwrap_or_default();
+        let before = index::current(&request.index).ok();
+        let tools = Tools { analyzer: &self.analyzer, embed: self.embed, kinds, progress: self.progress };
+        Ok(Box::new(Builder::create(folder, before, tools)?))
+    }
+
+    fn embedder(&self) -> (ModelId, usize) {
+        (self.embed.model(), self.embed.dimensions())
+    }
+}
+
+#[async_trait(?Send)]
+impl Shelf for Builder<'_> {
+    async fn add(&mut self, product: &Product) -> anyhow::Result<()> {
+        self.add_product(product).await
+    }
+
+    async fn finish(self: Box<Self>, passages: Vec<NamedPassage>) -> anyhow::Result<Shelved> {
+        let passages = passages.into_iter().map(|(id, passage)| PassageEntry { id, passage }).collect();
+        let built = Builder::finish(*self, passages).await?;
+        let index::Built { products, passages, embedded, reused } = built;
+        Ok(Shelved { products, passages, embedded, reused })
+    }
+}
+
+/// Reads `categories.toml`: `[id]` with `name = {ru = ".."}` and `also`, a list or one list per language.
+fn category_words(path: &Path) -> anyhow::Result<Kinds> {
+    let Ok(text) = std::fs::read_to_string(path) else { return Ok(Kinds::new()) };
+    let tables: BTreeMap<String, toml::Table> = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    let mut kinds = Kinds::new();
+    for (id, table) in tables {
+        let mut words: BTreeMap<Language, Vec<String>> = BTreeMap::new();
+        for (language, name) in table.get("name").and_then(toml::Value::as_table).into_iter().flatten() {
+            let language = language.parse().with_context(|| format!("{}: [{id}] name", path.display()))?;
+            words.entry(language).or_default().extend(name.as_str().map(str::to_string));
+        }
+        let strings = |list: &toml::Value| -> Vec<String> {
+            list.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_string)).collect()
+        };
+        match table.get("also") {
+            Some(toml::Value::Table(per_language)) => {
+                for (language, list) in per_language {
+                    let language = language.parse().with_context(|| format!("{}: [{id}] also", path.display()))?;
+                    words.entry(language).or_default().extend(strings(list));
+                }
+            }
+            Some(list) => words.values_mut().for_each(|known| known.extend(strings(list))),
+            None => {}
+        }
+        kinds.insert(id, words.into_iter().map(|(language, list)| (language, list.join(" ; "))).collect());
+    }
+    Ok(kinds)
+}

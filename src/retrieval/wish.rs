@@ -1,0 +1,147 @@
+//! Questions that stand to a product at hand or to the whole range: something cheaper, what goes with it, what is on
+//! sale. In: the wish and the products the talk is about. Out: candidates that fulfil it, or its own kind of absence.
+
+use crate::domain::found::{Candidate, Found};
+use crate::domain::plan::Absence;
+use crate::domain::product::Quote;
+use crate::domain::{FactBody, FactId, Money, ProductId, Wish};
+use crate::engine::{ProductHit, ProductQuery};
+
+use super::{Limits, Question, Retrieved, Sources, by_words, facts, query};
+
+/// Hits among which others of the same kind are looked for.
+const SAME_KIND: usize = 60;
+/// Reduced products read for one answer.
+const REDUCED: usize = 40;
+
+/// What fulfils the wish; nothing when it does not say beside which product it is meant.
+pub(super) async fn look_up(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+    wish: Wish,
+) -> anyhow::Result<Option<Retrieved>> {
+    if wish == Wish::OnSale {
+        return on_sale(sources, question, limits).await.map(Some);
+    }
+    let (base, hits) = match &question.slots.product {
+        Some(_) => {
+            let (chosen, hits) = by_words(sources, question, limits).await?;
+            if chosen.sure == 0 && wish != Wish::GoesWith {
+                // "Cheap shoes": there is nothing at hand that others could be cheaper than.
+                return Ok(None);
+            }
+            (chosen.order.into_iter().take(chosen.sure.max(1)).collect(), hits)
+        }
+        None => (question.focus.to_vec(), Vec::new()),
+    };
+    if base.is_empty() {
+        return Ok(None);
+    }
+    let mut found = match wish {
+        Wish::GoesWith => going_with(sources, question, &base).await?,
+        _ => same_kind(sources, question, limits, (&base, wish)).await?,
+    };
+    found.candidates.retain(|candidate| candidate.in_stock != Some(0) && !candidate.matching.is_empty());
+    Ok(Some(settled(found, wish, hits)))
+}
+
+/// Everything was chosen by rule: nothing is left to judge.
+fn settled(mut found: Found, wish: Wish, hits: Vec<ProductHit>) -> Retrieved {
+    found.wish = Some(wish);
+    found.sure = found.candidates.len();
+    found.near.clear();
+    found.absence = found.candidates.is_empty().then_some(Absence::Unfulfilled(wish));
+    Retrieved { found, hits }
+}
+
+async fn going_with(sources: Sources<'_>, question: &Question<'_>, base: &[ProductId]) -> anyhow::Result<Found> {
+    let mut ids: Vec<ProductId> = Vec::new();
+    for product in sources.catalog.products(base).await? {
+        let new = product.accessories.into_iter().filter(|id| !base.contains(id));
+        for id in new {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    facts::gather(sources, question, &ids).await
+}
+
+/// Others of the same category, below the least or above the most that those at hand cost, nearest in price first.
+async fn same_kind(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+    (base, wish): (&[ProductId], Wish),
+) -> anyhow::Result<Found> {
+    let at_hand = facts::gather(sources, question, base).await?;
+    let prices = || at_hand.candidates.iter().chain(&at_hand.near).filter_map(|candidate| least(&at_hand, candidate));
+    let bound = if wish == Wish::Cheaper { prices().min() } else { prices().max() };
+    let products = sources.catalog.products(base).await?;
+    let (Some(bound), Some(first)) = (bound, products.first()) else { return Ok(Found::default()) };
+    // The name's own words lead to others of its kind; the question's embedding is about something else.
+    let named =
+        ProductQuery { vector: None, limit: SAME_KIND, ..query(question, first.name.get(question.language), limits) };
+    let ids: Vec<ProductId> = sources.search.products(&named).await?.into_iter().map(|hit| hit.id).collect();
+    let alike = sources.catalog.products(&ids).await?;
+    let alike = alike.into_iter().filter(|other| other.category == first.category && !base.contains(&other.id));
+    let alike: Vec<ProductId> = alike.map(|other| other.id).collect();
+    let mut found = facts::gather(sources, question, &alike).await?;
+    let beyond = |money: Money| match wish {
+        Wish::Cheaper => money.minor < bound,
+        _ => money.minor > bound,
+    };
+    let mut kept: Vec<(i64, Candidate)> = Vec::new();
+    for candidate in std::mem::take(&mut found.candidates) {
+        if let Some(price) =
+            least(&found, &candidate).filter(|minor| beyond(Money { minor: *minor, currency: question.currency }))
+        {
+            kept.push((price, candidate));
+        }
+    }
+    kept.sort_by_key(|(price, _)| if wish == Wish::Cheaper { -price } else { *price });
+    found.candidates = kept.into_iter().map(|(_, candidate)| candidate).collect();
+    Ok(found)
+}
+
+/// The least price of a candidate in the shopper's currency, in minor units.
+fn least(found: &Found, candidate: &Candidate) -> Option<i64> {
+    candidate.matching.iter().filter_map(|id| price(found, id)).map(|money| money.minor).min()
+}
+
+fn price(found: &Found, id: &FactId) -> Option<Money> {
+    let fact = found.facts.iter().find(|fact| fact.id == *id)?;
+    match &fact.body {
+        FactBody::Offer(offer) => offer.offer.price.now(),
+        _ => None,
+    }
+}
+
+/// Products below an older price: among those the words name, else of the whole range.
+async fn on_sale(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    let reduced = sources.catalog.reduced(question.currency, REDUCED).await?;
+    let (ids, hits) = match &question.slots.product {
+        Some(words) => {
+            let wide = ProductQuery { limit: SAME_KIND, ..query(question, words, limits) };
+            let hits = sources.search.products(&wide).await?;
+            let ids = hits.iter().map(|hit| hit.id.clone()).filter(|id| reduced.contains(id)).collect();
+            (ids, hits)
+        }
+        None => (reduced, Vec::new()),
+    };
+    let mut found = facts::gather(sources, question, &ids).await?;
+    let facts = std::mem::take(&mut found.facts);
+    let below = |id: &FactId| {
+        facts.iter().any(|fact| match &fact.body {
+            FactBody::Offer(offer) => fact.id == *id && matches!(offer.offer.price, Quote::Known { old: Some(_), .. }),
+            _ => false,
+        })
+    };
+    for candidate in &mut found.candidates {
+        candidate.matching.retain(below);
+    }
+    found.candidates.retain(|candidate| !candidate.matching.is_empty() && candidate.in_stock != Some(0));
+    found.facts = facts;
+    Ok(settled(found, Wish::OnSale, hits))
+}

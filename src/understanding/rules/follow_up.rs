@@ -1,0 +1,96 @@
+//! A message that only makes sense after the one before: "and in 41?", "а в красном?", "a v Košiciach?", "那红色的呢".
+//! It repeats the product question answered last with what it names anew. It looks nothing up.
+
+use super::{Input, Passage, Sure};
+use crate::domain::{Command, Slots};
+use crate::understanding::definitions::CommandRules;
+use crate::understanding::folded::fold;
+
+/// More words than this name a new wish.
+const MOST_WORDS: usize = 4;
+
+impl CommandRules {
+    /// The last question again, when the message is a bare addition to it.
+    pub(super) fn follow_up(&self, input: Input<'_>) -> Option<Sure> {
+        let last = input.session.last.as_ref()?;
+        let text = &input.message.text;
+        if self.cued(text) || self.is_phrase(text) {
+            return None;
+        }
+        let rest = self.slots.after_opening(&fold(text))?;
+        let found = self.fill(Passage { message: input.message, text: &rest, about: None });
+        if found.rest > MOST_WORDS {
+            return None;
+        }
+        let size = self.bare_size(&rest);
+        // A bare 41 is a size here, whatever else it might name.
+        let said = match size {
+            Some(size) => Slots { size: Some(size), ..Slots::default() },
+            None => found.slots,
+        };
+        // "а скидка будет?" names something as well, but only "what about X" says that X is what the question goes on with.
+        if said.product.is_some() && !self.slots.names_another(&fold(text)) {
+            return None;
+        }
+        let slots = continued(&last.slots, said)?;
+        let command = Command { name: last.name, slots };
+        Some(Sure {
+            commands: vec![command],
+            confidence: 0.9,
+            notes: vec![format!("goes on with {}", last.name)],
+            partial: false,
+        })
+    }
+}
+
+/// What was said before with what is said now; another product leaves size and colour behind.
+fn continued(before: &Slots, said: Slots) -> Option<Slots> {
+    if said == Slots::default() {
+        return None;
+    }
+    let another = said.product.is_some() || said.sku.is_some();
+    let base = if another { Slots { town: before.town.clone(), ..Slots::default() } } else { before.clone() };
+    Some(Slots {
+        product: said.product.or(base.product),
+        sku: said.sku.or(base.sku),
+        size: said.size.or(base.size),
+        colour: said.colour.or(base.colour),
+        budget: said.budget.or(base.budget),
+        quantity: said.quantity.or(base.quantity),
+        town: said.town.or(base.town),
+        ..Slots::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{screened, short};
+    use super::*;
+    use crate::domain::CommandName;
+    use crate::domain::session::Session;
+    use crate::understanding::definitions::tests::rules;
+
+    fn check(text: &str, expected: &str) {
+        let slots = Slots { product: Some("boots".into()), size: Some("42".into()), ..Slots::default() };
+        let last = Some(Command { name: CommandName::Stock, slots });
+        let session = Session { last, ..Session::default() };
+        let message = screened(text);
+        let got = short(rules().decide(Input { message: &message, session: &session, vector: None }));
+        assert_eq!(got, expected, "{text}");
+    }
+
+    #[test]
+    fn a_bare_addition_goes_on_with_the_last_question() {
+        check("and in 41?", "stock(product=boots,size=41)");
+        check("а 41?", "stock(product=boots,size=41)");
+        check("a 41?", "stock(product=boots,size=41)");
+        check("41码呢", "stock(product=boots,size=41)");
+        check("а в красном?", "stock(colour=red,product=boots,size=42)");
+        check("and in Nitra?", "stock(product=boots,size=42,town=nitra)");
+        check("a v Košiciach?", "stock(product=boots,size=42,town=kosice)");
+        check("what about the leather sandals", "stock(product=leather sandals)");
+        check("а скидка будет", "-");
+        check("and how much is it?", "price");
+        check("а сколько стоит доставка в Москву", "delivery_info(town=moskva)");
+    }
+}
