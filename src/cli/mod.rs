@@ -137,6 +137,29 @@ pub enum Command {
         /// A turn's id.
         turn: Option<String>,
     },
+    /// Count what the assistant achieved, with the definition of each figure.
+    Kpi {
+        /// The first day (2026-11-01) or moment; default: thirty days before the last.
+        #[arg(long, value_name = "DAY")]
+        from: Option<String>,
+        /// The last day; default: now.
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
+        /// How to print it; `--json` is the same as json.
+        #[arg(long, value_enum, default_value_t = Shape::Table)]
+        format: Shape,
+    },
+}
+
+/// How figures are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
 }
 
 /// Options of `index`.
@@ -342,5 +365,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
+        Command::Kpi { from, to, format } => {
+            let format = if json { Shape::Json } else { format };
+            operate::kpi(&config, (from.as_deref(), to.as_deref()), format).await
+        }
     }
 }
