@@ -18,12 +18,14 @@ pub mod domain;
 pub mod engine;
 pub mod generation;
 pub mod guard;
+pub mod handover;
 pub mod http;
 #[cfg(feature = "search")]
 pub mod index;
 #[cfg(feature = "inference")]
 pub mod inference;
 pub mod ingest;
+pub mod kpi;
 pub mod live;
 pub mod plan;
 pub mod pull;

@@ -17,6 +17,7 @@ mod money;
 mod mutants;
 mod norm;
 mod numeral;
+mod product;
 mod sentence;
 mod spans;
 #[cfg(test)]

@@ -7,6 +7,8 @@ mod desk;
 mod docs;
 mod door;
 pub mod error;
+mod handover;
+mod kpi;
 mod measure;
 mod openai;
 mod ops;
@@ -78,6 +80,12 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
+        .route("/api/v1/handover", get(handover::queue))
+        .route("/api/v1/handover/{id}", get(handover::packet))
+        .route("/api/v1/handover/{id}", post(handover::step))
+        .route("/api/v1/sessions/{id}/messages", get(handover::messages))
+        .route("/api/v1/kpi", get(kpi::kpi))
+        .route("/api/v1/feedback", post(kpi::feedback))
         .route("/v1/chat/completions", post(openai::completions))
         .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))

@@ -6,6 +6,7 @@ use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
 use crate::engine::{Embed, EmbedInput, Generate};
 
+mod alarms;
 mod amounts;
 mod answers;
 pub mod cases;
@@ -22,6 +23,7 @@ mod several;
 mod slot_rules;
 mod slots;
 
+pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::{ExampleIndex, Vote};

@@ -25,10 +25,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("inference", &["engine", "pull"]),
     ("bench", &["domain", "guard", "render", "shop"]),
     ("audit", &["domain", "guard", "turn"]),
+    ("handover", &["app", "domain", "guard"]),
+    ("kpi", &["domain", "store"]),
     ("app", &["config", "domain", "engine", "guard", "render", "screening", "shop", "store", "understanding"]),
-    ("turn", &["app", "audit", "domain", "engine", "guard", "plan", "render", "retrieval", "tasks", "understanding"]),
+    (
+        "turn",
+        &[
+            "app",
+            "audit",
+            "domain",
+            "engine",
+            "guard",
+            "handover",
+            "plan",
+            "render",
+            "retrieval",
+            "tasks",
+            "understanding",
+        ],
+    ),
     ("scenario", &["app", "domain", "turn"]),
-    ("http", &["app", "config", "domain", "engine", "guard", "store", "tasks", "turn"]),
+    ("http", &["app", "config", "domain", "engine", "guard", "handover", "kpi", "store", "tasks", "turn"]),
 ];
 
 /// A crate, and the only module that may name it.

@@ -8,8 +8,10 @@ mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
 mod fakes;
+mod handover; // a person takes over
 mod http; // the API through the router
 mod layers; // who may use whom, and how long a file may be
+mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree

@@ -89,7 +89,8 @@ mod tests {
         check("and in Nitra?", "stock(product=boots,size=42,town=nitra)");
         check("a v Košiciach?", "stock(product=boots,size=42,town=kosice)");
         check("what about the leather sandals", "stock(product=leather sandals)");
-        check("а скидка будет", "-");
+        check("а скидка будет", "find_product(wish=on_sale)");
+        check("а шарф будет", "-");
         check("and how much is it?", "price");
         check("а сколько стоит доставка в Москву", "delivery_info(town=moskva)");
     }
