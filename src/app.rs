@@ -9,13 +9,16 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::domain::Language;
 use crate::domain::desk::OrderRules;
+use crate::domain::handover::HandoverRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, Search};
 use crate::guard::Guard;
 use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
-use crate::understanding::{Answers, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings};
+use crate::understanding::{
+    Alarms, Answers, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings,
+};
 
 /// The assistant, ready to answer.
 pub struct App {
@@ -45,6 +48,10 @@ pub struct App {
     pub state: StateStore,
     /// What the desk may do with an order.
     pub order_rules: OrderRules,
+    /// When a person is called, and how long nobody may be kept waiting.
+    pub handover_rules: HandoverRules,
+    /// Words that call a person at once.
+    pub alarms: Alarms,
     /// Yes and no to a proposal of the desk.
     pub answers: Answers,
     /// The clock: tests set it.
@@ -80,8 +87,10 @@ impl App {
         let guard = Guard::new();
         check_templates(&guard, &renderer)?;
         let screening = screening(&data)?;
-        let order_rules = order_rules(&data)?;
+        let order_rules: OrderRules = rules(&data, "returns.toml")?;
         let answers = answers(&data)?;
+        let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
+        let alarms = Alarms::new(&handover_rules);
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -99,6 +108,8 @@ impl App {
             generate,
             state,
             order_rules,
+            handover_rules,
+            alarms,
             answers,
             clock,
         })
@@ -129,8 +140,9 @@ impl App {
     }
 }
 
-fn order_rules(data: &Path) -> anyhow::Result<OrderRules> {
-    let path = data.join("rules/returns.toml");
+/// A file of rules below `data`.
+fn rules<T: serde::de::DeserializeOwned>(data: &Path, file: &str) -> anyhow::Result<T> {
+    let path = data.join("rules").join(file);
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     toml::from_str(&text).with_context(|| format!("in {}", path.display()))
 }

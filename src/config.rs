@@ -56,6 +56,8 @@ pub struct Server {
     pub port: u16,
     /// Largest body in bytes.
     pub body_bytes: usize,
+    /// Larger bodies of catalog patches are refused.
+    pub catalog_bytes: usize,
     /// Longest message in characters.
     pub message_chars: usize,
     /// Turns running at once.

@@ -4,8 +4,9 @@
 //! [`http`] or [`cli`] take it in, [`turn`] leads it through [`screening`], [`understanding`], then a task of
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
-//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled, [`shop`]
-//! is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the words all of them share.
+//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
+//! [`live`] follows it, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
+//! words all of them share.
 
 pub mod app;
 pub mod audit;
@@ -17,12 +18,15 @@ pub mod domain;
 pub mod engine;
 pub mod generation;
 pub mod guard;
+pub mod handover;
 pub mod http;
 #[cfg(feature = "search")]
 pub mod index;
 #[cfg(feature = "inference")]
 pub mod inference;
 pub mod ingest;
+pub mod kpi;
+pub mod live;
 pub mod plan;
 pub mod pull;
 pub mod render;

@@ -80,7 +80,7 @@ async fn prices(config: Config, questions: usize, seed: u64, json: bool) -> anyh
     let catalog = {
         let embed = open::embedder(&config)?;
         let index = open::index(&config, &*embed)?;
-        open::catalog(&config, &index, &Shop::load(&config.paths.data)?).await?
+        open::catalog(&config, index.folder(), &Shop::load(&config.paths.data)?).await?
     };
     let app = open::app(config).await?;
     let sample = catalog.sample(questions, seed).await?;

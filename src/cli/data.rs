@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::engine::SearchMode;
+use crate::generation;
+use crate::store::StateStore;
 
-use super::{IndexArgs, open};
+use super::{IndexArgs, PatchArgs, open};
 
 /// The index serves, but rows of the feeds are missing in it or cannot be quoted.
 const IN_PART: u8 = 3;
@@ -40,6 +42,75 @@ pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyh
     Ok(match (report.succeeded(), report.errors) {
         (true, 0) => ExitCode::SUCCESS,
         (true, _) if !args.strict => ExitCode::from(IN_PART),
+        _ => ExitCode::from(1),
+    })
+}
+
+/// Lists the generations that are kept.
+pub(super) fn generations(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    for kept in generation::kept(&config.paths.index)? {
+        let manifest = kept.manifest;
+        if json {
+            let (id, built) = (&manifest.generation, manifest.built.to_string());
+            let line = serde_json::json!({"generation": id, "built": built, "products": manifest.products,
+                "passages": manifest.passages, "embedder": manifest.embedder.name, "serves": kept.serves});
+            println!("{line}");
+        } else {
+            let mark = if kept.serves { "serves" } else { "kept" };
+            let (id, products) = (&manifest.generation, manifest.products);
+            println!(
+                "{id}  {mark:<6}  {products} products, {} passages, {}",
+                manifest.passages, manifest.embedder.name
+            );
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets a kept generation serve again.
+pub(super) fn roll_back(config: &Config, to: &str) -> anyhow::Result<ExitCode> {
+    let id = generation::roll_back(&config.paths.index, Some(to).filter(|to| !to.is_empty()))?;
+    println!("generation {id} serves; a running `truetill serve` follows within a second");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets the changes of delta feeds count.
+pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyhow::Result<ExitCode> {
+    use crate::ingest::changes::{self, Target};
+    let data = &config.paths.data;
+    let shop = crate::shop::Shop::load(data)?;
+    let request = crate::ingest::IndexRequest {
+        catalogs: args.feeds.clone(),
+        policies: None,
+        profile: args.mapping.clone(),
+        profiles: data.join("feeds"),
+        format: None,
+        categories: None,
+        currency: args.currency,
+        language: None,
+        index: config.paths.index.clone(),
+        time_zone: shop.time_zone(),
+        dry_run: args.dry_run,
+        strict: false,
+        now: Timestamp::now(),
+    };
+    let catalog = open::catalog(config, &generation::current(&config.paths.index)?, &shop).await?;
+    let state = StateStore::open(&config.paths.state).await?;
+    let target = Target { state: Some(&state).filter(|_| !args.dry_run), catalog: &catalog };
+    let changed = changes::run(&request, target, &|_| false).await?;
+    if json {
+        println!("{}", serde_json::to_string(&changed)?);
+    } else {
+        changed.report.findings.iter().for_each(|finding| println!("{finding}"));
+        let (rows, errors) = (changed.report.rows, changed.report.errors);
+        println!(
+            "{rows} rows: {} changes count, {} are older than what is known; {errors} errors",
+            changed.applied, changed.older
+        );
+    }
+    Ok(match (changed.report.broken, changed.report.errors) {
+        (0, 0) => ExitCode::SUCCESS,
+        (0, _) if changed.applied + changed.older > 0 => ExitCode::from(IN_PART),
         _ => ExitCode::from(1),
     })
 }

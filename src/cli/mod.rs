@@ -65,8 +65,10 @@ pub enum Command {
     },
     /// List the models and whether they are here.
     Models,
-    /// Build a new index generation beside the live one and switch to it.
+    /// Build a new index generation beside the live one and switch to it; or go back to the one before.
     Index(IndexArgs),
+    /// Let new prices and stock of delta feeds count at once, without a new index.
+    Patch(PatchArgs),
     /// Serve the HTTP API and the chat page.
     Serve {
         /// Port; 0 takes a free one.
@@ -116,8 +118,8 @@ pub enum Command {
     },
     /// Check texts against facts: the guard alone.
     Check(Cases),
-    /// Understand messages: commands, slots, tier.
-    Understand(Cases),
+    /// Understand one message or a file of them: commands, slots, tier; no index and no language model is needed for one.
+    Understand(UnderstandArgs),
     /// Screen messages: injection, spam, personal data.
     Screen(Cases),
     /// Run scenario files and count those that pass; or measure understanding over a table of labelled messages.
@@ -135,6 +137,29 @@ pub enum Command {
         /// A turn's id.
         turn: Option<String>,
     },
+    /// Count what the assistant achieved, with the definition of each figure.
+    Kpi {
+        /// The first day (2026-11-01) or moment; default: thirty days before the last.
+        #[arg(long, value_name = "DAY")]
+        from: Option<String>,
+        /// The last day; default: now.
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
+        /// How to print it; `--json` is the same as json.
+        #[arg(long, value_enum, default_value_t = Shape::Table)]
+        format: Shape,
+    },
+}
+
+/// How figures are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// For people.
+    Table,
+    /// For spreadsheets.
+    Csv,
+    /// For programs.
+    Json,
 }
 
 /// Options of `index`.
@@ -164,6 +189,29 @@ pub struct IndexArgs {
     /// Any error refuses the new index.
     #[arg(long)]
     pub strict: bool,
+    /// Let a kept generation serve again, checked file by file: the one named, else the one before.
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["catalog", "dry_run"])]
+    pub rollback: Option<String>,
+    /// List the generations that are kept.
+    #[arg(long, conflicts_with_all = ["catalog", "dry_run", "rollback"])]
+    pub generations: bool,
+}
+
+/// Options of `patch`.
+#[derive(Debug, Args)]
+pub struct PatchArgs {
+    /// Delta feeds: files or folders.
+    #[arg(required = true, value_name = "PATH")]
+    pub feeds: Vec<PathBuf>,
+    /// Profile of the feeds; default: detected by their content.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// The currency of prices that name none.
+    #[arg(long, value_name = "CODE")]
+    pub currency: Option<Currency>,
+    /// Only read and report.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Options of `eval`.
@@ -196,6 +244,29 @@ pub struct Cases {
     /// The cases; one JSON line each goes to standard output.
     #[arg(long, value_name = "TSV")]
     pub cases: PathBuf,
+}
+
+/// A message, or a file of cases.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, id = "what")]
+pub struct Understood {
+    /// A message.
+    #[arg(group = "what")]
+    pub text: Option<String>,
+    /// Cases `id<TAB>text`; one JSON line each goes to standard output.
+    #[arg(long, value_name = "TSV", group = "what")]
+    pub cases: Option<PathBuf>,
+}
+
+/// Options of `understand`.
+#[derive(Debug, Args)]
+pub struct UnderstandArgs {
+    /// What to understand.
+    #[command(flatten)]
+    pub what: Understood,
+    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// What can be measured.
@@ -277,7 +348,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Pull { models } => models::pull(&config, &models),
         Command::Models => models::list(&config, json),
+        Command::Index(args) if args.generations => data::generations(&config, json),
+        Command::Index(IndexArgs { rollback: Some(to), .. }) => data::roll_back(&config, &to),
         Command::Index(args) => data::index(&config, &args, json).await,
+        Command::Patch(args) => data::patch(&config, &args, json).await,
         Command::Serve { port, host, ask } => operate::serve(config, (host, port), &ask).await,
         Command::Ask { text, who, explain } => conversation::ask(config, text, &who, (explain, json)).await,
         Command::Chat { who, explain } => conversation::chat(config, &who, (explain, json)).await,
@@ -285,11 +359,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             data::search(&config, (&queries, &run), (mode.into(), k), json).await
         }
         Command::Check(cases) => quality::check(&cases),
-        Command::Understand(cases) => quality::understand(config, &cases).await,
+        Command::Understand(args) => quality::understand(config, &args, json).await,
         Command::Screen(cases) => quality::screen(&config, &cases),
         Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
+        Command::Kpi { from, to, format } => {
+            let format = if json { Shape::Json } else { format };
+            operate::kpi(&config, (from.as_deref(), to.as_deref()), format).await
+        }
     }
 }

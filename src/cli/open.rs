@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Engines};
 use crate::config::Config;
-use crate::engine::{Embed, Generate};
+use crate::engine::{Catalog, Embed, Generate, Search};
 use crate::index::Index;
 use crate::inference::{DeviceChoice, Embedder, EmbedderSettings, Generator, GeneratorSettings, threads};
+use crate::live::{Live, Open, Serving};
 use crate::pull::folders::Folders;
 use crate::pull::{Models, PullRequest, VerifiedModel};
 use crate::shop::Shop;
@@ -19,25 +21,49 @@ use crate::store::{CatalogSettings, CatalogStore, OrderBook, StateStore};
 
 /// The whole assistant.
 pub(super) async fn app(config: Config) -> anyhow::Result<App> {
+    Ok(serving(config).await?.0)
+}
+
+/// The whole assistant, and its index, which can be exchanged while it serves.
+pub(super) async fn serving(config: Config) -> anyhow::Result<(App, Arc<Live>)> {
     let embed = embedder(&config)?;
-    let index = index(&config, &*embed)?;
-    let shop = Shop::load(&config.paths.data)?;
-    let catalog = catalog(&config, &index, &shop).await?;
-    let generate: Option<Arc<dyn Generate>> = generator(&config)?;
     let state = StateStore::open(&config.paths.state).await?;
+    let opener = Opener { config: config.clone(), embed: Arc::clone(&embed), state: state.clone() };
+    let live = Arc::new(Live::start(config.paths.index.clone(), Box::new(opener)).await?);
+    let generate: Option<Arc<dyn Generate>> = generator(&config)?;
     let aside = state.take_orders(&OrderBook::load(&config.paths.data.join("orders"))?).await?;
     if aside > 0 {
         tracing::warn!(aside, "orders changed here since they were read keep their state; see data/orders");
     }
     let engines = Engines {
-        search: Arc::new(index),
-        catalog: Arc::new(catalog),
+        search: Arc::clone(&live) as Arc<dyn Search>,
+        catalog: Arc::clone(&live) as Arc<dyn Catalog>,
         orders: Arc::new(state.clone()),
         embed,
         generate,
         state,
     };
-    App::assemble(config, engines).await
+    Ok((App::assemble(config, engines).await?, live))
+}
+
+/// Opens the generation that `index/current` names, under the prices told since.
+struct Opener {
+    config: Config,
+    embed: Arc<dyn Embed>,
+    state: StateStore,
+}
+
+#[async_trait]
+impl Open for Opener {
+    async fn open(&self) -> anyhow::Result<Serving> {
+        let (folder, model) = (self.config.paths.index.clone(), self.embed.model());
+        // Reading and checking files takes a while: not on the threads that serve connections.
+        let index = tokio::task::spawn_blocking(move || Index::open(&folder, &model)).await??;
+        let shop = Shop::load(&self.config.paths.data)?;
+        let folder = index.folder().to_path_buf();
+        let catalog = catalog(&self.config, &folder, &shop).await?.under(self.state.clone());
+        Ok(Serving { folder, search: Arc::new(index), catalog: Arc::new(catalog) })
+    }
 }
 
 /// Gives the assistant a state of its own with the merchant's orders as they are in the files: what is rehearsed there never
@@ -104,16 +130,15 @@ pub(super) fn index(config: &Config, embed: &dyn Embed) -> anyhow::Result<Index>
     Ok(Index::open(&config.paths.index, &embed.model())?)
 }
 
-/// The catalog of the generation that serves.
-pub(super) async fn catalog(config: &Config, index: &Index, shop: &Shop) -> anyhow::Result<CatalogStore> {
+/// The catalog of a generation.
+pub(super) async fn catalog(config: &Config, folder: &Path, shop: &Shop) -> anyhow::Result<CatalogStore> {
     let max_age = i64::try_from(config.shop.max_price_age_s).context("shop.max_price_age_s is too large")?;
     let settings = CatalogSettings {
         max_age: config.shop.live_prices.then(|| SignedDuration::from_secs(max_age)),
         time_zone: shop.time_zone(),
         clock: Arc::new(Timestamp::now),
     };
-    let path = index.folder().join(crate::index::CATALOG);
-    CatalogStore::open(&path, &generation_of(index.folder()), settings).await
+    CatalogStore::open(&folder.join(crate::generation::CATALOG), &generation_of(folder), settings).await
 }
 
 fn generation_of(folder: &Path) -> String {

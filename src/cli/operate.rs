@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -12,11 +13,15 @@ use crate::domain::Message;
 use crate::domain::session::TurnId;
 use crate::engine::Search;
 use crate::http;
+use crate::kpi::{self, Period};
 use crate::shop::Shop;
 use crate::store::{OrderBook, StateStore};
 use crate::turn::{self, Watcher};
 
-use super::{explain, open};
+use super::{Shape, explain, open};
+
+/// How often `index/current` is looked at: a new index answers within about this time.
+const FOLLOW: Duration = Duration::from_secs(1);
 
 /// Serves until interrupted.
 pub(super) async fn serve(
@@ -39,7 +44,9 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(SocketAddr::new(address, config.server.port))
         .await
         .with_context(|| format!("binding {address}:{}", config.server.port))?;
-    let app = Arc::new(open::app(config).await?);
+    let (app, live) = open::serving(config).await?;
+    let app = Arc::new(app);
+    let following = tokio::spawn(async move { live.keep_following(FOLLOW).await });
     turn::warm_up(&app).await;
     banner(&app, &listener)?;
     let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
@@ -48,6 +55,7 @@ pub(super) async fn serve(
         println!("\n> {text}\n{}\n({:.0} ms)", answer.reply.text(), answer.timings.total_ms);
     }
     server.await??;
+    following.abort();
     Ok(ExitCode::SUCCESS)
 }
 
@@ -147,6 +155,23 @@ pub(super) async fn audit(config: &Config, turn: Option<&str>, json: bool) -> an
         if let Some(text) = record["reply"]["segments"].as_array() {
             text.iter().for_each(|segment| println!("{}", segment["text"].as_str().unwrap_or_default()));
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Figures of a period.
+pub(super) async fn kpi(
+    config: &Config,
+    (from, to): (Option<&str>, Option<&str>),
+    format: Shape,
+) -> anyhow::Result<ExitCode> {
+    let period = Period::between(from, to, jiff::Timestamp::now());
+    let period = period.map_err(|(field, detail)| anyhow::anyhow!("--{field}: {detail}"))?;
+    let report = kpi::report(&StateStore::open(&config.paths.state).await?, period).await?;
+    match format {
+        Shape::Table => print!("{}", report.table()),
+        Shape::Csv => print!("{}", report.csv()),
+        Shape::Json => println!("{}", serde_json::to_string_pretty(&report)?),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,12 +10,14 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::domain::session::Session;
+use crate::understanding::Input;
 use crate::understanding::cases::Batch;
 use crate::understanding::measure::{self, Share};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, open};
+use super::{Cases, EvalArgs, UnderstandArgs, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -39,8 +41,12 @@ pub(super) fn screen(config: &Config, cases: &Cases) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Understanding over a file of cases.
-pub(super) async fn understand(config: Config, cases: &Cases) -> anyhow::Result<ExitCode> {
+/// Understanding of one message, or over a file of cases.
+pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(text) = &args.what.text {
+        return understand_one(&config, text, (args.explain, json)).await;
+    }
+    let cases = args.what.cases.as_deref().context("`truetill understand` needs a message or --cases FILE")?;
     let app = open::app(config).await?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let batch = Batch {
@@ -49,8 +55,32 @@ pub(super) async fn understand(config: Config, cases: &Cases) -> anyhow::Result<
         embed: Some(&*app.embed),
         generate: app.generate_for_understanding(),
     };
-    understanding::cases::run(&batch, reader(&cases.cases)?, &mut out).await?;
+    understanding::cases::run(&batch, reader(cases)?, &mut out).await?;
     out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn understand_one(config: &Config, text: &str, (explain, json): (bool, bool)) -> anyhow::Result<ExitCode> {
+    let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
+    let understander = app::understander(config, &*embed).await?;
+    let message = screening.screen(text, Language::En, None);
+    let session = Session { language: message.language, ..Session::default() };
+    let input = Input { message: &message, session: &session, vector: None };
+    let understood = understander.understand(input, Some(&*embed), None).await;
+    if json {
+        println!("{}", serde_json::to_string(&understood)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for command in &understood.commands {
+        println!("{} {}", command.name, serde_json::to_string(&command.slots)?);
+    }
+    println!("{}, {:?}, sure {:.2}", understood.lang, understood.tier, understood.confidence);
+    if explain {
+        understood.notes.iter().for_each(|note| println!("{note}"));
+        for line in understander.nearest(&message, &*embed).await? {
+            println!("{line}");
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

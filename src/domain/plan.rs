@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::Wish;
 use super::fact::FactId;
+use super::lead::Purpose;
 use super::order::OrderState;
 
 /// One move of a reply.
@@ -74,6 +75,13 @@ pub enum Move {
         /// What to say of it.
         say: TaskLine,
     },
+    /// Speaks of a contact that is left.
+    Consent {
+        /// What it is for.
+        purpose: Purpose,
+        /// What to say of it.
+        say: ConsentLine,
+    },
     /// One clarifying question.
     Ask {
         /// What is missing.
@@ -122,6 +130,8 @@ pub enum Ask {
     Variant,
     /// The whole new address.
     Address,
+    /// A phone number or e-mail to be told by.
+    Contact,
 }
 
 /// What is said of an operation on an order.
@@ -146,6 +156,18 @@ pub enum TaskLine {
     Refused,
     /// That nothing was changed.
     Withdrawn,
+}
+
+/// What is said of a contact that is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentLine {
+    /// What it would be used for, and whether it may be.
+    Question,
+    /// That it was passed on.
+    Kept,
+    /// That nothing of it is kept.
+    Declined,
 }
 
 /// The typed kinds of "no".
@@ -173,13 +195,19 @@ pub enum Absence {
 }
 
 /// Why a person takes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HandoverReason {
     /// The shopper asked.
     Asked,
     /// The shopper is unhappy.
     Complaint,
+    /// The shopper is angry.
+    Anger,
+    /// The message speaks of fraud or the law.
+    Fraud,
+    /// The assistant was not sure several times in a row.
+    Unsure,
     /// The guard let no draft through.
     GuardRejected,
     /// The task needs a person's hands.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::command::Command;
 use super::desk::Talk;
 use super::language::Language;
+use super::lead::Consent;
 use super::plan::Ask;
 use super::product::ProductId;
 
@@ -71,10 +72,16 @@ pub struct Session {
     pub pending: Option<Pending>,
     /// An operation on an order that is being arranged.
     pub talk: Option<Talk>,
+    /// A contact that waits for a yes.
+    pub consent: Option<Consent>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
-    /// A person has the conversation.
+    /// A person was called to it, so a person may have it now.
     pub handed_over: bool,
+    /// Complaints so far.
+    pub complaints: u8,
+    /// Messages in a row that nobody was sure about.
+    pub unsure: u8,
     /// The last few messages, masked: the model's memory.
     pub recent: Vec<Exchange>,
 }
@@ -111,8 +118,11 @@ impl Default for Session {
             town: None,
             pending: None,
             talk: None,
+            consent: None,
             last: None,
             handed_over: false,
+            complaints: 0,
+            unsure: 0,
             recent: Vec::new(),
         }
     }

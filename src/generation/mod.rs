@@ -15,7 +15,7 @@ pub use manifest::{CATALOG, IndexError, MANIFEST, Manifest, SCHEMA};
 
 const CURRENT: &str = "current";
 const BUILDING: &str = ".building";
-/// The serving generation and the one before it.
+/// The serving generation and the one before it, to which `index --rollback` goes.
 const KEPT: usize = 2;
 
 /// The folder of the generation that serves.
@@ -31,6 +31,78 @@ pub fn current(index: &Path) -> Result<PathBuf, IndexError> {
     }
     let folder = index.join(id);
     if folder.is_dir() { Ok(folder) } else { Err(IndexError::Missing(folder)) }
+}
+
+/// A generation that could serve.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// What it holds.
+    pub manifest: Manifest,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Whether it is the one that serves.
+    pub serves: bool,
+}
+
+/// Every generation that is kept, oldest first.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn kept(index: &Path) -> Result<Vec<Kept>, IndexError> {
+    let failed = |error: std::io::Error| IndexError::failed(format!("reading {}", index.display()), error);
+    let serving = current(index).ok();
+    let mut found: Vec<PathBuf> = folders(index).map_err(failed)?;
+    found.retain(|path| !path.to_string_lossy().ends_with(BUILDING) && path.join(MANIFEST).is_file());
+    found.sort();
+    let read = |folder: PathBuf| {
+        let serves = serving.as_ref() == Some(&folder);
+        Manifest::read(&folder).map(|manifest| Kept { manifest, folder, serves })
+    };
+    // One that another version of the program wrote is not one this version could serve.
+    Ok(found.into_iter().filter_map(|folder| read(folder).ok()).collect())
+}
+
+/// Lets a kept generation serve again, once every file of it was compared with its checksum: the one named, else the
+/// newest before the one that serves. Its id.
+///
+/// # Errors
+/// When there is none, a file is damaged, or a builder is at work: the one that serves then goes on.
+pub fn roll_back(index: &Path, to: Option<&str>) -> Result<String, IndexError> {
+    let _lock = locked(index)?;
+    let kept = kept(index)?;
+    let serving = kept.iter().position(|one| one.serves);
+    let chosen = match (to, serving) {
+        (Some(id), _) => kept.iter().find(|one| one.manifest.generation == id),
+        (None, Some(serving)) => serving.checked_sub(1).and_then(|before| kept.get(before)),
+        (None, None) => kept.last(),
+    };
+    let Some(chosen) = chosen else {
+        let known: Vec<&str> = kept.iter().map(|one| one.manifest.generation.as_str()).collect();
+        let reason = format!("there is no {}; kept are: {}", to.unwrap_or("generation before"), known.join(", "));
+        return Err(IndexError::failed(format!("rolling {} back", index.display()), reason));
+    };
+    chosen.manifest.verify(&chosen.folder)?;
+    point(index, &chosen.manifest.generation)
+        .map_err(|error| IndexError::failed(format!("switching {}", index.display()), error))?;
+    Ok(chosen.manifest.generation.clone())
+}
+
+fn locked(index: &Path) -> Result<File, IndexError> {
+    let failed = |error: std::io::Error| IndexError::failed(format!("preparing {}", index.display()), error);
+    let lock = File::create(index.join(".lock")).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(IndexError::Locked(index.to_path_buf())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Lets a generation serve, in one rename.
+fn point(index: &Path, id: &str) -> std::io::Result<()> {
+    let next = index.join(format!("{CURRENT}.next"));
+    write_synced(&next, &format!("{id}\n"))?;
+    std::fs::rename(&next, index.join(CURRENT))?;
+    sync_folder(index)
 }
 
 /// A generation being built. Dropped before [`Building::switch`], it leaves nothing behind.
@@ -50,12 +122,7 @@ impl Building {
     pub fn begin(index: &Path, now: Timestamp) -> Result<Self, IndexError> {
         let failed = |error: std::io::Error| IndexError::failed(format!("preparing {}", index.display()), error);
         std::fs::create_dir_all(index).map_err(failed)?;
-        let lock = File::create(index.join(".lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(IndexError::Locked(index.to_path_buf())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let lock = locked(index)?;
         for path in folders(index).map_err(failed)? {
             if path.to_string_lossy().ends_with(BUILDING) {
                 std::fs::remove_dir_all(&path).map_err(failed)?;
@@ -94,10 +161,7 @@ impl Building {
         let folder = self.index.join(&self.id);
         std::fs::rename(&self.folder, &folder).map_err(failed)?;
         sync_folder(&self.index).map_err(failed)?;
-        let next = self.index.join(format!("{CURRENT}.next"));
-        write_synced(&next, &format!("{}\n", self.id)).map_err(failed)?;
-        std::fs::rename(&next, self.index.join(CURRENT)).map_err(failed)?;
-        sync_folder(&self.index).map_err(failed)?;
+        point(&self.index, &self.id).map_err(failed)?;
         // Left-over generations cost disk, not correctness.
         let _ = prune(&self.index, &self.id);
         Ok(folder)

@@ -88,7 +88,10 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
         let code = match &item.kind {
             ItemKind::Word if item.is(Class::Negation) => Some((Code::PriceTalk, "a negation beside an amount")),
             ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
-            ItemKind::Word if item.is(Class::NumberLike) => Some((Code::PriceTalk, "a share of an amount")),
+            // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
+            ItemKind::Word if item.bits & Class::NumberLike.bit() != 0 => {
+                Some((Code::PriceTalk, "a share of an amount"))
+            }
             ItemKind::Word if item.bits & HARMLESS != 0 => None,
             ItemKind::Word if [Class::Compare, Class::Dearer, Class::Same].iter().any(|&class| item.is(class)) => {
                 Some((Code::Comparison, "a comparison beside an amount"))

@@ -10,6 +10,7 @@ use super::lexicon::{Class, Lexicon};
 use super::licence;
 use super::money::{Item, ItemKind, Reading};
 use super::norm;
+use super::product::{price, same_price, same_product};
 use super::spans;
 use super::task;
 use super::text;
@@ -366,12 +367,12 @@ const TELLING: u64 = CHANGING
     | Class::From.bit();
 
 /// A number, amount or sign that stands outside every span.
-fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
+pub(super) fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
     match &item.kind {
         ItemKind::Money(_) => Some((Code::UnboundPrice, "an amount outside every fact")),
         ItemKind::Number(number) if number.words => Some((Code::NumberWord, "a number outside every fact")),
         ItemKind::Number(_) => Some((Code::UnlicensedNumber, "a number outside every fact")),
-        ItemKind::Pattern if !reading.words(item.tokens.clone()).ends_with(['.', ')']) => {
+        ItemKind::Pattern if !listing(reading.words(item.tokens.clone())) => {
             Some((Code::UnlicensedNumber, "a number outside every fact"))
         }
         ItemKind::Percent(_) | ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage outside every fact")),
@@ -382,66 +383,7 @@ fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
     }
 }
 
-/// Faults of a template's own words; `{slots}` are the islands.
-pub(super) fn template_fault(
-    lexicon: &Lexicon,
-    language: Language,
-    text: &str,
-    islands: &[Range<usize>],
-) -> Option<(Code, Range<usize>, u64)> {
-    let normal = norm::normalise(text, islands);
-    if let Some(at) = normal.bidi {
-        return Some((Code::BidiControl, at, 0));
-    }
-    let tokens = lex::tokens(lexicon, &normal, language, &[]);
-    let reading = Reading { text: &normal.text, tokens: &tokens, language };
-    let claims = [
-        (Class::Slang, Code::Slang),
-        (Class::Commit, Code::Commitment),
-        (Class::Zero, Code::ZeroPrice),
-        (Class::Discount, Code::Discount),
-        (Class::Compare, Code::Comparison),
-        (Class::Dearer, Code::Comparison),
-    ];
-    for range in text::sentences(&tokens, |_| true) {
-        let items = reading.items(range);
-        for (index, item) in items.iter().enumerate() {
-            let denied = items[index.saturating_sub(4)..index]
-                .iter()
-                .chain(items.get(index + 1))
-                .any(|item| item.is(Class::Negation));
-            let claim = claims
-                .iter()
-                .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
-                .map(|(_, code)| *code);
-            if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
-                let at =
-                    normal.original(tokens[item.tokens.start].range().start..tokens[item.tokens.end - 1].range().end);
-                return Some((code, at, item.bits));
-            }
-        }
-    }
-    None
-}
-
-fn same_product(fact: &Fact, name: Option<&Fact>) -> bool {
-    match (&fact.body, name.map(|name| &name.body)) {
-        (FactBody::Offer(own), Some(FactBody::Offer(named))) => own.product == named.product,
-        (FactBody::Offer(_), None) => true,
-        _ => true,
-    }
-}
-
-fn same_price(fact: &Fact, name: &Fact) -> bool {
-    match (&fact.body, &name.body) {
-        (FactBody::Offer(own), FactBody::Offer(named)) => own.offer.price == named.offer.price,
-        _ => false,
-    }
-}
-
-fn price(fact: &Fact) -> Option<(Currency, i64)> {
-    match &fact.body {
-        FactBody::Offer(offer) => offer.offer.price.now().map(|money| (money.currency, money.minor)),
-        _ => None,
-    }
+/// The number of a list's line: `2.` or `2)`.
+fn listing(words: &str) -> bool {
+    words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }

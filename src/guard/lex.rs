@@ -105,6 +105,10 @@ impl Lexer<'_> {
             _ if norm::island(sign).is_some() => {
                 self.token(Kind::Island(norm::island(sign).unwrap_or_default()), end, Term::default())
             }
+            // Kana spell numbers too; only the possessive stands in Chinese names of brands.
+            '\u{3041}'..='\u{30FA}' if sign != 'の' => {
+                self.known().unwrap_or_else(|| self.token(Kind::Odd, end, Term::default()))
+            }
             _ if is_han(sign) => self.known().unwrap_or_else(|| self.token(Kind::Word, end, Term::default())),
             _ if spaced_letter(sign) => self.word(),
             _ => self.known().unwrap_or_else(|| self.token(Kind::Sign(sign), end, Term::default())),
@@ -160,7 +164,7 @@ impl Lexer<'_> {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
         let word = &self.text[self.at..end];
-        if mixed_scripts(word) {
+        if term.bits == 0 && (mixed_scripts(word) || foreign(word)) {
             return self.token(Kind::Odd, end, Term::default());
         }
         if stop == end && !term.is(Class::Number) && word.len() >= 6 {
@@ -223,6 +227,11 @@ fn mixed_end(text: &str, at: usize) -> usize {
 fn code_follows(text: &str, at: usize) -> bool {
     let part = |c: &char| c.is_ascii_digit() || spaced_letter(*c) || *c == '-';
     text[at..].chars().take_while(part).any(|c| c.is_ascii_digit())
+}
+
+/// Letters of a writing none of the four languages uses: their number words are in no list.
+fn foreign(word: &str) -> bool {
+    !word.is_ascii() && word.chars().any(|sign| !sign.is_ascii() && !matches!(sign, 'а'..='я'))
 }
 
 fn mixed_scripts(word: &str) -> bool {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::domain::Language;
 
+use super::allowed::Licence;
 use super::norm::fold;
 use super::trie::{Node, Trie, insert};
 pub(super) use super::trie::{is_han, spaced_letter, word_end};
@@ -18,7 +19,7 @@ macro_rules! classes {
         pub(super) enum Class { $($variant,)* }
 
         impl Class {
-            fn named(name: &str) -> Option<Class> {
+            pub(super) fn named(name: &str) -> Option<Class> {
                 match name { $($name => Some(Class::$variant),)* _ => None }
             }
 
@@ -39,6 +40,7 @@ classes! {
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
     Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
+    Less = "less", Scrip = "scrip",
 }
 
 /// What is known of a word or phrase.
@@ -118,6 +120,8 @@ pub(super) struct Lexicon {
     parts: Trie,
     /// ISO codes by index.
     pub currencies: Vec<String>,
+    /// What lets a number stand that is no price.
+    pub licences: Vec<Licence>,
     months: Vec<Vec<String>>,
     units: Vec<Vec<String>>,
 }
@@ -175,6 +179,7 @@ impl Lexicon {
             words: Trie::default(),
             parts: Trie::default(),
             currencies: Vec::new(),
+            licences: super::allowed::load()?,
             months: Vec::new(),
             units: Vec::new(),
         };

@@ -1,8 +1,9 @@
-//! Numbers that are no prices: phones, times, dates, ratings by closed patterns, and numbers with a measure,
-//! a counted noun or an identifier beside them. What is not listed here or in `data/guard/licences.toml` is refused.
+//! Numbers that are no prices: phones, times, dates, ratings by closed patterns; numbers of facts and of policies;
+//! and what the rows of `data/guard/allow.toml` let stand. Any other is refused.
 
 use std::ops::Range;
 
+use super::allowed::Licence;
 use super::ledger::{Ledger, RowKind};
 use super::lex::{Kind, Token};
 use super::lexicon::Class;
@@ -135,13 +136,14 @@ pub(super) struct Around<'a> {
     pub index: usize,
     /// True when the sentence speaks of prices or holds an amount.
     pub priced: bool,
+    /// What lets a number stand without a fact.
+    pub licences: &'a [Licence],
 }
 
 /// True when something in the ledger or beside the number lets it stand.
 pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, around: &Around<'_>) -> bool {
     let Some(value) = number.value else { return false };
     let written = reading.words(number.tokens.clone());
-    let before = around.index.checked_sub(1).and_then(|index| around.items.get(index));
     let after = around.items.get(around.index + 1);
     let names = || {
         around.items.iter().filter_map(|item| match item.kind {
@@ -174,10 +176,7 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     }
     let promised = ledger.complete && (has(Class::Shipping) || has(Class::Promise));
     let terms = promised || has(Class::Terms);
-    let measured =
-        after.is_some_and(|item| [Class::Unit, Class::Time, Class::Counted].iter().any(|&class| item.is(class)));
-    let sized = after.is_some_and(|item| item.is(Class::Unit));
-    sized || !terms && (measured || identified(reading, number, (before, after)) || beside(around, value))
+    around.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
@@ -198,36 +197,4 @@ fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, after: Optio
     let end = after.map_or(number.tokens.end, |item| item.tokens.end);
     let phrase = reading.words(number.tokens.start..end);
     ledger.texts.iter().any(|text| holds(text, phrase))
-}
-
-fn identified(reading: &Reading<'_>, number: &Numeral, (before, after): (Option<&Item>, Option<&Item>)) -> bool {
-    let figures = reading.words(number.tokens.clone());
-    let plain = !number.words && figures.bytes().all(|byte| byte.is_ascii_digit());
-    let start = number.tokens.start;
-    let mark = (1..=2).any(|back| {
-        start.checked_sub(back).is_some_and(|index| {
-            let token = &reading.tokens[index];
-            let bridged = back == 1 || matches!(reading.tokens[start - 1].kind, Kind::Sign(':' | '#' | '№' | '.'));
-            bridged && (token.is(Class::Identifier) || token.is(Class::Size) || token.sign('№') || token.sign('#'))
-        })
-    });
-    let sized = after.is_some_and(|item| item.is(Class::Size)) || before.is_some_and(|item| item.is(Class::Size));
-    (plain && mark) || sized
-}
-
-/// Opening hours (`с 9 до 18`), the year, or a share of a material.
-fn beside(around: &Around<'_>, value: i128) -> bool {
-    let at = |index: Option<usize>| index.and_then(|index| around.items.get(index));
-    let before = at(around.index.checked_sub(1));
-    let after = at(Some(around.index + 1));
-    let clock = before.is_some_and(|item| item.is(Class::Clock)) && value <= 24 * ONE;
-    let another = around.items.iter().enumerate().any(|(index, item)| {
-        index != around.index && (item.is(Class::Time) || item.is(Class::Clock) && index.abs_diff(around.index) > 1)
-    });
-    let named = around.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_)));
-    let times =
-        |item: Option<&Item>| item.is_some_and(|item| matches!(item.kind, ItemKind::Sign('×' | 'x' | '-' | '–')));
-    let sized =
-        (times(after) || times(before)) && around.items.iter().any(|item| item.is(Class::Unit) || item.is(Class::Time));
-    (clock && another && !named) || sized
 }

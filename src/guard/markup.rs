@@ -88,12 +88,13 @@ const ENTITIES: [(&str, char); 46] = [
     ("rpar", ')'),
 ];
 
-/// The length of a markup tag at the start of `rest`.
+/// Tags that change how words look and nothing else. Any other stays in the text: a reader may see what it holds.
+const PLAIN_TAGS: [&str; 14] =
+    ["b", "i", "u", "p", "br", "em", "strong", "span", "div", "li", "ul", "ol", "small", "big"];
+
+/// The length of a plain markup tag at the start of `rest`.
 pub(super) fn tag(rest: &str) -> Option<usize> {
-    let second = rest[1..].chars().next()?;
-    if !(second.is_ascii_alphabetic() || matches!(second, '/' | '!')) {
-        return None;
-    }
-    let end = rest.bytes().take(200).position(|byte| byte == b'>')?;
-    Some(end + 1)
+    let end = rest.bytes().take(16).position(|byte| byte == b'>')?;
+    let name = rest[1..end].trim_start_matches('/').trim_end_matches('/').trim();
+    PLAIN_TAGS.iter().any(|known| known.eq_ignore_ascii_case(name)).then_some(end + 1)
 }

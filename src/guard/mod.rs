@@ -3,6 +3,7 @@
 //! Pure and synchronous; it knows no model, index, clock or network, and trusts neither renderer nor mask.
 
 mod alias;
+mod allowed;
 mod bind;
 pub mod cases;
 mod draft;
@@ -16,6 +17,7 @@ mod money;
 mod mutants;
 mod norm;
 mod numeral;
+mod product;
 mod sentence;
 mod spans;
 #[cfg(test)]

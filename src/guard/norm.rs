@@ -125,11 +125,22 @@ impl Writer {
                     1
                 }
             },
-            '*' | '_' | '`' | '\\' | '\'' => 1,
+            '*' | '_' | '`' | '\\' | '\'' | '’' => {
+                self.mark_between(sign, rest, at);
+                sign.len_utf8()
+            }
             _ => {
                 self.sign(sign, at);
                 sign.len_utf8()
             }
+        }
+    }
+
+    /// Marks of markup go; between two figures they stand for a separator: `4_990` is nobody's way to write a number.
+    fn mark_between(&mut self, sign: char, rest: &str, at: usize) {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        if digit(self.text.as_bytes().last()) && digit(rest.as_bytes().get(sign.len_utf8())) {
+            self.push(if matches!(sign, '\'' | '’') { ',' } else { UNKNOWN }, at);
         }
     }
 
@@ -177,6 +188,14 @@ impl Writer {
             '\u{66B}' => return self.push('.', at),
             '\u{66C}' | '\u{3001}' => return self.push(',', at),
             '’' | '‘' | 'ʼ' | '´' | '`' | '\u{2BB}' => return,
+            // Ten, a hundred, dice, Braille, cards: signs that show a number.
+            '\u{1F51F}'
+            | '\u{1F4AF}'
+            | '\u{2680}'..='\u{2685}'
+            | '\u{2800}'..='\u{28FF}'
+            | '\u{1F000}'..='\u{1F0FF}' => {
+                return self.push(ODD, at);
+            }
             '\u{E000}'..='\u{F8FF}' | '\u{F0000}'.. => return self.push(UNKNOWN, at),
             '²' | '³' if self.text.ends_with('m') || self.text.ends_with('м') => return self.push(sign, at),
             '〇' | '°' | '№' => return self.push(sign, at),
@@ -206,6 +225,8 @@ impl Writer {
                 self.push('s', at);
             }
             ' ' => self.space(at),
+            // What is struck through is not said.
+            '\u{335}'..='\u{338}' => self.push(UNKNOWN, at),
             _ if is_combining_mark(part) || invisible(part) => {}
             _ => {
                 for lower in part.to_lowercase().filter(|&c| !is_combining_mark(c)) {

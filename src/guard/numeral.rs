@@ -108,6 +108,33 @@ fn ungrouped(whole: &str, separator: u8) -> Option<i128> {
     (complete && !padded).then_some(value)
 }
 
+/// What Roman letters add up to, well formed or not.
+pub(super) fn roman(word: &str) -> Option<i32> {
+    let (mut total, mut highest) = (0, 0);
+    for byte in word.bytes().rev() {
+        let value = match byte {
+            b'i' => 1,
+            b'v' => 5,
+            b'x' => 10,
+            b'l' => 50,
+            b'c' => 100,
+            b'd' => 500,
+            b'm' => 1000,
+            _ => return None,
+        };
+        total += if value < highest { -value } else { value };
+        highest = highest.max(value);
+    }
+    (!word.is_empty()).then_some(total)
+}
+
+/// A Roman numeral of three letters at least, from twenty on: smaller ones count generations and parts.
+pub(super) fn roman_from_twenty(word: &str) -> bool {
+    const WORDS: [&str; 12] =
+        ["mix", "dix", "mid", "dim", "mild", "mil", "mill", "civil", "vivid", "livid", "dvd", "lcd"];
+    word.len() >= 3 && !WORDS.contains(&word) && roman(word).is_some_and(|value| value >= 20)
+}
+
 fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {
     let mut values: Vec<u64> = Vec::new();
     let mut end = at;

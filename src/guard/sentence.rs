@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::{Item, ItemKind, Reading};
-use super::numeral::ONE;
+use super::numeral::{ONE, roman_from_twenty};
 use super::text::{Checker, Fault};
 use super::verdict::Code;
 
@@ -28,21 +28,27 @@ pub(super) struct Sentence<'a> {
     pub reading: &'a Reading<'a>,
     /// True when it asks.
     pub question: bool,
+    /// True when an amount was told before it.
+    pub told: bool,
 }
 
 impl<'a> Sentence<'a> {
     /// The sentence made of `tokens`.
-    pub fn new(reading: &'a Reading<'a>, tokens: Range<usize>, focus: Option<usize>) -> Sentence<'a> {
+    pub fn new(reading: &'a Reading<'a>, tokens: Range<usize>, (focus, told): (Option<usize>, bool)) -> Sentence<'a> {
         let question = reading.tokens[tokens.end - 1].sign('?');
         let items = reading.items(tokens);
         let bits = items.iter().fold(0, |bits, item| bits | item.plain_bits());
         let any = |kind: fn(&ItemKind) -> bool| items.iter().any(|item| kind(&item.kind));
         let value = any(|kind| matches!(kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency));
         let amount = value && any(|kind| matches!(kind, ItemKind::Money(_)));
+        let roman = |item: &Item| item.bits == 0 && roman_from_twenty(reading.words(item.tokens.clone()));
         let doubt = any(|kind| {
-            matches!(kind, ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Sign('%' | '‰'))
-        });
-        Sentence { items, bits, amount, value, doubt, focus, reading, question }
+            matches!(
+                kind,
+                ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Pattern | ItemKind::Sign('%' | '‰')
+            )
+        }) || items.iter().any(roman);
+        Sentence { items, bits, amount, value, doubt, focus, reading, question, told }
     }
 
     /// True when some item could be at fault by itself.
@@ -53,12 +59,20 @@ impl<'a> Sentence<'a> {
             | Class::Zero.bit()
             | Class::Discount.bit()
             | Class::NumberLike.bit();
-        self.doubt || self.value || self.bits & CLAIMS != 0
+        self.doubt || self.value || self.told || self.bits & CLAIMS != 0
     }
 
     /// True when it holds a number, an amount or a currency.
     pub fn has_value(&self) -> bool {
         self.value
+    }
+
+    /// A sentence behind an amount that names nothing and measures nothing speaks of that amount.
+    pub fn of_the_amount(&self) -> bool {
+        const OTHER: u64 = Class::Unit.bit() | Class::Time.bit() | Class::Counted.bit() | Class::Defer.bit();
+        // A lone letter, as the Slovak preposition `v`, measures nothing.
+        let measures = |item: &Item| item.bits & OTHER != 0 && self.reading.words(item.tokens.clone()).len() > 1;
+        self.told && !self.amount && !self.question && self.names().is_empty() && !self.items.iter().any(measures)
     }
 
     /// The first word of a class.

@@ -4,7 +4,10 @@ use std::ops::Range;
 
 use crate::domain::Language;
 
-use super::{Code, Guard, draft};
+use super::draft::bare;
+use super::lexicon::{Class, Lexicon};
+use super::money::{ItemKind, Reading};
+use super::{Code, Guard, lex, norm, text};
 
 /// Why a template may not be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +65,7 @@ impl Guard {
         }
         let mut hidden = islands;
         loop {
-            let Some((code, at, _)) = draft::template_fault(&self.lexicon, language, template, &hidden) else {
+            let Some((code, at, _)) = template_fault(&self.lexicon, language, template, &hidden) else {
                 return Ok(());
             };
             let proved = PROVED.iter().any(|(slot, lifts)| {
@@ -104,6 +107,48 @@ fn slot_ranges(template: &str) -> Result<Vec<Range<usize>>, &str> {
         at = found.last().map_or(template.len(), |range| range.end);
     }
     Ok(found)
+}
+
+/// Faults of a template's own words; `{slots}` are the islands.
+fn template_fault(
+    lexicon: &Lexicon,
+    language: Language,
+    text: &str,
+    islands: &[Range<usize>],
+) -> Option<(Code, Range<usize>, u64)> {
+    let normal = norm::normalise(text, islands);
+    if let Some(at) = normal.bidi {
+        return Some((Code::BidiControl, at, 0));
+    }
+    let tokens = lex::tokens(lexicon, &normal, language, &[]);
+    let reading = Reading { text: &normal.text, tokens: &tokens, language };
+    let claims = [
+        (Class::Slang, Code::Slang),
+        (Class::Commit, Code::Commitment),
+        (Class::Zero, Code::ZeroPrice),
+        (Class::Discount, Code::Discount),
+        (Class::Compare, Code::Comparison),
+        (Class::Dearer, Code::Comparison),
+    ];
+    for range in text::sentences(&tokens, |_| true) {
+        let items = reading.items(range);
+        for (index, item) in items.iter().enumerate() {
+            let denied = items[index.saturating_sub(4)..index]
+                .iter()
+                .chain(items.get(index + 1))
+                .any(|item| item.is(Class::Negation));
+            let claim = claims
+                .iter()
+                .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
+                .map(|(_, code)| *code);
+            if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
+                let at =
+                    normal.original(tokens[item.tokens.start].range().start..tokens[item.tokens.end - 1].range().end);
+                return Some((code, at, item.bits));
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

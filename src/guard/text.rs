@@ -11,7 +11,7 @@ use super::lexicon::{Class, Lexicon};
 use super::licence::{self, Around};
 use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
-use super::numeral::ONE;
+use super::numeral::{ONE, roman, roman_from_twenty};
 use super::sentence::Sentence;
 use super::verdict::{Code, Violation};
 
@@ -89,12 +89,13 @@ impl<'a> Checker<'a> {
             let byte = normal.original(at..at + 1).start;
             original.get(byte..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
         };
-        let mut focus = None;
+        let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
-            let sentence = Sentence::new(&self.reading, range.clone(), focus);
+            let sentence = Sentence::new(&self.reading, range.clone(), (focus, told));
             if !self.verbatim(range) {
                 self.sentence(&sentence)?;
             }
+            told |= sentence.has_amount();
             if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
                 focus = sentence.only_product(self).or(focus.filter(|_| sentence.items.is_empty()));
             }
@@ -128,7 +129,8 @@ impl<'a> Checker<'a> {
         for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
                 let priced = sentence.priced();
-                let around = Around { items: &sentence.items, index, priced };
+                let licences = &self.lexicon.licences;
+                let around = Around { items: &sentence.items, index, priced, licences };
                 if !licence::licensed(&self.reading, self.ledger, number, &around) {
                     let code = match (number.value, number.words) {
                         (None, _) => Code::MalformedNumber,
@@ -201,14 +203,37 @@ impl<'a> Checker<'a> {
             ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
                 fail(Code::Discount, "a reduction without a fact")
             }
-            ItemKind::Word if item.is(Class::NumberLike) && sentence.priced() => {
+            ItemKind::Pattern if self.hides_amount(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a time or day that could be an amount")
+            }
+            ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
+                fail(Code::PriceTalk, "an amount told before is taken back")
+            }
+            ItemKind::Word if item.is(Class::NumberLike) && (sentence.priced() || sentence.of_the_amount()) => {
                 fail(Code::PriceTalk, "a share of a price")
             }
-            ItemKind::Word if sentence.roman_amount(index) && self.roman(item) => {
+            ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {
+                fail(Code::MixedToken, "a Roman numeral")
+            }
+            ItemKind::Word
+                if sentence.roman_amount(index) && roman(self.reading.words(item.tokens.clone())).is_some() =>
+            {
                 fail(Code::MixedToken, "a Roman numeral as an amount")
             }
             _ => Ok(()),
         }
+    }
+
+    /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
+    fn hides_amount(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let words = self.reading.words(sentence.items[index].tokens.clone());
+        let short = words.contains([':', '.']) && words.bytes().filter(u8::is_ascii_digit).count() <= 4;
+        let listed = words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+        let dated = [Class::Clock, Class::Time, Class::Shipping, Class::Promise, Class::Phone]
+            .iter()
+            .any(|&class| sentence.has(class));
+        let spoken = sentence.items.iter().any(|item| item.kind == ItemKind::Word && !item.is(Class::Neutral));
+        short && !listed && !dated && (sentence.priced() || !spoken || !sentence.names().is_empty())
     }
 
     fn known_code(&self, item: &Item) -> bool {
@@ -217,11 +242,6 @@ impl<'a> Checker<'a> {
             && self.ledger.rows.iter().any(|row| {
                 norm::fold(&row.code).eq_ignore_ascii_case(words) || row.attributes.iter().any(|known| known == words)
             })
-    }
-
-    fn roman(&self, item: &Item) -> bool {
-        let words = self.reading.words(item.tokens.clone());
-        !words.is_empty() && words.bytes().all(|byte| b"ivxlcdm".contains(&byte))
     }
 
     fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i64>) -> bool {
@@ -319,7 +339,8 @@ impl<'a> Checker<'a> {
             || sentence.has(Class::Defer)
             || sentence.has(Class::Compare)
             || sentence.has(Class::Dearer);
-        if settled || sentence.names().is_empty() || sentence.question {
+        let of_another = sentence.names().is_empty() && !(sentence.of_the_amount() && sentence.focus.is_some());
+        if settled || of_another || sentence.question {
             return Ok(());
         }
         Err(sentence.fault(Code::PriceTalk, index, "a price is spoken of but not stated"))

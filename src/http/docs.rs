@@ -7,13 +7,15 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{chat, desk, openai, ops};
+use crate::http::{catalog, chat, desk, handover, kpi, openai, ops};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
     paths(
-        chat::chat, desk::propose, desk::confirm, desk::task, desk::order, openai::completions, openai::models, openai::model,
+        chat::chat, catalog::patch, catalog::search, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
+        handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, openai::completions, openai::models,
+        openai::model,
         openai::embeddings::embeddings,
         ops::health, ops::ready, ops::metrics, ops::version, openapi,
     ),
@@ -22,7 +24,9 @@ use crate::http::{chat, desk, openai, ops};
     modifiers(&Keyed),
     tags(
         (name = "chat", description = "The native API."),
+        (name = "catalog", description = "Prices and stock of this moment; search."),
         (name = "desk", description = "Orders: what may be done, proposed, confirmed, done once."),
+        (name = "handover", description = "A person takes over: queue, packet, steps, messages."),
         (name = "openai", description = "For clients of the OpenAI API."),
         (name = "operation", description = "For operators."),
     )

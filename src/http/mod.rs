@@ -1,11 +1,14 @@
 //! The HTTP edge: the only module that knows axum and JSON over the wire.
 //! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
 
+mod catalog;
 mod chat;
 mod desk;
 mod docs;
 mod door;
 pub mod error;
+mod handover;
+mod kpi;
 mod measure;
 mod openai;
 mod ops;
@@ -71,10 +74,18 @@ impl Gate {
 fn routes(gate: Arc<Gate>) -> Router {
     let keyed = Router::new()
         .route("/api/v1/chat", post(chat::chat))
+        .route("/api/v1/catalog/patches", post(catalog::patch))
+        .route("/api/v1/search", post(catalog::search))
         .route("/api/v1/tasks", post(desk::propose))
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
+        .route("/api/v1/handover", get(handover::queue))
+        .route("/api/v1/handover/{id}", get(handover::packet))
+        .route("/api/v1/handover/{id}", post(handover::step))
+        .route("/api/v1/sessions/{id}/messages", get(handover::messages))
+        .route("/api/v1/kpi", get(kpi::kpi))
+        .route("/api/v1/feedback", post(kpi::feedback))
         .route("/v1/chat/completions", post(openai::completions))
         .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))

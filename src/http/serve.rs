@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::app::App;
+use crate::handover;
 use crate::http::{Gate, Peer, routes};
 
 /// A request's head must be here by then.
@@ -28,6 +29,8 @@ const CONNECTIONS: usize = 1024;
 const DRAIN: Duration = Duration::from_secs(30);
 /// Histograms are folded this often, so that they stay small when nobody scrapes.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// Cases that wait for a person are looked at this often.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Out of file descriptors or the like: wait before the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -41,6 +44,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     let router = routes(Arc::clone(&gate));
     let draining = GracefulShutdown::new();
     let upkeep = tokio::spawn(upkeep(Arc::clone(&gate)));
+    let patience = tokio::spawn(patience(Arc::clone(&gate)));
     tokio::select! {
         () = accept(&listener, &router, &draining) => {}
         () = shutdown => {}
@@ -51,6 +55,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
         tracing::warn!("connections still open after {} s were closed", DRAIN.as_secs());
     }
     upkeep.abort();
+    patience.abort();
     Ok(())
 }
 
@@ -98,6 +103,17 @@ async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, watcher: 
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!("connection ended: {error}");
+    }
+}
+
+/// Raises what nobody looks after.
+async fn patience(gate: Arc<Gate>) {
+    let mut tick = tokio::time::interval(PATIENCE);
+    loop {
+        tick.tick().await;
+        if let Err(error) = handover::escalate(&gate.app).await {
+            tracing::error!("waiting cases could not be looked at: {error:#}");
+        }
     }
 }
 

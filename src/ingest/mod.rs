@@ -2,6 +2,7 @@
 //! A bad row is named and left out; a bad feed never replaces a good index. Nothing here answers a shopper.
 
 mod accept;
+pub mod changes;
 pub mod feed;
 #[cfg(feature = "search")]
 mod indexed;

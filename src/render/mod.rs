@@ -15,7 +15,8 @@ use anyhow::Context;
 use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
-use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
+use crate::domain::lead::Purpose;
+use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
@@ -79,6 +80,11 @@ impl Renderer {
         self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
     }
 
+    /// What the assistant says when a person gives the chat back.
+    pub fn welcome_back(&self, language: Language) -> DraftSegment {
+        self.book(language).sentence(SegmentKind::Smalltalk, "handover_back", &Values::default())
+    }
+
     fn book(&self, language: Language) -> &Phrasebook {
         self.books.get(&language).expect("invariant: load reads every language")
     }
@@ -107,6 +113,7 @@ impl Page<'_> {
             Move::Order { fact } => self.order(fact),
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
+            Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -193,6 +200,17 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Item => "ask_item",
         Ask::Variant => "ask_variant",
         Ask::Address => "ask_address",
+        Ask::Contact => "ask_contact",
+    }
+}
+
+fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
+    match (purpose, say) {
+        (Purpose::Call, ConsentLine::Question) => "contact_call",
+        (Purpose::Call, ConsentLine::Kept) => "contact_call_kept",
+        (Purpose::Restock, ConsentLine::Question) => "contact_restock",
+        (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
+        (_, ConsentLine::Declined) => "contact_declined",
     }
 }
 
@@ -216,7 +234,9 @@ fn absence_key(why: Absence) -> &'static str {
 fn handover_key(reason: HandoverReason) -> &'static str {
     match reason {
         HandoverReason::Asked => "human",
-        HandoverReason::Complaint => "human_complaint",
+        HandoverReason::Fraud => "human",
+        HandoverReason::Complaint | HandoverReason::Anger => "human_complaint",
+        HandoverReason::Unsure => "human_unsure",
         HandoverReason::Task => "human_task",
         HandoverReason::GuardRejected | HandoverReason::Failure => "human_failure",
     }

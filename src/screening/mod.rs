@@ -92,11 +92,12 @@ impl Screening {
         let private = normalise(text);
         let guess = self.language.guess(&private);
         let pii = self.pii.find(&private);
+        let language = self.language.decide(guess, fallback, locale);
         Screened {
             text: pii::mask(&private, &pii),
-            language: self.language.decide(guess, fallback, locale),
+            language,
             injection: self.injection.score(text, &private),
-            spam: self.spam.score(&private),
+            spam: self.spam.score(&private, language),
             pii,
             private,
         }

@@ -10,6 +10,7 @@ use super::ScreeningError;
 use super::normalise::fold;
 use super::signals::{Rule, Signals, combine};
 use super::weights::Weights;
+use crate::domain::Language;
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)https?://|\bwww\.|\b[a-z0-9-]{2,}\.(?:com|net|biz|info|co\.uk|org|tv|xyz|top|club|shop|site|online|ru|cn)\b|\bt\.me/|\bwa\.me/").expect("invariant: a constant pattern")
@@ -40,13 +41,14 @@ impl SpamScorer {
         })
     }
 
-    /// 0 to 1.
-    pub(super) fn score(&self, text: &str) -> f32 {
+    /// 0 to 1. The fitted words are those of English advertisements: of other languages they know too few to judge.
+    pub(super) fn score(&self, text: &str, language: Language) -> f32 {
         let mut weights = self.phrases.fired(&fold(text));
         weights.extend(LINK.is_match(text).then_some(self.rules.link));
         weights.extend(shouts(text).then_some(self.rules.shouting));
         weights.extend((text.matches(['!', '！']).count() >= 2).then_some(self.rules.exclamations));
-        combine(weights).max(self.fitted.chance(text))
+        let fitted = if language == Language::En { self.fitted.chance(text) } else { 0.0 };
+        combine(weights).max(fitted)
     }
 }
 

@@ -12,6 +12,8 @@ const MOST_CHARS: usize = 4000;
 const MOST_OF_A_WORD: usize = 24;
 /// Longer numbers are all alike.
 const MOST_DIGITS: usize = 12;
+/// A chance below this is that of any text.
+const SAYS_NOTHING: f32 = 0.2;
 /// Signs that count as words.
 const SIGNS: &str = "£$€!?";
 static TABLE: &str = include_str!("../../data/rules/screening_weights.tsv");
@@ -49,7 +51,8 @@ impl Weights {
             return 0.0;
         }
         let sum: f32 = found.iter().filter_map(|feature| self.of.get(feature.as_str())).sum();
-        1.0 / (1.0 + (-(sum / (found.len() as f32).sqrt() + self.bias)).exp())
+        let chance = 1.0 / (1.0 + (-(sum / (found.len() as f32).sqrt() + self.bias)).exp());
+        if chance < SAYS_NOTHING { 0.0 } else { chance }
     }
 }
 

@@ -5,7 +5,9 @@ pub mod catalog;
 pub mod catalog_writer;
 pub mod desk;
 pub mod fresh;
+pub mod handover;
 pub mod idempotency;
+pub mod kpi;
 pub mod orders;
 pub mod state;
 #[cfg(test)]

@@ -10,7 +10,10 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
+use crate::domain::handover::Aside;
 use crate::domain::session::{Session, SessionId, TurnId};
+
+use super::handover::{put_case, put_event, put_line};
 
 /// The state of the running shop assistant.
 #[derive(Clone)]
@@ -87,6 +90,20 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn record(&self, session: &Session, turn: TurnId, record: &impl Serialize) -> anyhow::Result<()> {
+        self.record_with(session, turn, record, &Aside::default()).await
+    }
+
+    /// The same, with the case the turn opened and the line it adds for whoever has the conversation.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record_with(
+        &self,
+        session: &Session,
+        turn: TurnId,
+        record: &impl Serialize,
+        aside: &Aside,
+    ) -> anyhow::Result<()> {
         let now = Timestamp::now().to_string();
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
@@ -105,6 +122,15 @@ impl StateStore {
             .bind(serde_json::to_string(record)?)
             .execute(&mut *transaction)
             .await?;
+        if let Some(case) = &aside.case
+            && put_case(&mut transaction, case).await?
+            && let Some(event) = &aside.event
+        {
+            put_event(&mut transaction, event).await?;
+        }
+        if let Some(line) = &aside.line {
+            put_line(&mut transaction, session.id, line).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }

@@ -82,20 +82,23 @@ pub(super) fn asks(moves: &[Move]) -> bool {
 /// The commands with each contact and number where it belongs: beside a wish about an order it is no request for a call. What
 /// the desk does comes last, because its question must be the one that stands at the end.
 pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
-    use CommandName::{CancelOrder, ChangeOrder, LeaveContact, OrderStatus, ReturnItem};
+    use CommandName::{CancelOrder, ChangeOrder, LeaveContact, OrderStatus, RestockNotice, ReturnItem};
     let wishes = |name| matches!(name, CancelOrder | ChangeOrder | ReturnItem);
     let of_order = |name| name == OrderStatus || wishes(name);
-    if !commands.iter().any(|command| of_order(command.name)) {
+    let told = |name| of_order(name) || name == RestockNotice;
+    if !commands.iter().any(|command| told(command.name)) {
         return commands.to_vec();
     }
     let said = |slot: fn(&Command) -> &Option<String>| commands.iter().find_map(|command| slot(command).clone());
     let (phone, email) = (said(|command| &command.slots.phone), said(|command| &command.slots.email));
     let number = said(|command| &command.slots.order_number);
     let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
-    for command in all.iter_mut().filter(|command| of_order(command.name)) {
+    for command in all.iter_mut().filter(|command| told(command.name)) {
         command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
         command.slots.email = command.slots.email.take().or_else(|| email.clone());
-        command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
+        if of_order(command.name) {
+            command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
+        }
     }
     all.sort_by_key(|command| wishes(command.name));
     all

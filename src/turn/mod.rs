@@ -3,14 +3,17 @@
 
 mod answer;
 mod clock;
+mod contact;
 mod desk;
+mod person;
 mod respond;
 mod settle;
 
 use crate::app::App;
 use crate::audit::TurnRecord;
+use crate::domain::handover::{Aside, Case};
 use crate::domain::session::{Exchange, Session, TurnId};
-use crate::domain::{Command, CommandName, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
 use crate::plan;
 use crate::understanding::{Answer as Said, Input};
 
@@ -32,6 +35,9 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     clock.enter(Stage::Screening);
     let screened = app.screening.screen(&message.text, session.language, message.locale);
     session.language = screened.language;
+    if let Some(case) = person::taken(app, &session).await? {
+        return leave_to_person(app, session, (&message, &screened), (case, clock)).await;
+    }
 
     clock.enter(Stage::Understanding);
     let understanding = understand(app, &screened, &session).await;
@@ -61,7 +67,37 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     };
     let record = TurnRecord::new(&answer, &message.channel, &screened, &understanding, &outcome, settled.draft);
     remember(app, &mut session, &answer, &outcome, &screened);
-    write_down(app, session, answer.turn_id, record).await;
+    let aside = person::called(app, &session, &answer, &outcome).await.map_err(TurnError::Failed)?;
+    write_down(app, session, (answer.turn_id, record), aside).await;
+    Ok(answer)
+}
+
+/// A person has the chat: the message is kept for them, and nothing is answered.
+async fn leave_to_person(
+    app: &App,
+    mut session: Session,
+    (message, screened): (&Message, &Screened),
+    (case, clock): (Case, StageClock<'_>),
+) -> Result<Answer, TurnError> {
+    let understanding = person::unread(screened.language);
+    let outcome = Outcome { now: app.now(), ..Outcome::default() };
+    let answer = Answer {
+        session_id: session.id,
+        turn_id: TurnId::fresh(),
+        language: screened.language,
+        reply: person::silence(app, screened.language)?,
+        actions: Vec::new(),
+        commands: Vec::new(),
+        tier: understanding.tier,
+        check: CheckSummary::default(),
+        handover: case.reasons.first().copied(),
+        timings: clock.stop(0),
+    };
+    session.turns += 1;
+    let draft = Draft { language: screened.language, segments: Vec::new() };
+    let record = TurnRecord::new(&answer, &message.channel, screened, &understanding, &outcome, draft);
+    let aside = person::heard(case, screened, &outcome);
+    write_down(app, session, (answer.turn_id, record), aside).await;
     Ok(answer)
 }
 
@@ -120,6 +156,12 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
         None => {}
     }
+    let consent = session.consent.as_ref().filter(|consent| consent.open);
+    match consent.and_then(|_| app.answers.consent(&screened.text)) {
+        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
+        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
+        Some(Said::Unclear) | None => {}
+    }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
 }
@@ -135,10 +177,10 @@ fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {
 }
 
 /// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it.
-async fn write_down(app: &App, session: Session, turn: TurnId, record: TurnRecord) {
+async fn write_down(app: &App, session: Session, (turn, record): (TurnId, TurnRecord), aside: Aside) {
     let state = app.state.clone();
     let writing = tokio::spawn(async move {
-        if let Err(error) = state.record(&session, turn, &record).await {
+        if let Err(error) = state.record_with(&session, turn, &record, &aside).await {
             // The customer has the answer; the operator must hear that its record is missing.
             tracing::error!(%turn, error = format!("{error:#}"), "the audit could not be written");
         }
@@ -162,6 +204,13 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
+    session.unsure = outcome.unsure;
+    session.consent = outcome.consent.clone();
+    if let Some(consent) = &mut session.consent {
+        consent.open = answer.check.status == CheckStatus::Accepted && contact::asks(&outcome.moves);
+    }
+    let complains = answer.commands.iter().any(|command| command.name == CommandName::Complaint);
+    session.complaints = session.complaints.saturating_add(u8::from(complains));
     session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
     let surplus = session.recent.len().saturating_sub(app.config.session.recent);
     session.recent.drain(..surplus);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
+use crate::domain::lead::Consent;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
@@ -16,7 +17,9 @@ use crate::retrieval::{self, Limits, Question, Sources};
 
 use super::answer::Stage;
 use super::clock::StageClock;
+use super::contact;
 use super::desk;
+use super::person;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -50,6 +53,12 @@ pub struct Outcome {
     /// An operation on an order that is being arranged; its token is nobody else's business.
     #[serde(skip)]
     pub talk: Option<Talk>,
+    /// A contact that waits for a yes: nobody's business before that.
+    #[serde(skip)]
+    pub consent: Option<Consent>,
+    /// Messages in a row that nobody was sure about, this one included.
+    #[serde(skip)]
+    pub unsure: u8,
     /// The desk has spoken in this turn.
     #[serde(skip)]
     pub desk_spoke: bool,
@@ -101,7 +110,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     let now = turn.app.now();
     let mut outcome = Outcome { now, talk: turn.session.talk.clone(), ..Outcome::default() };
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    for command in &desk::with_proof(&understanding.commands) {
+    let answered = contact::answered(turn, &mut outcome).await;
+    let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
+    for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
         if !desk::desk(turn, command, &mut outcome).await {
@@ -112,6 +123,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     if outcome.moves.is_empty() {
         outcome.say(Move::NotFound { why: Absence::NothingFound });
     }
+    person::call(turn, understanding, &mut outcome);
     outcome
 }
 
@@ -124,12 +136,13 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         }
         RestockNotice => {
             products(turn, command, outcome, clock).await;
-            outcome.say(Move::Human { reason: HandoverReason::Task });
+            contact::restock(command, outcome);
         }
         DeliveryInfo => delivery(turn, command, outcome).await,
         Policy => policy(turn, command, outcome).await,
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
-        Checkout | LeaveContact => outcome.say(Move::Human { reason: HandoverReason::Task }),
+        LeaveContact => contact::call(command, outcome),
+        Checkout => outcome.say(Move::Human { reason: HandoverReason::Task }),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
         Menu | Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {

@@ -18,6 +18,7 @@ struct Raw {
     no: Words,
     filler: Words,
     wait: Words,
+    call: Words,
     act: BTreeMap<Wish, Words>,
     unclear: BTreeMap<Wish, Words>,
     all: Words,
@@ -31,6 +32,7 @@ enum Part {
     No,
     Filler,
     Wait,
+    Call,
     Act(Wish),
     Unclear(Wish),
 }
@@ -67,6 +69,7 @@ impl Answers {
         add(raw.no, Part::No);
         add(raw.filler, Part::Filler);
         add(raw.wait, Part::Wait);
+        add(raw.call, Part::Call);
         raw.act.into_iter().for_each(|(wish, words)| add(words, Part::Act(wish)));
         raw.unclear.into_iter().for_each(|(wish, words)| add(words, Part::Unclear(wish)));
         let lexicon = |words: Words| Lexicon::new(flat(words).map(|word| (word, ())));
@@ -80,13 +83,28 @@ impl Answers {
 
     /// The answer to a proposal of `wish`; none when the message says something else.
     pub fn read(&self, text: &str, wish: Wish) -> Option<Answer> {
+        self.judge(text, Some(wish))
+    }
+
+    /// The answer to the question whether a contact may be used.
+    pub fn consent(&self, text: &str) -> Option<Answer> {
+        self.judge(text, None)
+    }
+
+    /// Without a wish the question is about a contact, and words that order an operation say nothing.
+    fn judge(&self, text: &str, wish: Option<Wish>) -> Option<Answer> {
         let asks = text.contains(['?', '？']);
         let folded = fold(text);
-        let hits = self.parts.find(&folded);
-        let own = |part: Part| part == Part::Act(wish) || part == Part::Yes;
+        let mut hits = self.parts.find(&folded);
+        hits.retain(|hit| match hit.value {
+            Part::Act(_) | Part::Unclear(_) => wish.is_some(),
+            Part::Call => wish.is_none(),
+            _ => true,
+        });
+        let own = |part: Part| matches!(part, Part::Yes | Part::Call) || wish.map(Part::Act) == Some(part);
         let has = |wanted: &dyn Fn(Part) -> bool| hits.iter().any(|hit| wanted(*hit.value));
         // The same word may order one operation and another: its own proposal's meaning goes first.
-        let foreign = |part: Part| matches!(part, Part::Act(other) | Part::Unclear(other) if other != wish);
+        let foreign = |part: Part| matches!(part, Part::Act(other) | Part::Unclear(other) if Some(other) != wish);
         let foreign_only = hits.iter().any(|hit| {
             foreign(*hit.value) && !hits.iter().any(|other| other.range == hit.range && !foreign(*other.value))
         });
@@ -114,7 +132,7 @@ impl Answers {
             return None;
         }
         let ordered = hits.iter().any(|hit| own(*hit.value));
-        let bare = !has(&|part| part == Part::Yes) && has(&|part| part == Part::Unclear(wish));
+        let bare = !has(&|part| part == Part::Yes) && has(&|part| wish.map(Part::Unclear) == Some(part));
         match (ordered, bare) {
             (true, false) => Some(Answer::Yes),
             (false, true) | (true, true) => Some(Answer::Unclear),

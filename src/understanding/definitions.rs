@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
-use super::slots::{SlotRules, SlotTable};
+use super::slot_rules::{HanEdges, SlotRules, SlotTable};
 use crate::domain::{CommandName, Language, Wish};
 
 /// The texts of the rule files.
@@ -107,8 +107,8 @@ pub struct CommandRules {
     pub(super) stop: Lexicon<Option<Language>>,
     /// Words that a product's name neither starts nor ends with, folded.
     pub(super) edges: HashSet<String>,
-    /// The same for Chinese, characters and words, longest first.
-    pub(super) han_edges: Vec<String>,
+    /// The same for Chinese.
+    pub(super) han_edges: HanEdges,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
     /// Words that say that something is looked for.

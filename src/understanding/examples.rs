@@ -140,6 +140,12 @@ impl ExampleIndex {
         self.outcome(&scores, self.nearest(vector, &[]))
     }
 
+    /// The nearest examples with their commands and cosines, for `--explain`.
+    pub(super) fn explain_neighbours(&self, vote: &Vote) -> String {
+        let one = |(at, cosine): &(usize, f32)| format!("`{}` ({} {cosine:.3})", self.texts[*at], self.labels[*at]);
+        format!("nearest: {}", vote.neighbours.iter().take(4).map(one).collect::<Vec<_>>().join(", "))
+    }
+
     /// An example and its label.
     pub(super) fn labelled(&self, at: usize) -> (String, CommandName) {
         (self.texts[at].clone(), self.labels[at])

@@ -6,6 +6,7 @@ use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
 use crate::engine::{Embed, EmbedInput, Generate};
 
+mod alarms;
 mod amounts;
 mod answers;
 pub mod cases;
@@ -19,8 +20,10 @@ pub mod measure;
 mod model;
 mod rules;
 mod several;
+mod slot_rules;
 mod slots;
 
+pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::{ExampleIndex, Vote};
@@ -127,6 +130,21 @@ impl Understander {
         self.examples.as_ref().map(|examples| examples.vote(vector))
     }
 
+    /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
+    ///
+    /// # Errors
+    /// The embedder fails.
+    pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
+        let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
+        let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
+        let vote = index.vote(vector);
+        let one = |(at, cosine): &(usize, f32)| {
+            let (text, name) = index.labelled(*at);
+            format!("{cosine:.3}  {:<16}{text}", name.as_str())
+        };
+        Ok(vote.neighbours.iter().take(8).map(one).collect())
+    }
+
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
         let vector = match (input.vector, embed) {
@@ -144,6 +162,7 @@ impl Understander {
         };
         let vote = examples.vote(&vector);
         notes.push(vote.explain());
+        notes.push(examples.explain_neighbours(&vote));
         Some(vote)
     }
 

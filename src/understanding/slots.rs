@@ -1,128 +1,17 @@
 //! Slots out of a message: size, colour, budget, quantity, town, order number, code, contact, and the words that are left,
 //! which name the product. What a command has no use for is dropped.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use regex::{Captures, Regex};
-use serde::Deserialize;
 
 use super::amounts::{amount, chinese};
-use super::definitions::{CommandRules, RulesError};
+use super::definitions::CommandRules;
 use super::folded::{Folded, fold, whole_words};
+use super::slot_rules::SlotTable;
 use crate::domain::command::Budget;
 use crate::domain::message::PiiKind;
 use crate::domain::{CommandName, Language, Screened, Slots};
-
-/// `data/rules/slots.toml`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SlotRules {
-    order_pattern: String,
-    order_near: Vec<String>,
-    sku: Vec<String>,
-    size: Vec<String>,
-    bare_size: String,
-    budget: Vec<String>,
-    not_budget_after: String,
-    quantity: Vec<String>,
-    /// A bare number in a message about an order.
-    bare_order: String,
-    /// A message that only adds to the one before.
-    follow_up: String,
-    /// How many of a thing that is put into the cart.
-    bare_quantity: String,
-    /// What a correction turns down: "not black", "вместо красного".
-    negated: Vec<String>,
-    words: NumberWords,
-    pointers: Pointers,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NumberWords {
-    number: HashMap<String, u32>,
-    scale: HashMap<String, u64>,
-    currency: HashMap<String, String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pointers {
-    words: String,
-    frame: String,
-    edges: String,
-    han_edges: String,
-}
-
-impl SlotRules {
-    /// Words that point at something shown before.
-    pub(super) fn pointer_words(&self) -> Vec<String> {
-        self.pointers.words.split_whitespace().map(String::from).collect()
-    }
-
-    /// Words that no product's name starts or ends with.
-    pub(super) fn edge_words(&self) -> Vec<String> {
-        self.pointers.edges.split_whitespace().map(String::from).collect()
-    }
-
-    /// The same in Chinese, longest first.
-    pub(super) fn han_edges(&self) -> Vec<String> {
-        let mut edges: Vec<String> = self.pointers.han_edges.split_whitespace().map(String::from).collect();
-        edges.sort_by_key(|edge| std::cmp::Reverse(edge.chars().count()));
-        edges
-    }
-
-    /// Words that name no product, beyond the stop words.
-    pub(super) fn frame_words(&self) -> Vec<String> {
-        self.pointers.words.split_whitespace().chain(self.pointers.frame.split_whitespace()).map(String::from).collect()
-    }
-}
-
-/// Compiled slot patterns.
-pub(super) struct SlotTable {
-    order: Regex,
-    order_near: Vec<Regex>,
-    sku: Vec<Regex>,
-    size: Vec<Regex>,
-    bare_size: Regex,
-    budget: Vec<Regex>,
-    not_budget_after: Regex,
-    quantity: Vec<Regex>,
-    bare_order: Regex,
-    follow_up: Regex,
-    bare_quantity: Regex,
-    negated: Vec<Regex>,
-    words: NumberWords,
-}
-
-impl SlotTable {
-    pub(super) fn new(rules: SlotRules) -> Result<Self, RulesError> {
-        let macros = macros(&rules.words);
-        let one = |rule: &'static str, pattern: &str| {
-            let source = macros.iter().fold(pattern.to_string(), |text, (name, body)| text.replace(name, body));
-            Regex::new(&source).map_err(|source| RulesError::Pattern { rule, source: Box::new(source) })
-        };
-        let many = |rule: &'static str, patterns: &[String]| {
-            patterns.iter().map(|pattern| one(rule, pattern)).collect::<Result<Vec<_>, _>>()
-        };
-        Ok(SlotTable {
-            order: one("order_pattern", &rules.order_pattern)?,
-            order_near: many("order_near", &rules.order_near)?,
-            sku: many("sku", &rules.sku)?,
-            size: many("size", &rules.size)?,
-            bare_size: one("bare_size", &rules.bare_size)?,
-            budget: many("budget", &rules.budget)?,
-            not_budget_after: one("not_budget_after", &rules.not_budget_after)?,
-            quantity: many("quantity", &rules.quantity)?,
-            bare_order: one("bare_order", &rules.bare_order)?,
-            follow_up: one("follow_up", &rules.follow_up)?,
-            bare_quantity: one("bare_quantity", &rules.bare_quantity)?,
-            negated: many("negated", &rules.negated)?,
-            words: rules.words,
-        })
-    }
-}
 
 /// What a stretch of a message says, besides which command it is.
 pub(super) struct Filled {
@@ -176,7 +65,7 @@ impl CommandRules {
     /// Takes from both ends what no product's name starts or ends with.
     fn without_edges(&self, words: Vec<String>) -> Vec<String> {
         let mut words: std::collections::VecDeque<String> =
-            words.into_iter().map(|word| self.without_han_edges(&word)).filter(|word| !word.is_empty()).collect();
+            words.into_iter().map(|word| self.han_edges.strip(&word)).filter(|word| !word.is_empty()).collect();
         let edge = |word: &String| self.edges.contains(&fold(word));
         while words.front().is_some_and(edge) {
             words.pop_front();
@@ -185,16 +74,6 @@ impl CommandRules {
             words.pop_back();
         }
         words.into()
-    }
-
-    fn without_han_edges(&self, word: &str) -> String {
-        let mut rest = word;
-        while let Some(shorter) =
-            self.han_edges.iter().find_map(|edge| rest.strip_prefix(edge.as_str()).or(rest.strip_suffix(edge.as_str())))
-        {
-            rest = shorter;
-        }
-        rest.to_string()
     }
 
     /// A bare size that answers a question: `42`, `XL`, `42码`.
@@ -275,12 +154,6 @@ impl SlotTable {
             }
         }
         text
-    }
-
-    /// What a message adds to the one before, when it opens like one that does.
-    pub(super) fn after_opening(&self, folded: &str) -> Option<String> {
-        let found = self.follow_up.captures(folded)?;
-        found.name("v").or_else(|| found.name("w")).map(|rest| rest.as_str().trim().to_string())
     }
 
     /// Phone and e-mail come from the private text; their masks are no product words.
@@ -422,27 +295,4 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
         C::Smalltalk => Slots { topic, ..nothing },
         C::Menu | C::Confirm | C::Deny | C::OutOfScope | C::Spam | C::Unsafe => nothing,
     }
-}
-
-/// `{num}` and the other names that patterns use.
-fn macros(words: &NumberWords) -> Vec<(&'static str, String)> {
-    // Longer words first: `руб` must not end `рублей` early.
-    let any = |mut words: Vec<String>| {
-        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let bounded = |word: &String| {
-            if word.chars().all(|c| c.is_alphabetic() && c < '\u{2e80}') {
-                format!(r"{}\b", regex::escape(word))
-            } else {
-                regex::escape(word)
-            }
-        };
-        format!("(?:{})", words.iter().map(bounded).collect::<Vec<_>>().join("|"))
-    };
-    vec![
-        ("{num}", r"(?:\d{1,3}(?:[ .,]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)".to_string()),
-        ("{zh}", "[零一二两三四五六七八九十百千万]{1,8}".to_string()),
-        ("{scale}", any(words.scale.keys().cloned().collect())),
-        ("{cur}", any(words.currency.keys().cloned().collect())),
-        ("{word}", any(words.number.keys().cloned().collect())),
-    ]
 }

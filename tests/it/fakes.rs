@@ -61,6 +61,12 @@ impl ShopFront {
         ShopFront { products, stock, passages: passages(&data.join("policies")) }
     }
 
+    /// One more product, as a line of `products.jsonl`.
+    pub fn with_product(mut self, line: &str) -> ShopFront {
+        self.products.push(serde_json::from_str(line).unwrap());
+        self
+    }
+
     /// One more product, called what no reply may hold: its name turns the direction of writing.
     pub fn with_unspeakable_mug(mut self) -> ShopFront {
         let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;

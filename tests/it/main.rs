@@ -2,13 +2,16 @@
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
+mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
 mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
 mod fakes;
+mod handover; // a person takes over
 mod http; // the API through the router
 mod layers; // who may use whom, and how long a file may be
+mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree

@@ -19,7 +19,7 @@ impl Dice {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// `#` becomes a digit, `N` one that is not zero, `{a|b}` one of several.
+    /// `#` becomes a digit, `N` one that is not zero, `{a|b}` one of several, `C` the check digit of a barcode.
     fn fill(&mut self, pattern: &str) -> String {
         let mut out = String::new();
         let mut rest = pattern;
@@ -33,11 +33,19 @@ impl Dice {
                     out.push_str(self.pick(&inside.split('|').collect::<Vec<_>>()));
                     rest = after;
                 }
+                'C' => out.push_str(&check_digit(&out).to_string()),
                 other => out.push(other),
             }
         }
         out
     }
+}
+
+/// The thirteenth digit of an EAN.
+fn check_digit(text: &str) -> u32 {
+    let digits: Vec<u32> = text.chars().rev().filter_map(|c| c.to_digit(10)).take(12).collect();
+    let sum: u32 = digits.iter().enumerate().map(|(at, digit)| if at % 2 == 0 { digit * 3 } else { *digit }).sum();
+    (10 - sum % 10) % 10
 }
 
 fn screening() -> Screening {
@@ -156,9 +164,9 @@ const STAYS: &[&str] = &[
     "арт. N#####",
     "V-#00",
     "ZE-1#",
-    "model N####/N###",
-    "EAN 40063813339##",
-    "590#######49#",
+    "model N###/N###",
+    "EAN 4006########C",
+    "590#########C",
     "order TT-1####",
     "заказ N####",
     "objednávka N#####",

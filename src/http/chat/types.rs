@@ -106,7 +106,7 @@ pub struct ReplyBody {
 /// A part of a reply.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SegmentBody {
-    /// offer, stock, compare, total, deliver, policy, alternatives, upsell, order, ask, not_found, human or smalltalk.
+    /// offer, stock, compare, total, deliver, policy, alternatives, upsell, order, task, ask, not_found, human or smalltalk.
     #[schema(example = "offer")]
     pub kind: String,
     /// The text.
@@ -164,7 +164,7 @@ pub struct CheckBody {
 /// A person takes over.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct HandoverBody {
-    /// asked, complaint, task, guard_rejected or failure.
+    /// asked, complaint, anger, fraud, unsure, task, guard_rejected or failure.
     pub reason: String,
 }
 

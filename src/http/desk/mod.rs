@@ -1,7 +1,7 @@
 //! The order desk over HTTP: propose an operation, see what it would do, confirm it. The rules live in `tasks`.
 //! A task is ended once, whatever a client repeats; with `Idempotency-Key` it also gets the first answer again.
 
-mod once;
+pub mod once;
 pub mod types;
 
 use std::sync::Arc;

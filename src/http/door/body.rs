@@ -28,18 +28,46 @@ impl<T: DeserializeOwned> FromRequest<Arc<Gate>> for Body<T> {
 
     async fn from_request(request: Request, gate: &Arc<Gate>) -> Result<Self, Problem> {
         expect_json(request.headers())?;
-        let reading = read(request, gate.app.config.server.body_bytes);
-        let slow = |_| Problem::new(Code::BodyTimeout, format!("No whole body in {} s.", PATIENCE.as_secs()));
-        let bytes = tokio::time::timeout(PATIENCE, reading).await.map_err(slow)??;
+        let bytes = patiently(request, gate.app.config.server.body_bytes).await?;
         let value = parse(&bytes)?;
         Ok(Body { value, bytes })
     }
 }
 
+/// What a body is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One JSON object.
+    Json,
+    /// A JSON object per line.
+    Lines,
+}
+
+/// A whole body of either kind, of at most `limit` bytes.
+///
+/// # Errors
+/// Another kind; too large, too slow or cut short.
+pub async fn whole(request: Request, limit: usize) -> Result<(Kind, Vec<u8>), Problem> {
+    let kind = match kind_of(request.headers()).eq_ignore_ascii_case("application/x-ndjson") {
+        true => Kind::Lines,
+        false => expect_json(request.headers()).map(|()| Kind::Json)?,
+    };
+    Ok((kind, patiently(request, limit).await?))
+}
+
+async fn patiently(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let slow = |_| Problem::new(Code::BodyTimeout, format!("No whole body in {} s.", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, read(request, limit)).await.map_err(slow)?
+}
+
+fn kind_of(headers: &HeaderMap) -> &str {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim()
+}
+
 fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if kind_of(headers).eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     let detail =
@@ -48,7 +76,12 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge, format!("At most {limit} bytes are read (server.body_bytes)."));
+    let too_large = || {
+        Problem::new(
+            Code::BodyTooLarge,
+            format!("At most {limit} bytes are read (server.body_bytes; of patches server.catalog_bytes)."),
+        )
+    };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(too_large());
@@ -65,7 +98,11 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// A JSON object out of a body.
+///
+/// # Errors
+/// Not UTF-8, no object, an unknown, missing or unusable field: each by its code.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if let Err(error) = std::str::from_utf8(bytes) {
         let detail = format!("Byte {} is not part of a UTF-8 character.", error.valid_up_to());
         return Err(Problem::new(Code::InvalidUtf8, detail));

@@ -100,7 +100,8 @@ fn check_nearness(name: &str, texts: &[&str], (lowest, slack): (f64, f64)) {
     let (ours, stock) = compare(&model, texts);
     eprintln!("{name}: ours {ours:?}, candle's {stock:?}");
     assert!(ours.apart <= stock.apart * slack && ours.lowest >= lowest, "{ours:?}, candle's {stock:?}");
-    assert!(ours.same * 100 >= ours.steps * 90, "{ours:?}");
+    // Where the two best tokens are level, rounding decides: candle's own model misses some as well.
+    assert!(ours.same + ours.steps / 16 >= stock.same, "{ours:?}, candle's {stock:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! In: a file and the profiles of `data/feeds`. Out: products with stock, one at a time, and findings.
 
 mod amount;
+mod changes;
 pub mod container;
 mod detect;
 mod grouping;
@@ -22,6 +23,7 @@ use jiff::tz::TimeZone;
 use crate::domain::{Currency, Language};
 use crate::ingest::report::{Finding, Place, Report};
 
+pub use changes::Changes;
 pub use detect::{Detected, Shape, detect};
 pub use grouping::Assembled;
 
@@ -122,17 +124,7 @@ impl<'a> Feed<'a> {
 
     /// When the feed says that it was made, else when its file was written.
     pub fn made(&self, report: &mut Report) -> Option<Timestamp> {
-        if let Some(text) = self.records.made() {
-            let moment = amount::moment(text, self.settings.zone);
-            if moment.is_some() {
-                return moment;
-            }
-            let at = Place::new(&self.path, 1);
-            let reason = format!("`{text}` is not the moment it was made; the file's own date counts");
-            report.add(Finding::warning("bad_date", &at, reason, "write it as 2026-12-31 18:00"));
-        }
-        let modified = std::fs::metadata(&self.path).and_then(|file| file.modified()).ok()?;
-        Timestamp::try_from(modified).ok()
+        made(&*self.records, &self.path, self.settings.zone, report)
     }
 
     /// Names what the profile does not know; called once all is read.
@@ -283,6 +275,20 @@ impl Plan {
     fn is_parent(&self, record: &Record, profile: &Profile) -> bool {
         matches!(meaning::key(record, profile), Key::Parent(_))
     }
+}
+
+fn made(records: &dyn Records, path: &Path, zone: &TimeZone, report: &mut Report) -> Option<Timestamp> {
+    if let Some(text) = records.made() {
+        let moment = amount::moment(text, zone);
+        if moment.is_some() {
+            return moment;
+        }
+        let at = Place::new(path, 1);
+        let reason = format!("`{text}` is not the moment it was made; the file's own date counts");
+        report.add(Finding::warning("bad_date", &at, reason, "write it as 2026-12-31 18:00"));
+    }
+    let modified = std::fs::metadata(path).and_then(|file| file.modified()).ok()?;
+    Timestamp::try_from(modified).ok()
 }
 
 fn hash(key: &str) -> u64 {

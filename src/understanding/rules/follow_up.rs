@@ -28,6 +28,10 @@ impl CommandRules {
             Some(size) => Slots { size: Some(size), ..Slots::default() },
             None => found.slots,
         };
+        // "а скидка будет?" names something as well, but only "what about X" says that X is what the question goes on with.
+        if said.product.is_some() && !self.slots.names_another(&fold(text)) {
+            return None;
+        }
         let slots = continued(&last.slots, said)?;
         let command = Command { name: last.name, slots };
         Some(Sure {
@@ -85,6 +89,8 @@ mod tests {
         check("and in Nitra?", "stock(product=boots,size=42,town=nitra)");
         check("a v Košiciach?", "stock(product=boots,size=42,town=kosice)");
         check("what about the leather sandals", "stock(product=leather sandals)");
+        check("а скидка будет", "find_product(wish=on_sale)");
+        check("а шарф будет", "-");
         check("and how much is it?", "price");
         check("а сколько стоит доставка в Москву", "delivery_info(town=moskva)");
     }

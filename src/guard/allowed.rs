@@ -1,0 +1,177 @@
+//! The licences of `data/guard/allow.toml`: each row says beside which words a number may stand without a fact.
+//! In: rows and a number with its sentence. Out: yes or no. It knows no ledger; what facts allow is not its business.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::domain::Language;
+
+use super::lex::Kind;
+use super::lexicon::{Class, LexiconError};
+use super::licence::Around;
+use super::money::{Item, ItemKind, Reading};
+use super::numeral::{Numeral, ONE};
+
+const FILE: &str = "allow.toml";
+const TEXT: &str = include_str!("../../data/guard/allow.toml");
+
+/// One licence.
+#[derive(Clone, Debug)]
+pub(super) struct Licence {
+    after: u64,
+    before: u64,
+    beside: u64,
+    mark: u64,
+    with: u64,
+    row: Row,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    #[serde(default)]
+    after: Vec<String>,
+    #[serde(default)]
+    before: Vec<String>,
+    #[serde(default)]
+    beside: Vec<String>,
+    #[serde(default)]
+    mark: Vec<String>,
+    #[serde(default)]
+    with: Vec<String>,
+    #[serde(default)]
+    signs: String,
+    most: Option<u32>,
+    #[serde(default)]
+    figures: bool,
+    #[serde(default)]
+    nameless: bool,
+    #[serde(default)]
+    terms: bool,
+    accept: BTreeMap<Language, String>,
+    refuse: BTreeMap<Language, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
+    licence: Vec<Row>,
+}
+
+/// Reads the rows.
+///
+/// # Errors
+/// Not the shape of the file, an unknown class, or a row that asks for nothing or lacks its examples.
+pub(super) fn load() -> Result<Vec<Licence>, LexiconError> {
+    let rows: Rows = toml::from_str(TEXT).map_err(|source| LexiconError::Toml { file: FILE, source })?;
+    rows.licence.into_iter().map(compile).collect()
+}
+
+fn compile(row: Row) -> Result<Licence, LexiconError> {
+    let bits = |names: &[String]| {
+        names.iter().try_fold(0, |bits, name| match Class::named(name) {
+            Some(class) => Ok(bits | class.bit()),
+            None => Err(unknown("class", name, "use a table of licences.toml or claims.toml")),
+        })
+    };
+    let (after, before, beside) = (bits(&row.after)?, bits(&row.before)?, bits(&row.beside)?);
+    let (mark, with) = (bits(&row.mark)?, bits(&row.with)?);
+    if after | before | beside | mark == 0 && row.signs.is_empty() {
+        return Err(unknown(
+            "licence",
+            &row.name,
+            "name the words it stands beside: after, before, beside, mark or signs",
+        ));
+    }
+    if [&row.accept, &row.refuse].iter().any(|examples| examples.len() < Language::ALL.len()) {
+        return Err(unknown("licence", &row.name, "give an accepted and a refused example in each language"));
+    }
+    Ok(Licence { after, before, beside, mark, with, row })
+}
+
+fn unknown(what: &'static str, name: &str, fix: &'static str) -> LexiconError {
+    let line = TEXT.lines().position(|line| line.contains(name)).map_or(0, |index| index + 1);
+    LexiconError::Unknown { file: FILE, line, what, name: name.to_string(), fix }
+}
+
+impl Licence {
+    /// True when it lets `number` stand; `terms` says that the sentence speaks of the shop's rules.
+    pub fn allows(&self, reading: &Reading<'_>, (number, around): (&Numeral, &Around<'_>), terms: bool) -> bool {
+        if (terms && !self.row.terms) || self.row.most.is_some_and(|most| number.value > Some(i128::from(most) * ONE)) {
+            return false;
+        }
+        if self.row.figures && !plain(reading, number) {
+            return false;
+        }
+        if self.row.nameless && around.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_))) {
+            return false;
+        }
+        let before = around.index.checked_sub(1).and_then(|index| around.items.get(index));
+        let after = around.items.get(around.index + 1);
+        let has = |item: Option<&Item>, bits: u64| item.is_some_and(|item| item.plain_bits() & bits != 0);
+        let sign = |item: Option<&Item>| match item.map(|item| &item.kind) {
+            Some(ItemKind::Sign(sign)) => self.row.signs.contains(*sign),
+            _ => false,
+        };
+        let stands = has(after, self.after)
+            || has(before, self.before)
+            || has(before, self.beside)
+            || has(after, self.beside)
+            || sign(before)
+            || sign(after)
+            || (self.mark != 0 && marked(reading, number, self.mark));
+        stands && self.accompanied(around)
+    }
+
+    /// A word of `with` somewhere else than the one the number stands behind.
+    fn accompanied(&self, around: &Around<'_>) -> bool {
+        let own = if self.before == 0 { usize::MAX } else { around.index.wrapping_sub(1) };
+        let other = |(index, item): (usize, &Item)| index != own && item.plain_bits() & self.with != 0;
+        self.with == 0 || around.items.iter().enumerate().any(other)
+    }
+}
+
+fn plain(reading: &Reading<'_>, number: &Numeral) -> bool {
+    !number.words && reading.words(number.tokens.clone()).bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A word of `bits` right before the number, or with a sign between: `order: 1042`, `no. 7`.
+fn marked(reading: &Reading<'_>, number: &Numeral, bits: u64) -> bool {
+    let start = number.tokens.start;
+    (1..=2).any(|back| {
+        start.checked_sub(back).is_some_and(|index| {
+            let token = &reading.tokens[index];
+            let bridged = back == 1 || matches!(reading.tokens[start - 1].kind, Kind::Sign(':' | '#' | '№' | '.'));
+            bridged && token.term.bits & bits != 0
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guard, Ledger};
+    use super::*;
+
+    /// Each row lets its own examples through, they need it, and what it must refuse is refused.
+    #[test]
+    fn each_row_is_tested_and_needed() {
+        let guard = Guard::new();
+        let passes = |guard: &Guard, language: Language, text: &str| {
+            guard.check_text(language, &Ledger::default(), text).map_err(|fault| format!("{text}: {}", fault.detail))
+        };
+        for index in 0..guard.lexicon.licences.len() {
+            let row = &guard.lexicon.licences[index].row;
+            let mut without = Guard::new();
+            without.lexicon.licences.remove(index);
+            for (language, text) in &row.accept {
+                passes(&guard, *language, text).unwrap_or_else(|why| panic!("{}: {why}", row.name));
+                assert!(passes(&without, *language, text).is_err(), "{}: {text} needs no such row", row.name);
+            }
+            for (language, text) in &row.refuse {
+                assert!(passes(&guard, *language, text).is_err(), "{}: {text} is let through", row.name);
+            }
+        }
+    }
+}

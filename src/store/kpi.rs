@@ -1,0 +1,81 @@
+//! What is counted: turns page by page, scores, cases. It counts nothing itself.
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::domain::handover::Case;
+use crate::domain::session::SessionId;
+
+use super::handover::case;
+use super::state::StateStore;
+
+impl StateStore {
+    /// A page of a period's turns after an id: id, conversation, record.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn turns_between(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        after: &str,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(String, String, serde_json::Value)>> {
+        let rows = sqlx::query(
+            "SELECT id, session, record FROM turns WHERE id > $1 AND at >= $2 AND at < $3 ORDER BY id LIMIT $4",
+        )
+        .bind(after)
+        // With a fraction: a stored moment with one sorts before the same moment without.
+        .bind(format!("{from:.9}"))
+        .bind(format!("{to:.9}"))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        let row = |row: &SqliteRow| -> anyhow::Result<(String, String, serde_json::Value)> {
+            let record: String = row.try_get("record")?;
+            let record = serde_json::from_str(&record).context("a stored turn cannot be read")?;
+            Ok((row.try_get("id")?, row.try_get("session")?, record))
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// Every case.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn all_cases(&self) -> anyhow::Result<Vec<Case>> {
+        let rows = sqlx::query("SELECT version, document FROM cases ORDER BY id").fetch_all(&self.pool).await?;
+        rows.iter().map(case).collect()
+    }
+
+    /// Keeps a shopper's score of a conversation; a second one replaces the first. False when there is no such conversation.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn score(&self, session: SessionId, score: i64, now: Timestamp) -> anyhow::Result<bool> {
+        let written = sqlx::query(
+            "INSERT INTO scores (session, score, at) SELECT id, $2, $3 FROM sessions WHERE id = $1
+             ON CONFLICT (session) DO UPDATE SET score = excluded.score, at = excluded.at",
+        )
+        .bind(session.to_string())
+        .bind(score)
+        .bind(now.as_second())
+        .execute(&self.pool)
+        .await?;
+        Ok(written.rows_affected() == 1)
+    }
+
+    /// Scores given in a period: conversation and score.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn scores_between(&self, from: Timestamp, to: Timestamp) -> anyhow::Result<Vec<(String, i64)>> {
+        let rows = sqlx::query("SELECT session, score FROM scores WHERE at >= $1 AND at < $2 ORDER BY session")
+            .bind(from.as_second())
+            .bind(to.as_second())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get("session")?, row.try_get("score")?))).collect()
+    }
+}

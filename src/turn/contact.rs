@@ -1,0 +1,115 @@
+//! A contact is left: asked for, its use said, kept after a yes and told to the merchant's systems before the reply says so.
+
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::domain::handover::Event;
+use crate::domain::lead::{Consent, Lead, Purpose};
+use crate::domain::plan::{Ask, ConsentLine, HandoverReason};
+use crate::domain::session::Pending;
+use crate::domain::{Command, FactBody, Move, ProductId};
+use crate::understanding::Answer;
+
+use super::respond::{Outcome, Turn};
+
+/// Minutes a question for consent waits.
+const PATIENCE_MIN: i64 = 30;
+
+/// Answers a yes or no to the question for consent; false when the message is something else.
+pub(super) async fn answered(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
+    let Some(consent) = turn.session.consent.clone() else { return false };
+    let over = outcome.now.duration_since(consent.at) > SignedDuration::from_mins(PATIENCE_MIN);
+    if over || !consent.open {
+        return false;
+    }
+    let say = match turn.app.answers.consent(&turn.screened.text) {
+        Some(Answer::Yes) => match keep(turn, &consent, outcome).await {
+            Ok(()) => ConsentLine::Kept,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "a contact could not be kept");
+                outcome.consent = Some(consent);
+                outcome.say(Move::Human { reason: HandoverReason::Failure });
+                return true;
+            }
+        },
+        Some(Answer::No) => ConsentLine::Declined,
+        Some(Answer::Unclear) => {
+            let purpose = consent.purpose;
+            outcome.consent = Some(consent);
+            outcome.say(Move::Consent { purpose, say: ConsentLine::Question });
+            return true;
+        }
+        None => return false,
+    };
+    outcome.say(Move::Consent { purpose: consent.purpose, say });
+    true
+}
+
+/// Somebody wants to be called: asks for the number, then for the leave to use it.
+pub(super) fn call(command: &Command, outcome: &mut Outcome) {
+    ask(command, (Purpose::Call, None), outcome);
+}
+
+/// Somebody wants to hear when it is back. What is in stock needs no notice; what was not found cannot be waited for.
+pub(super) fn restock(command: &Command, outcome: &mut Outcome) {
+    let focus: Vec<ProductId> = outcome.focus.clone();
+    let [product] = focus.as_slice() else { return };
+    let wanted = |of: &Option<String>, said: &Option<String>| said.is_none() || of == said;
+    let gone = outcome.facts.iter().any(|fact| match &fact.body {
+        FactBody::Offer(one) => {
+            one.product == *product
+                && wanted(&one.offer.size, &command.slots.size)
+                && wanted(&one.offer.colour, &command.slots.colour)
+                && one.offer.in_stock() == Some(0)
+        }
+        _ => false,
+    });
+    if gone {
+        ask(command, (Purpose::Restock, Some(product.clone())), outcome);
+    }
+}
+
+fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outcome: &mut Outcome) {
+    let slots = &command.slots;
+    if slots.phone.is_none() && slots.email.is_none() {
+        let asked = if purpose == Purpose::Call { Ask::Phone } else { Ask::Contact };
+        outcome.say(Move::Ask { what: asked });
+        outcome.pending = Some(Pending { command: command.clone(), asked, failed: 0 });
+        return;
+    }
+    outcome.consent = Some(Consent {
+        id: Uuid::now_v7().to_string(),
+        purpose,
+        phone: slots.phone.clone(),
+        email: slots.email.clone(),
+        product,
+        size: slots.size.clone(),
+        colour: slots.colour.clone(),
+        open: false,
+        at: outcome.now,
+    });
+    outcome.say(Move::Consent { purpose, say: ConsentLine::Question });
+}
+
+/// Tells the merchant's systems; the consent's id makes it happen once.
+async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::Result<()> {
+    let name = if consent.purpose == Purpose::Call { "lead" } else { "restock_wanted" };
+    let lead = Lead {
+        event: name.to_string(),
+        consent: consent.clone(),
+        agreed: outcome.now,
+        session: turn.session.id,
+        customer: turn.session.customer.clone(),
+        language: turn.screened.language,
+        products: turn.session.focus.clone(),
+        summary: turn.session.recent.clone(),
+    };
+    let event = Event { id: format!("{}:{name}", consent.id), document: serde_json::to_string(&lead)? };
+    turn.app.state.tell(&event).await?;
+    Ok(())
+}
+
+/// True when the reply asks for consent.
+pub(super) fn asks(moves: &[Move]) -> bool {
+    moves.iter().any(|step| matches!(step, Move::Consent { say: ConsentLine::Question, .. }))
+}
