@@ -14,6 +14,8 @@ const MOST_OF_A_WORD: usize = 24;
 const MOST_DIGITS: usize = 12;
 /// A chance below this is that of any text.
 const SAYS_NOTHING: f32 = 0.2;
+/// Fewer words and pairs than this tell nothing: "n", "ok".
+const FEWEST: usize = 4;
 /// Signs that count as words.
 const SIGNS: &str = "£$€!?";
 static TABLE: &str = include_str!("../../data/rules/screening_weights.tsv");
@@ -47,7 +49,7 @@ impl Weights {
     /// The chance, 0 to 1.
     pub(super) fn chance(&self, normalised: &str) -> f32 {
         let found = features(&fold(normalised));
-        if found.is_empty() {
+        if found.len() < FEWEST {
             return 0.0;
         }
         let sum: f32 = found.iter().filter_map(|feature| self.of.get(feature.as_str())).sum();
