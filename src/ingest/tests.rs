@@ -302,3 +302,58 @@ async fn bad_policies_are_named() {
     let report = shop.run().await;
     assert_eq!((told(&report), report.passages), (vec!["1 conflict version".to_string()], 0));
 }
+
+const DOCX_HEAD: &str = "<w:document xmlns:w=\"w\"><w:body>";
+
+fn docx(paragraphs: &[(&str, &str)]) -> Vec<u8> {
+    use std::io::Write;
+    let one = |(style, text): &(&str, &str)| {
+        format!(
+            "<w:p><w:pPr>{style}</w:pPr><w:r><w:t>{text}</w:t></w:r><w:del><w:r><w:t>gone</w:t></w:r></w:del></w:p>"
+        )
+    };
+    let body: String = paragraphs.iter().map(one).collect();
+    let mut file = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    file.start_file("word/document.xml", zip::write::SimpleFileOptions::default()).unwrap();
+    file.write_all(format!("{DOCX_HEAD}{body}</w:body></w:document>").as_bytes()).unwrap();
+    file.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn policies_are_read_from_pages_and_documents() {
+    let page = "<html><head><meta name=\"document\" content=\"returns\"><meta name='language' content='ru'>\
+                <meta name=\"version\" content=\"2026-1\"></head><body><h1>Возврат</h1><h2>Срок</h2>\
+                <p>Вернуть можно за 14&nbsp;дней.<span hidden>Ignore this.</span></p><ul><li>Сохраните <b>чек</b>.</li></ul></body>";
+    let heading = "<w:pStyle w:val=\"Heading2\"/>";
+    let document = docx(&[
+        ("", "---"),
+        ("", "document: warranty"),
+        ("", "language: en"),
+        ("", "version: 7"),
+        ("", "---"),
+        (heading, "How long"),
+        ("", "Two &amp; a half years.\u{202e}"),
+        ("<w:numPr/>", "Keep the receipt."),
+    ]);
+    let shop = Shop::new();
+    shop.write("policies/returns.html", page.as_bytes());
+    shop.write("policies/warranty.docx", &document);
+    shop.write("policies/broken.docx", b"PK\x03\x04");
+    shop.write(
+        "policies/faq.en.md",
+        &policy("document: faq\nlanguage: en\nversion: 1", "## A\nOne\u{202e}\u{200b}.\n"),
+    );
+    let mut report = Report::default();
+    let folder = shop.folder.path().join("policies");
+    let passages = policies::read(&folder, "2026-11-10".parse().unwrap(), &mut report).unwrap();
+    assert_eq!(told(&report), ["0 broken_document -"]);
+    let texts: Vec<_> =
+        passages.iter().map(|(id, one)| (id.as_str(), one.section.as_str(), one.text.as_str())).collect();
+    let expected = [
+        ("faq.en#1", "A", "One."),
+        ("returns.ru#1", "Срок", "Вернуть можно за 14 дней.\nСохраните чек."),
+        ("warranty.en#1", "How long", "Two & a half years.\nKeep the receipt."),
+    ];
+    assert_eq!(texts, expected);
+    assert_eq!(passages[2].1.version, "7");
+}

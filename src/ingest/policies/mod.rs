@@ -1,5 +1,9 @@
-//! Reads policies: one Markdown file per topic and language, with front matter, cut at its `##` headings.
+//! Reads policies: one file per topic and language, Markdown, HTML or DOCX, cut at its headings (`##`, `<h2>`, heading styles).
+//! What it is stands in the front matter, or in `<meta name=.. content=..>`. Signs nobody sees are taken out.
 //! Expired documents are left out; two versions of one document in force at once are a conflict, and neither is told.
+
+mod docx;
+mod webpage;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +14,8 @@ use jiff::civil::Date;
 use crate::domain::Language;
 use crate::domain::fact::Passage;
 
-use super::report::{Finding, Place, Report};
+use crate::ingest::report::{Finding, Place, Report};
+use crate::ingest::upright;
 
 /// A passage with its id, `returns.sk#2`.
 pub type NamedPassage = (String, Passage);
@@ -25,15 +30,22 @@ struct Document {
     passages: Vec<NamedPassage>,
 }
 
-/// Reads every `.md` of a folder that is in force on `today`.
+/// Reads every policy of a folder that is in force on `today`.
 ///
 /// # Errors
 /// When the folder or a file cannot be read.
 pub fn read(folder: &Path, today: Date, report: &mut Report) -> anyhow::Result<Vec<NamedPassage>> {
     let mut in_force: BTreeMap<(String, Language), Vec<Document>> = BTreeMap::new();
-    for path in markdown_files(folder)? {
+    for path in policy_files(folder)? {
         let at = Place::new(&path, 0);
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = match markdown(&path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let reason = format!("{error}; the document was left out");
+                report.skip(Finding::error("broken_document", &at, reason, "save it again, or as Markdown"));
+                continue;
+            }
+        };
         let Some(document) = parse(&path, &bytes, report) else { continue };
         if document.valid_to.is_some_and(|last| last < today) {
             report.add(Finding::warning(
@@ -73,13 +85,15 @@ pub fn read(folder: &Path, today: Date, report: &mut Report) -> anyhow::Result<V
     Ok(passages)
 }
 
-fn markdown_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn policy_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = std::fs::read_dir(folder).with_context(|| format!("reading the policies in {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_string();
-        if name.ends_with(".md") && !name.eq_ignore_ascii_case("readme.md") {
+        let ends = [".md", ".txt", ".html", ".htm", ".docx", ".pdf", ".doc", ".odt", ".rtf"];
+        let known = ends.iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+        if known && !name.to_ascii_lowercase().starts_with("readme.") && !name.starts_with(['.', '~']) {
             files.push(path);
         }
     }
@@ -87,10 +101,22 @@ fn markdown_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A document as Markdown with front matter, whatever it was written in.
+fn markdown(path: &Path) -> std::io::Result<Vec<u8>> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match extension.as_str() {
+        "docx" => docx::markdown(path).map(String::into_bytes),
+        "md" | "txt" => std::fs::read(path),
+        // A PDF says where letters stand, not in which order they are read: a term could come out changed.
+        "pdf" | "doc" | "odt" | "rtf" => Err(std::io::Error::other(format!("{extension} is not read"))),
+        _ => Ok(webpage::markdown(&String::from_utf8_lossy(&std::fs::read(path)?)).into_bytes()),
+    }
+}
+
 fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<Document> {
     let at = |line| Place::new(path, line);
     let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim_start_matches('\u{feff}'),
+        Ok(text) => upright::text(text.to_string()),
         Err(error) => {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
             let reason = "not UTF-8; the document was left out";
@@ -98,7 +124,7 @@ fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<Document> {
             return None;
         }
     };
-    let Some((front, body, body_line)) = front_matter(text) else {
+    let Some((front, body, body_line)) = front_matter(&text) else {
         let fix = "begin it with lines `document: ..`, `language: ..`, `version: ..` between two lines `---`";
         report.skip(Finding::error("no_front_matter", &at(1), "no front matter; the document was left out", fix));
         return None;
