@@ -63,12 +63,12 @@ impl PiiFinder {
     }
 
     fn iban(&self, text: &str, range: Range<usize>) -> Option<Range<usize>> {
-        if text[..range.start].chars().next_back().is_some_and(char::is_alphanumeric) {
+        if text[..range.start].chars().next_back().is_some_and(is_glue) {
             return None;
         }
         let wanted = *self.iban_lengths.get(&text[range.start..range.start + 2].to_ascii_uppercase())?;
         let (compact, end) = take_alphanumerics(&text[range.clone()], wanted)?;
-        let closed = !text[range.start + end..].starts_with(|c: char| c.is_alphanumeric());
+        let closed = !text[range.start + end..].starts_with(is_glue);
         (closed && mod_97(&compact) == Some(1)).then_some(range.start..range.start + end)
     }
 }
@@ -94,10 +94,15 @@ fn add(found: &mut Vec<Pii>, kind: PiiKind, ranges: impl Iterator<Item = Range<u
     }
 }
 
+/// A letter or digit that makes one word with a number beside it. Chinese stands without spaces: it does not.
+fn is_glue(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
 fn card(text: &str, range: Range<usize>) -> Option<Range<usize>> {
     let before = text[..range.start].chars().next_back();
     let after = text[range.end..].chars().next();
-    if before.is_some_and(|c| c.is_alphanumeric() || c == '+') || after.is_some_and(|c| c.is_alphanumeric()) {
+    if before.is_some_and(|c| is_glue(c) || c == '+') || after.is_some_and(is_glue) {
         return None;
     }
     let digits: Vec<u32> = text[range.clone()].chars().filter_map(|c| c.to_digit(10)).collect();

@@ -135,7 +135,8 @@ fn phones_of_five_regions() {
             let phone = dice.fill(pattern);
             let text = CARRIERS[dice.below(CARRIERS.len() as u64) as usize].replace("{}", &phone);
             all += 1;
-            if screening.screen(&text, Language::En, None).text.contains("[phone]") {
+            // Twelve bare digits may pass for a card as well: what counts is that they are gone.
+            if !screening.screen(&text, Language::En, None).text.contains(&phone) {
                 masked += 1;
             } else {
                 *left.entry(pattern).or_default() += 1;
@@ -251,8 +252,9 @@ fn public_fillers_in_sentences() {
     }
     for ((kind, locale), (masked, all)) in &shares {
         eprintln!("{kind} {locale}: {masked} of {all}");
-        if matches!(kind.as_str(), "CARD" | "IBAN" | "EMAIL") {
-            assert_eq!(masked, all, "{kind} {locale}");
-        }
+    }
+    let certain = |kind: &str| matches!(kind, "CARD" | "IBAN" | "EMAIL");
+    for ((kind, locale), (masked, all)) in shares.iter().filter(|((kind, _), _)| certain(kind)) {
+        assert_eq!(masked, all, "{kind} {locale}");
     }
 }

