@@ -67,9 +67,14 @@ impl PiiFinder {
             return None;
         }
         let wanted = *self.iban_lengths.get(&text[range.start..range.start + 2].to_ascii_uppercase())?;
-        let (compact, end) = take_alphanumerics(&text[range.clone()], wanted)?;
-        let closed = !text[range.start + end..].starts_with(is_glue);
-        (closed && mod_97(&compact) == Some(1)).then_some(range.start..range.start + end)
+        let of_length = |wanted: usize| {
+            let (compact, end) = take_alphanumerics(&text[range.clone()], wanted)?;
+            let closed = !text[range.start + end..].starts_with(is_glue);
+            (closed && mod_97(&compact) == Some(1)).then_some(range.start..range.start + end)
+        };
+        // Two check digits that fit say more than a length that was typed wrong.
+        let typed = text[range.clone()].chars().take_while(char::is_ascii_alphanumeric).count();
+        of_length(wanted).or_else(|| (15..=34).contains(&typed).then(|| of_length(typed)).flatten())
     }
 }
 
@@ -116,7 +121,8 @@ fn card(text: &str, range: Range<usize>) -> Option<Range<usize>> {
 fn is_issued(digits: &[u32]) -> bool {
     let head = digits[..4].iter().fold(0, |sum, digit| sum * 10 + digit);
     let maestro = matches!(head, 604 | 5018 | 5020 | 5038 | 5600..=5899 | 6304 | 6390 | 6759 | 6761..=6763);
-    maestro || digits.len() > 12 && matches!(digits[0], 1..=6)
+    let union_pay = head / 100 == 81 && digits.len() >= 16;
+    maestro || union_pay || digits.len() > 12 && matches!(digits[0], 1..=6)
 }
 
 fn luhn(digits: &[u32]) -> bool {
