@@ -16,6 +16,8 @@ pub struct Candidate {
     pub all: Vec<FactId>,
     /// The sum for the asked quantity, when all matching variants cost the same.
     pub total: Option<FactId>,
+    /// Share of the question's words that stand in its name, brand or codes; 0 when it was not found by words.
+    pub covers: f32,
     /// Pieces of the matching variants; none when the merchant gives no stock.
     pub in_stock: Option<u32>,
 }

@@ -4,12 +4,12 @@
 use std::fmt::Write;
 
 use crate::domain::found::Candidate;
-use crate::domain::plan::{Absence, Ask, HandoverReason};
+use crate::domain::plan::{Ask, HandoverReason};
 use crate::domain::{Command, CommandName, Fact, FactBody, Language, Move};
 use crate::engine::{Generate, GenerateError, Generated, Job, PromptTurn, Speaker};
 
 use super::Brief;
-use super::rules::about;
+use super::rules::{about, nothing_but_similar};
 
 /// Facts shown to the model: more cost more time than they are worth.
 const SHOWN: usize = 6;
@@ -112,7 +112,7 @@ fn read(brief: &Brief<'_>, shown: &[Candidate], text: &str) -> Vec<Move> {
         }
         "ask" => vec![Move::Ask { what: Ask::Product }],
         "human" => vec![Move::Human { reason: HandoverReason::Asked }],
-        _ => vec![Move::NotFound { why: Absence::NothingFound }],
+        _ => nothing_but_similar(brief),
     }
 }
 

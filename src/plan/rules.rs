@@ -16,8 +16,33 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
         Some(Absence::FilteredOut) => Some(filtered_out(brief)),
         Some(why) => Some(vec![Move::NotFound { why }]),
         None if brief.found.sure > 0 => Some(about(brief, brief.named())),
+        None if brief.command.name == CommandName::FindProduct => {
+            // Who looks for a kettle is answered by kettles: each of the words stands in their names.
+            let fitting = covering(brief, ALL_WORDS);
+            (!fitting.is_empty()).then(|| about(brief, &fitting))
+        }
         None => None,
     }
+}
+
+/// Share of the question's words in a name that makes it what is looked for ...
+const ALL_WORDS: f32 = 0.99;
+/// ... and that makes it something like it.
+const HALF: f32 = 0.5;
+
+/// The first candidates whose names hold so much of the question.
+fn covering(brief: &Brief<'_>, share: f32) -> Vec<Candidate> {
+    let fitting = brief.found.candidates.iter().filter(|candidate| candidate.covers >= share);
+    fitting.take(brief.offers).cloned().collect()
+}
+
+/// What the model found no answer among, but the words of the question did: something like it.
+pub(super) fn nothing_but_similar(brief: &Brief<'_>) -> Vec<Move> {
+    let similar = match brief.command.name {
+        CommandName::FindProduct => alternatives(&covering(brief, HALF), brief.offers),
+        _ => None,
+    };
+    vec![similar.unwrap_or(Move::NotFound { why: Absence::NothingFound })]
 }
 
 /// The best that can be said without judging: the first few candidates, each with its own true price.

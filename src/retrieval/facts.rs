@@ -35,6 +35,7 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
             total: total.as_ref().map(|fact| fact.id.clone()),
             matching: matching.iter().map(id_of).collect(),
             all: matching.iter().chain(&others).map(id_of).collect(),
+            covers: 0.0,
             in_stock: pieces(&matching),
             product: product.clone(),
         };

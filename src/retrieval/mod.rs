@@ -148,6 +148,10 @@ async fn finish(
 ) -> anyhow::Result<Retrieved> {
     let mut found = facts::gather(sources, question, ids).await?;
     found.sure = ids.iter().take(sure).filter(|id| found.candidates.iter().any(|c| c.product.id == **id)).count();
+    for candidate in &mut found.candidates {
+        let hit = hits.iter().find(|hit| hit.id == candidate.product.id && hit.name_in_query > 0.0);
+        candidate.covers = hit.map_or(0.0, |hit| hit.query_in_name);
+    }
     if sure > 0 && found.sure == 0 && !found.near.is_empty() {
         // What was named exists, but not as asked: the others are no answer.
         found.candidates.clear();
