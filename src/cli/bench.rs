@@ -13,7 +13,7 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, Watcher};
 
-use super::{Bench, bench_guard, open};
+use super::{Bench, bench_guard, bench_outputs, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
@@ -29,6 +29,7 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
             println!("{}", serde_json::to_string(&report)?);
         }
         Bench::Guard { cases } => bench_guard::run(&config, &cases, json)?,
+        Bench::Outputs { model, rounds, out } => bench_outputs::run(&config, (&model, rounds), &out).await?,
         Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,
     }
     Ok(ExitCode::SUCCESS)

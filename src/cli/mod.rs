@@ -6,6 +6,7 @@
 
 mod bench;
 mod bench_guard;
+mod bench_outputs;
 mod conversation;
 mod data;
 mod explain;
@@ -298,6 +299,18 @@ pub enum Bench {
         /// Case files as `check --cases` reads them, besides the assistant's own replies over the data folder.
         #[arg(long, value_name = "TSV")]
         cases: Vec<PathBuf>,
+    },
+    /// What the language model says when it may answer freely from numbered facts: texts to try the guard on.
+    Outputs {
+        /// A role, name or path.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// How often each question is asked, each time of other products.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Where the answers go, one JSON line each.
+        #[arg(long, value_name = "JSONL")]
+        out: PathBuf,
     },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
