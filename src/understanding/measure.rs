@@ -40,7 +40,7 @@ pub struct Share {
 }
 
 impl Share {
-    fn add(&mut self, right: bool) {
+    pub(super) fn add(&mut self, right: bool) {
         self.right += usize::from(right);
         self.all += 1;
     }
@@ -202,7 +202,7 @@ fn wanted(expected: &[CommandName]) -> Vec<CommandName> {
     wanted
 }
 
-fn same(commands: &[Command], expected: &[CommandName]) -> bool {
+pub(super) fn same(commands: &[Command], expected: &[CommandName]) -> bool {
     wanted(&commands.iter().map(|command| command.name).collect::<Vec<_>>()) == wanted(expected)
 }
 
