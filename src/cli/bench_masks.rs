@@ -13,6 +13,10 @@ use super::open;
 /// Products in the grammars measured: one, some, as many as the model is ever shown.
 const PRODUCTS: [usize; 3] = [1, 3, 6];
 
+/// The same walk is taken so often and each step's best time counts: a neighbour that took the processor in the middle
+/// of a step is no cost of the mask.
+const RUNS: usize = 5;
+
 #[derive(Serialize)]
 struct Figures {
     language: Language,
@@ -40,6 +44,11 @@ pub(super) fn run(config: &Config, model: &str, steps: usize) -> anyhow::Result<
             let products = vec![vec![Slot::Price, Slot::Old, Slot::Stock]; count];
             let grammar = grammar(Shape { language, products: &products, exits: true });
             let mut walks = masks.walk(&grammar, steps, 7)?;
+            for _ in 1..RUNS {
+                let again = masks.walk(&grammar, steps, 7)?;
+                least(&mut walks.build_ms, &again.build_ms);
+                least(&mut walks.mask_ms, &again.mask_ms);
+            }
             let figures = Figures {
                 language,
                 products: count,
@@ -52,6 +61,10 @@ pub(super) fn run(config: &Config, model: &str, steps: usize) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+fn least(times: &mut [f64], again: &[f64]) {
+    times.iter_mut().zip(again).for_each(|(least, time)| *least = least.min(*time));
 }
 
 fn spread(values: &mut [f64]) -> Spread {

@@ -97,3 +97,17 @@ async fn a_busy_model_costs_no_answer() {
     let answer = say(&app, Language::En, question).await;
     assert!(answer.reply.text().contains(price), "{}", answer.reply.text());
 }
+
+#[tokio::test]
+async fn the_model_is_shown_values_with_their_slots_and_chooses_whom_it_names() {
+    let model = Arc::new(Scripted::saying(&["{none}", "We have {name2} for {price2}."]));
+    let app = app(wordy(), Some(Arc::clone(&model) as Arc<dyn Generate>)).await;
+    let nothing = say(&app, Language::En, "How much is a mug?").await;
+    assert!(nothing.reply.segments().iter().all(|part| part.kind() != SegmentKind::Offer), "{}", nothing.reply.text());
+    let chosen = say(&app, Language::En, "How much is a mug?").await;
+    assert!(!chosen.actions.is_empty(), "{}", chosen.reply.text());
+    assert_eq!(chosen.check.status, CheckStatus::Accepted, "{}", chosen.reply.text());
+    for part in ["{name1} = ", "; {price1} = ", " EUR; ", "mugs, available, ", "Customer (en): How much is a mug?"] {
+        assert!(model.heard().contains(part), "{part} is missing in {}", model.heard());
+    }
+}
