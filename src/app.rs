@@ -17,7 +17,7 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings,
+    Alarms, Answers, CommandRules, ExampleIndex, RuleTexts, Shelves, Understander, UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -164,6 +164,9 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
     Screening::new(rules).with_context(|| format!("in {}", path.display()))
 }
 
+/// Vectors of the labelled examples, beside them; written by `truetill understand --learn`.
+pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
+
 /// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
 ///
 /// # Errors
@@ -184,8 +187,9 @@ pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<
         places: &read("places.toml")?,
         colours: &read("colours.toml")?,
     })?;
-    let cache = config.paths.state.join("examples");
-    let examples = ExampleIndex::build(&rules, embed, Some(&cache)).await?;
+    let shelves =
+        Shelves { shipped: Some(folder.join(SHIPPED_VECTORS)), own: Some(config.paths.state.join("examples")) };
+    let examples = ExampleIndex::build(&rules, embed, &shelves).await?;
     let mut settings = UnderstandingSettings::default();
     if config.understanding.examples_threshold > 0.0 {
         settings.examples_sure = config.understanding.examples_threshold;
