@@ -172,6 +172,29 @@ pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
 /// # Errors
 /// A file is missing or cannot be read, or the embedder fails.
 pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
+    let rules = command_rules(config)?;
+    let examples = ExampleIndex::build(&rules, embed, &shelves(config)).await?;
+    let mut settings = UnderstandingSettings::default();
+    if config.understanding.examples_threshold > 0.0 {
+        settings.examples_sure = config.understanding.examples_threshold;
+    }
+    Ok(Understander::new(rules, Some(examples), settings))
+}
+
+/// The labelled examples below `data/rules`, learnt.
+///
+/// # Errors
+/// A file is missing or cannot be read, or the embedder fails.
+pub async fn examples(config: &Config, embed: &dyn Embed) -> anyhow::Result<ExampleIndex> {
+    ExampleIndex::build(&command_rules(config)?, embed, &shelves(config)).await
+}
+
+fn shelves(config: &Config) -> Shelves {
+    let shipped = config.paths.data.join("rules").join(SHIPPED_VECTORS);
+    Shelves { shipped: Some(shipped), own: Some(config.paths.state.join("examples")) }
+}
+
+fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
     let folder = config.paths.data.join("rules");
     let read = |file: &str| {
         let path = folder.join(file);
@@ -179,22 +202,14 @@ pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<
     };
     let labelled = |language: Language| read(&format!("examples/{language}.toml"));
     let [en, ru, sk, zh] = Language::ALL.map(labelled);
-    let rules = CommandRules::new(RuleTexts {
+    Ok(CommandRules::new(RuleTexts {
         commands: &read("commands.toml")?,
         examples: [&en?, &ru?, &sk?, &zh?],
         phrases: &read("phrases.toml")?,
         slots: &read("slots.toml")?,
         places: &read("places.toml")?,
         colours: &read("colours.toml")?,
-    })?;
-    let shelves =
-        Shelves { shipped: Some(folder.join(SHIPPED_VECTORS)), own: Some(config.paths.state.join("examples")) };
-    let examples = ExampleIndex::build(&rules, embed, &shelves).await?;
-    let mut settings = UnderstandingSettings::default();
-    if config.understanding.examples_threshold > 0.0 {
-        settings.examples_sure = config.understanding.examples_threshold;
-    }
-    Ok(Understander::new(rules, Some(examples), settings))
+    })?)
 }
 
 fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {

@@ -40,7 +40,8 @@ pub struct Share {
 }
 
 impl Share {
-    fn add(&mut self, right: bool) {
+    /// Counts one more.
+    pub fn add(&mut self, right: bool) {
         self.right += usize::from(right);
         self.all += 1;
     }

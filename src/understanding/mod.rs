@@ -24,6 +24,7 @@ mod slots;
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
+pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
 use slots::{Passage, relevant};
 

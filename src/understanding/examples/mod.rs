@@ -14,6 +14,7 @@ use crate::domain::{CommandName, Language};
 use crate::engine::{Embed, EmbedInput};
 
 mod calibration;
+pub(super) mod intents;
 mod linear;
 mod stored;
 mod vectors;
@@ -173,7 +174,7 @@ impl ExampleIndex {
 
     fn learn(&mut self) {
         let whole: Vec<Vec<f32>> = self.vectors.iter().map(Steps::vector).collect();
-        self.fitted.mean = mean(&whole);
+        self.fitted.mean = mean(whole.iter().map(Vec::as_slice));
         self.fitted.vocabulary = Vocabulary::of(self.texts.iter().map(String::as_str));
         let rows = self.rows();
         self.fitted.linear = Linear::fit(&self.training(&rows), &|_| true);
@@ -194,10 +195,7 @@ impl ExampleIndex {
     }
 
     fn features(&self, text: &str, vector: &[f32]) -> Features {
-        let mut meaning: Vec<f32> = vector.iter().zip(&self.fitted.mean).map(|(value, mean)| value - mean).collect();
-        let length = meaning.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
-        meaning.iter_mut().for_each(|value| *value /= length);
-        Features { meaning, wording: self.fitted.vocabulary.wording(text) }
+        Features { meaning: centred(vector, &self.fitted.mean), wording: self.fitted.vocabulary.wording(text) }
     }
 
     fn nearest(&self, vector: &Steps, without_part: Option<usize>) -> Vec<(usize, f32)> {
@@ -271,11 +269,20 @@ fn parts(rules: &CommandRules) -> Vec<usize> {
     parts
 }
 
-fn mean(vectors: &[Vec<f32>]) -> Vec<f32> {
-    let count = vectors.len().max(1) as f32;
-    let mut mean = vec![0.0; vectors.first().map_or(0, Vec::len)];
+fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let (mut sum, mut count) = (Vec::new(), 0.0);
     for vector in vectors {
-        mean.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value / count);
+        sum.resize(vector.len(), 0.0);
+        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+        count += 1.0;
     }
-    mean
+    sum.iter().map(|sum| sum / count).collect()
+}
+
+/// Moved to the mean and brought to length 1: embedders crowd their vectors into a narrow cone.
+fn centred(vector: &[f32], mean: &[f32]) -> Vec<f32> {
+    let mut moved: Vec<f32> = vector.iter().zip(mean).map(|(value, mean)| value - mean).collect();
+    let length = moved.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
+    moved.iter_mut().for_each(|value| *value /= length);
+    moved
 }
