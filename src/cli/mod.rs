@@ -256,6 +256,10 @@ pub struct Understood {
     /// Cases `id<TAB>text`; one JSON line each goes to standard output.
     #[arg(long, value_name = "TSV", group = "what")]
     pub cases: Option<PathBuf>,
+    /// Learn data/rules/examples anew: writes the examples' vectors beside them (examples/vectors.bin), and tells how many
+    /// of them the others know, per command, and what they are taken for.
+    #[arg(long, group = "what")]
+    pub learn: bool,
 }
 
 /// Options of `understand`.

@@ -177,7 +177,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         whole: &turn.screened.private,
         vector: vector.as_deref(),
         slots: &command.slots,
-        focus: &turn.session.focus,
+        focus: turn.session.pointed(&command.slots),
         language,
         currency: app.config.shop.currency_of(language),
         now: outcome.now,

@@ -13,9 +13,7 @@ pub mod cases;
 mod clauses;
 mod definitions;
 mod examples;
-mod examples_cache;
 mod folded;
-mod kernel;
 pub mod measure;
 mod model;
 mod rules;
@@ -26,7 +24,8 @@ mod slots;
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
-pub use examples::{ExampleIndex, Vote};
+pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
+pub use examples::{ExampleIndex, Shelves, Vote};
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.
@@ -125,9 +124,9 @@ impl Understander {
         self.finish(input, sure.commands.clone(), verdict)
     }
 
-    /// The second tier alone, over a vector of the message.
-    pub fn vote(&self, vector: &[f32]) -> Option<Vote> {
-        self.examples.as_ref().map(|examples| examples.vote(vector))
+    /// The second tier alone, over a message and its vector.
+    pub fn vote(&self, message: &Screened, vector: &[f32]) -> Option<Vote> {
+        self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), vector))
     }
 
     /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
@@ -137,7 +136,7 @@ impl Understander {
     pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
         let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
         let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
-        let vote = index.vote(vector);
+        let vote = index.vote(&examples::anonymous(&message.text), vector);
         let one = |(at, cosine): &(usize, f32)| {
             let (text, name) = index.labelled(*at);
             format!("{cosine:.3}  {:<16}{text}", name.as_str())
@@ -147,20 +146,19 @@ impl Understander {
 
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
+        let text = examples::anonymous(&input.message.text);
         let vector = match (input.vector, embed) {
             (Some(vector), _) => vector.to_vec(),
-            (None, Some(embed)) => {
-                match embed.embed(EmbedInput::Query, vec![examples::anonymous(&input.message.text)]).await {
-                    Ok(vectors) => vectors.into_iter().next()?,
-                    Err(problem) => {
-                        notes.push(format!("embedder: {problem:#}"));
-                        return None;
-                    }
+            (None, Some(embed)) => match embed.embed(EmbedInput::Query, vec![text.clone()]).await {
+                Ok(vectors) => vectors.into_iter().next()?,
+                Err(problem) => {
+                    notes.push(format!("embedder: {problem:#}"));
+                    return None;
                 }
-            }
+            },
             (None, None) => return None,
         };
-        let vote = examples.vote(&vector);
+        let vote = examples.vote(&text, &vector);
         notes.push(vote.explain());
         notes.push(examples.explain_neighbours(&vote));
         Some(vote)
