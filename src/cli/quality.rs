@@ -17,7 +17,7 @@ use crate::understanding::measure::{self, Share};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -186,11 +186,14 @@ async fn eval_intents(config: &Config, table: &str, json: bool) -> anyhow::Resul
 pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let (path, repeat) = (args.path.as_path(), args.repeat);
     if path.extension().is_some_and(|extension| extension == "tsv") {
-        return eval_understanding(&config, path, args.faults, json).await;
+        return match args.compare {
+            true => compare::run(&config, path, args.sample, json).await,
+            false => eval_understanding(&config, path, args.faults, json).await,
+        };
     }
     let mut app = open::app(config).await?;
     let mut by_language: BTreeMap<Language, (usize, usize, usize)> = BTreeMap::new();
-    let mut turn_ms = Vec::new();
+    let (mut turn_ms, mut generated, mut rejected) = (Vec::new(), 0, 0);
     for scenario in scenario::read(path)? {
         let mut runs = Vec::new();
         for _ in 0..repeat.max(1) {
@@ -203,6 +206,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
         *all += usize::from(outcome.passed == outcome.runs);
         *count += 1;
         turn_ms.extend(outcome.turn_ms.iter().copied());
+        (generated, rejected) = (generated + outcome.generated, rejected + outcome.rejected);
         if json {
             println!("{}", serde_json::to_string(&outcome)?);
         } else {
@@ -221,6 +225,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
         }
         println!("all: pass^1 {}/{}, pass^{repeat} {}/{}", total.0, total.2, total.1, total.2);
         println!("turns: p50 {:.0} ms, p95 {:.0} ms", percentile(&mut turn_ms, 0.5), percentile(&mut turn_ms, 0.95));
+        println!("the model was asked in {generated} of {} turns; the guard refused {rejected} drafts", turn_ms.len());
     }
     Ok(if total.1 == total.2 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

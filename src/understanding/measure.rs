@@ -203,7 +203,7 @@ fn wanted(expected: &[CommandName]) -> Vec<CommandName> {
     wanted
 }
 
-fn same(commands: &[Command], expected: &[CommandName]) -> bool {
+pub(super) fn same(commands: &[Command], expected: &[CommandName]) -> bool {
     wanted(&commands.iter().map(|command| command.name).collect::<Vec<_>>()) == wanted(expected)
 }
 

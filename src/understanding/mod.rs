@@ -11,6 +11,7 @@ mod amounts;
 mod answers;
 pub mod cases;
 mod clauses;
+pub mod compare;
 mod definitions;
 mod examples;
 mod folded;
@@ -78,6 +79,15 @@ impl Understander {
         embed: Option<&dyn Embed>,
         generate: Option<&dyn Generate>,
     ) -> Understanding {
+        self.decide(input, embed, (generate, self.settings.few_shots)).await
+    }
+
+    async fn decide(
+        &self,
+        input: Input<'_>,
+        embed: Option<&dyn Embed>,
+        (generate, shots): (Option<&dyn Generate>, usize),
+    ) -> Understanding {
         let sure = self.rules.decide(input);
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
             return self.ruled(input, sure);
@@ -99,7 +109,7 @@ impl Understander {
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
-            match model::ask(&self.rules, self.few_shots(vote.as_ref()), input, generate).await {
+            match model::ask(&self.rules, self.few_shots(vote.as_ref(), shots), input, generate).await {
                 Ok(names) => {
                     notes.push(format!(
                         "model: {}",
@@ -164,9 +174,9 @@ impl Understander {
         Some(vote)
     }
 
-    fn few_shots(&self, vote: Option<&Vote>) -> Vec<(String, CommandName)> {
+    fn few_shots(&self, vote: Option<&Vote>, shots: usize) -> Vec<(String, CommandName)> {
         let Some((examples, vote)) = self.examples.as_ref().zip(vote) else { return Vec::new() };
-        vote.neighbours.iter().take(self.settings.few_shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
+        vote.neighbours.iter().take(shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
     }
 
     /// No tier is sure: the nearest example's command, or a search for the message's words.
