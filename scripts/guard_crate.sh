@@ -1,39 +1,65 @@
 #!/usr/bin/env bash
-# Puts the guard into a small crate of its own, in FOLDER/crate: the guard is pure, so it builds and tests in seconds
-# there, which is what mutation testing and fuzzing need. Copies only; the repository is not touched.
+# Puts the guard into a small crate of its own, in FOLDER/crate, with the domain types as a crate beside it: the guard
+# is pure, so there it builds and tests in seconds, which is what mutation tests and fuzzing need.
+# Copies only; the repository is not touched. FOLDER/target/debug/truetill FILE is `truetill check --cases FILE`.
 #   scripts/guard_crate.sh FOLDER
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:?say where: scripts/guard_crate.sh FOLDER}
 crate=$folder/crate
-mkdir -p "$crate/src" "$crate/tests"
-for part in src/domain src/guard data tests/data; do
-  rm -rf "${crate:?}/$part"
-  mkdir -p "$crate/$(dirname "$part")"
-  cp -a "$root/$part" "$crate/$part"
-done
-# The tests look for the shared data two folders up at most.
+
+# Writes standard input to a file whose time stays when nothing changed: cargo goes by it.
+put() {
+  cat >"$1.new"
+  cmp -s "$1.new" "$1" && rm "$1.new" || mv "$1.new" "$1"
+}
+copy() { # FROM-THE-ROOT TO
+  rm -rf "$2"
+  mkdir -p "$(dirname "$2")"
+  cp -a "$root/$1" "$2"
+}
+line() { sed -nE "/^$1 = /{s/ +#.*//;p;q;}" "$root/Cargo.toml"; }
+package() { printf '[package]\nname = "%s"\nversion = "0.1.0"\nedition = "2024"\n\n[lib]\ndoctest = false\n\n[dependencies]\n' "$1"; }
+
+mkdir -p "$crate/src" "$folder/domain/src"
+copy src/domain "$folder/domain/src/domain"
+copy src/guard "$crate/src/guard"
+copy data "$crate/data"
+copy tests/data "$crate/tests/data"
+cp "$root/Cargo.lock" "$crate/Cargo.lock"
+# The tests look for the shared data beside the crate.
 for shared in "$root/../shared" "$root/../../shared"; do
   [ -d "$shared" ] && ln -sfn "$(cd "$shared" && pwd)" "$folder/shared"
 done
-cp "$root/Cargo.lock" "$crate/Cargo.lock"
-line() { sed -nE "/^$1 = /{s/ +#.*//;p;q;}" "$root/Cargo.toml"; }
 {
-  printf '[package]\nname = "truetill"\nversion = "0.1.0"\nedition = "2024"\nrust-version = "1.95"\n\n[dependencies]\n'
-  for name in anyhow thiserror serde serde_json toml jiff iso_currency unicode-normalization uuid; do line "$name"; done
+  package truetill-domain
+  for name in serde serde_json thiserror jiff iso_currency uuid; do line "$name"; done
+} | put "$folder/domain/Cargo.toml"
+{
+  echo '//! The domain types alone.'
+  echo 'pub mod domain;'
+} | put "$folder/domain/src/lib.rs"
+{
+  package truetill
+  echo 'truetill-domain = { path = "../domain" }'
+  for name in anyhow thiserror serde serde_json toml jiff unicode-normalization; do line "$name"; done
   printf '\n[dev-dependencies]\n'
   line proptest
-  printf '\n[workspace]\n\n[profile.dev]\nopt-level = 1\ndebug = false\n\n[profile.dev.package."*"]\nopt-level = 3\n'
+  printf '\n[[bin]]\nname = "truetill"\npath = "src/main.rs"\ntest = false\n'
+  printf '\n[workspace]\n\n[profile.dev]\ndebug = false\n\n[profile.dev.package."*"]\nopt-level = 3\n'
   printf '\n[profile.release]\ndebug = "line-tables-only"\n'
-} >"$crate/Cargo.toml.new"
-cmp -s "$crate/Cargo.toml.new" "$crate/Cargo.toml" || cp "$crate/Cargo.toml.new" "$crate/Cargo.toml"
-rm "$crate/Cargo.toml.new"
-cat >"$crate/src/lib.rs.new" <<'RUST'
-//! The guard alone, with the domain types it judges.
-
-pub mod domain;
+} | put "$crate/Cargo.toml"
+put "$crate/src/lib.rs" <<'RUST'
+//! The guard alone.
 pub mod guard;
+pub use truetill_domain::domain;
 RUST
-cmp -s "$crate/src/lib.rs.new" "$crate/src/lib.rs" || cp "$crate/src/lib.rs.new" "$crate/src/lib.rs"
-rm "$crate/src/lib.rs.new"
+put "$crate/src/main.rs" <<'RUST'
+//! `check --cases` alone.
+fn main() -> anyhow::Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_default();
+    let file = std::io::BufReader::new(std::fs::File::open(&path)?);
+    truetill::guard::cases::run(file, std::io::stdout().lock())
+}
+RUST
 echo "$crate"
