@@ -241,14 +241,17 @@ fn mixed_scripts(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
 
+    static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::load().unwrap());
+
     fn lex(text: &str) -> (Normal, Vec<Token>) {
-        let lexicon = Lexicon::load().unwrap();
         let normal = norm::normalise(text, &[]);
-        let found = tokens(&lexicon, &normal, Language::En, &[]);
+        let found = tokens(&LEXICON, &normal, Language::En, &[]);
         (normal, found)
     }
 

@@ -9,6 +9,7 @@ use crate::domain::Language;
 
 use super::allowed::Licence;
 use super::norm::fold;
+use super::shape::Shape;
 use super::trie::{Node, Trie, insert};
 pub(super) use super::trie::{is_han, spaced_letter, word_end};
 
@@ -40,7 +41,7 @@ classes! {
     Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
     Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
     Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
-    Less = "less", Scrip = "scrip",
+    Less = "less", Scrip = "scrip", Yours = "yours", Tally = "tally", Kelvin = "kelvin", Known = "known", Gives = "gives", Changing = "changing",
 }
 
 /// What is known of a word or phrase.
@@ -122,6 +123,8 @@ pub(super) struct Lexicon {
     pub currencies: Vec<String>,
     /// What lets a number stand that is no price.
     pub licences: Vec<Licence>,
+    /// Numbers known by how they are written.
+    pub shapes: Vec<Shape>,
     months: Vec<Vec<String>>,
     units: Vec<Vec<String>>,
 }
@@ -173,13 +176,15 @@ const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
+        let (licences, shapes) = super::allowed::load()?;
         let mut lexicon = Lexicon {
             nodes: vec![Node::default()],
             numbers: vec![Node::default()],
             words: Trie::default(),
             parts: Trie::default(),
             currencies: Vec::new(),
-            licences: super::allowed::load()?,
+            licences,
+            shapes,
             months: Vec::new(),
             units: Vec::new(),
         };

@@ -6,6 +6,8 @@ mod alias;
 mod allowed;
 mod bind;
 pub mod cases;
+mod claims;
+mod compare;
 mod draft;
 mod ledger;
 mod lex;
@@ -19,6 +21,7 @@ mod norm;
 mod numeral;
 mod product;
 mod sentence;
+mod shape;
 mod spans;
 #[cfg(test)]
 mod spelled;

@@ -13,6 +13,8 @@ mod decoder;
 mod decoder_tests;
 mod kernels;
 mod layers;
+#[cfg(test)]
+mod mask_tests;
 mod matrix;
 mod memory;
 mod packed;
@@ -36,8 +38,10 @@ use crate::engine::{Generate, GenerateError, Generated, Job, ModelId};
 use crate::pull::VerifiedModel;
 
 use self::batch::Batch;
+pub(in crate::inference) use self::constraint::{Constraint, Grammars};
 pub(in crate::inference) use self::core::Core;
 use self::session::Prepared;
+pub(in crate::inference) use self::vocabulary::Vocabulary;
 
 /// How the generator works.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use candle_core::{Device, Tensor};
 use candle_transformers::generation::LogitsProcessor;
 
-use super::constraint::Constraint;
+use super::constraint::{Allowed, Constraint};
 use super::core::Core;
 use super::decoder::{Decoder, Run, Wanted};
 use super::memory::Sequence;
@@ -40,6 +40,8 @@ pub struct Session {
     /// Whether its opening has been handed to those that begin alike.
     pub shown: bool,
     few: Option<Vec<u32>>,
+    /// What may come next, where it is more than a few.
+    allowed: Option<Allowed>,
     constraint: Option<Constraint>,
     sampler: LogitsProcessor,
     max_tokens: usize,
@@ -73,6 +75,7 @@ impl Prepared {
             fixed: self.fixed,
             shown,
             few: None,
+            allowed: None,
             constraint: self.constraint,
             sampler: LogitsProcessor::new(self.seed, (self.temperature > 0.0).then_some(self.temperature), None),
             max_tokens: self.max_tokens,
@@ -117,14 +120,11 @@ impl Session {
     ) -> Result<Option<bool>, GenerateError> {
         self.unread.drain(..tokens);
         let Some(mut scores) = scores else { return Ok(None) };
-        let token = match (self.few.take(), &mut self.constraint) {
-            (Some(few), _) => few[sample(&mut self.sampler, scores).map_err(failed)? as usize],
-            (None, Some(constraint)) => {
-                constraint.mask(&mut scores).map_err(GenerateError::Grammar)?;
-                sample(&mut self.sampler, scores).map_err(failed)?
-            }
-            (None, None) => sample(&mut self.sampler, scores).map_err(failed)?,
-        };
+        if let Some(allowed) = self.allowed.take() {
+            allowed.apply(&mut scores).map_err(GenerateError::Grammar)?;
+        }
+        let sampled = sample(&mut self.sampler, scores).map_err(failed)?;
+        let token = self.few.take().map_or(sampled, |few| few[sampled as usize]);
         if vocabulary.is_control(token) {
             return Ok(Some(true));
         }
@@ -150,8 +150,11 @@ impl Session {
         if self.tokens.len() >= self.max_tokens {
             return Ok(Some(false));
         }
-        let few = self.constraint.as_mut().map(|c| c.few(FEW));
-        self.few = few.transpose().map_err(GenerateError::Grammar)?.flatten();
+        if let Some(constraint) = &mut self.constraint {
+            let allowed = constraint.allowed().map_err(GenerateError::Grammar)?;
+            self.few = allowed.few(FEW);
+            self.allowed = self.few.is_none().then_some(allowed);
+        }
         Ok(None)
     }
 

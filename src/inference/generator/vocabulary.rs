@@ -60,6 +60,11 @@ impl Listed {
 }
 
 impl Vocabulary {
+    /// Rebuilds the tokenizer from a model file.
+    pub fn load(weights: &mut Weights) -> anyhow::Result<Vocabulary> {
+        Self::new(Listed::take(weights)?)
+    }
+
     /// Rebuilds the tokenizer.
     pub fn new(listed: Listed) -> anyhow::Result<Vocabulary> {
         let Listed { tokens, merges, is_control, split, composed, end, begin } = listed;
