@@ -117,7 +117,9 @@ async fn a_client_that_leaves_stops_its_generation() {
 #[tokio::test(flavor = "multi_thread")]
 async fn customers_at_the_same_time_get_what_each_would_get_alone() {
     let Some(model) = tiny(4, 16) else { return };
-    let test = Arc::new(TestApp::over(app(config(), Some(model as Arc<dyn Generate>)).await));
+    let mut settings = config();
+    settings.server.turn_timeout_s = 600;
+    let test = Arc::new(TestApp::over(app(settings, Some(model as Arc<dyn Generate>)).await));
     let body = |n: usize| {
         let text = format!("Say something about the number {n}. {}", "It is a number. ".repeat(n * 7 % 40));
         let messages = json!([{ "role": "user", "content": text }]);
