@@ -123,6 +123,10 @@ pub struct Generation {
     pub threads: usize,
     /// Jobs waiting before new ones are refused.
     pub queue: usize,
+    /// Jobs worked on at once.
+    pub sessions: usize,
+    /// The most megabytes of keys and values.
+    pub memory_mb: usize,
     /// Tokens of prompt and answer together.
     pub context: usize,
     /// Longest answer of a decision, in tokens.
@@ -201,6 +205,9 @@ impl Config {
         }
         if self.server.concurrent_turns == 0 || self.generation.queue == 0 {
             bail!("server.concurrent_turns and generation.queue must be at least 1");
+        }
+        if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
+            bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
         }
         Ok(())
     }

@@ -302,6 +302,9 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure so many jobs of unequal length one after another and at once; 0 leaves it out.
+        #[arg(long, default_value_t = 0)]
+        sessions: usize,
         /// Measure candle's own model of the file beside ours, run by run.
         #[arg(long)]
         compare: bool,
