@@ -10,7 +10,8 @@ use crate::inference::weights::Weights;
 use crate::plan::prose::{SENTENCES, Shape, Slot, grammar};
 use crate::pull::VerifiedModel;
 
-const STEPS: usize = 10_000;
+/// In each of four languages, so ten thousand with each tokenizer.
+const STEPS: usize = 2_500;
 /// The longest text of the grammar, in characters: runs of sixty, three products of four slots a sentence.
 const LONGEST: usize = SENTENCES * (62 + 3 * 4 * (62 + 9));
 const MONEY: &str = "$¢£¤¥֏؋৲৳₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿﷼﹩＄￠￡￥￦";
@@ -88,7 +89,7 @@ fn random_walks_never_write_a_number_nor_an_amount_of_another_product() {
             let walks = masks.walk(&shape(language, &products), STEPS, 7).unwrap();
             check(&walks, &products);
             let amounts = walks.texts.iter().filter(|text| text.contains("{price")).count();
-            assert!(amounts > 5, "{language}: only {amounts} of {} texts tell a price", walks.texts.len());
+            assert!(amounts > 2, "{language}: only {amounts} of {} texts tell a price", walks.texts.len());
         }
     }
 }
