@@ -129,6 +129,25 @@ pub struct Generation {
     pub max_tokens: usize,
     /// `auto`, `cpu` or `cuda`.
     pub device: String,
+    /// Whose words a reply about products is made of.
+    pub composition: Composition,
+}
+
+/// Whose words a reply about products is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Composition {
+    /// Templates; the model only chooses among facts.
+    Plan,
+    /// The model's, around slots that code fills, under a grammar and the guard.
+    Prose,
+}
+
+impl Composition {
+    /// True when the model writes the words.
+    pub fn is_prose(self) -> bool {
+        self == Composition::Prose
+    }
 }
 
 /// What a conversation remembers.

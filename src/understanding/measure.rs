@@ -40,7 +40,8 @@ pub struct Share {
 }
 
 impl Share {
-    fn add(&mut self, right: bool) {
+    /// Counts one more.
+    pub fn add(&mut self, right: bool) {
         self.right += usize::from(right);
         self.all += 1;
     }
@@ -156,7 +157,7 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         }
         // After the timed call: the embedder remembers recent texts.
         let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
-        let vote = vectors.first().and_then(|vector| batch.understander.vote(vector));
+        let vote = vectors.first().and_then(|vector| batch.understander.vote(&message, vector));
         let right = same(&whole.commands, &row.expected);
         let mut count = SlotCount::default();
         if let Some(slots) = &row.slots {
@@ -202,7 +203,7 @@ fn wanted(expected: &[CommandName]) -> Vec<CommandName> {
     wanted
 }
 
-fn same(commands: &[Command], expected: &[CommandName]) -> bool {
+pub(super) fn same(commands: &[Command], expected: &[CommandName]) -> bool {
     wanted(&commands.iter().map(|command| command.name).collect::<Vec<_>>()) == wanted(expected)
 }
 

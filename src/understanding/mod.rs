@@ -11,11 +11,10 @@ mod amounts;
 mod answers;
 pub mod cases;
 mod clauses;
+pub mod compare;
 mod definitions;
 mod examples;
-mod examples_cache;
 mod folded;
-mod kernel;
 pub mod measure;
 mod model;
 mod rules;
@@ -26,7 +25,8 @@ mod slots;
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
-pub use examples::{ExampleIndex, Vote};
+pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
+pub use examples::{ExampleIndex, Shelves, Vote};
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.
@@ -79,6 +79,15 @@ impl Understander {
         embed: Option<&dyn Embed>,
         generate: Option<&dyn Generate>,
     ) -> Understanding {
+        self.decide(input, embed, (generate, self.settings.few_shots)).await
+    }
+
+    async fn decide(
+        &self,
+        input: Input<'_>,
+        embed: Option<&dyn Embed>,
+        (generate, shots): (Option<&dyn Generate>, usize),
+    ) -> Understanding {
         let sure = self.rules.decide(input);
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
             return self.ruled(input, sure);
@@ -100,7 +109,7 @@ impl Understander {
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
-            match model::ask(&self.rules, self.few_shots(vote.as_ref()), input, generate).await {
+            match model::ask(&self.rules, self.few_shots(vote.as_ref(), shots), input, generate).await {
                 Ok(names) => {
                     notes.push(format!(
                         "model: {}",
@@ -125,9 +134,9 @@ impl Understander {
         self.finish(input, sure.commands.clone(), verdict)
     }
 
-    /// The second tier alone, over a vector of the message.
-    pub fn vote(&self, vector: &[f32]) -> Option<Vote> {
-        self.examples.as_ref().map(|examples| examples.vote(vector))
+    /// The second tier alone, over a message and its vector.
+    pub fn vote(&self, message: &Screened, vector: &[f32]) -> Option<Vote> {
+        self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), vector))
     }
 
     /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
@@ -137,7 +146,7 @@ impl Understander {
     pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
         let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
         let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
-        let vote = index.vote(vector);
+        let vote = index.vote(&examples::anonymous(&message.text), vector);
         let one = |(at, cosine): &(usize, f32)| {
             let (text, name) = index.labelled(*at);
             format!("{cosine:.3}  {:<16}{text}", name.as_str())
@@ -147,28 +156,27 @@ impl Understander {
 
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
+        let text = examples::anonymous(&input.message.text);
         let vector = match (input.vector, embed) {
             (Some(vector), _) => vector.to_vec(),
-            (None, Some(embed)) => {
-                match embed.embed(EmbedInput::Query, vec![examples::anonymous(&input.message.text)]).await {
-                    Ok(vectors) => vectors.into_iter().next()?,
-                    Err(problem) => {
-                        notes.push(format!("embedder: {problem:#}"));
-                        return None;
-                    }
+            (None, Some(embed)) => match embed.embed(EmbedInput::Query, vec![text.clone()]).await {
+                Ok(vectors) => vectors.into_iter().next()?,
+                Err(problem) => {
+                    notes.push(format!("embedder: {problem:#}"));
+                    return None;
                 }
-            }
+            },
             (None, None) => return None,
         };
-        let vote = examples.vote(&vector);
+        let vote = examples.vote(&text, &vector);
         notes.push(vote.explain());
         notes.push(examples.explain_neighbours(&vote));
         Some(vote)
     }
 
-    fn few_shots(&self, vote: Option<&Vote>) -> Vec<(String, CommandName)> {
+    fn few_shots(&self, vote: Option<&Vote>, shots: usize) -> Vec<(String, CommandName)> {
         let Some((examples, vote)) = self.examples.as_ref().zip(vote) else { return Vec::new() };
-        vote.neighbours.iter().take(self.settings.few_shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
+        vote.neighbours.iter().take(shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
     }
 
     /// No tier is sure: the nearest example's command, or a search for the message's words.

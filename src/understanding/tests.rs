@@ -82,7 +82,7 @@ fn screened(text: &str) -> Screened {
 
 async fn understand(text: &str, generate: Option<&dyn Generate>) -> Understanding {
     let rules = few();
-    let index = ExampleIndex::build(&rules, &Letters, None).await.unwrap();
+    let index = ExampleIndex::build(&rules, &Letters, &Shelves::default()).await.unwrap();
     let understander = Understander::new(rules, Some(index), UnderstandingSettings::default());
     let message = screened(text);
     understander

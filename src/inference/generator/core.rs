@@ -121,13 +121,14 @@ impl Core {
             if answer.tokens.len() >= job.max_tokens {
                 return Ok(false);
             }
-            let few = constraint.as_mut().map(|c| c.few(FEW)).transpose().map_err(GenerateError::Grammar)?.flatten();
+            let allowed = constraint.as_mut().map(|c| c.allowed()).transpose().map_err(GenerateError::Grammar)?;
+            let few = allowed.as_ref().and_then(|allowed| allowed.few(FEW));
             let read = self.decoder.read(&unread, few.as_deref(), go_on).map_err(failed)?;
             let mut scores = read.ok_or_else(|| GenerateError::Failed("cancelled".into()))?;
-            let token = match (&few, &mut constraint) {
+            let token = match (&few, &allowed) {
                 (Some(few), _) => few[sample(&mut sampler, scores).map_err(failed)? as usize],
-                (None, Some(constraint)) => {
-                    constraint.mask(&mut scores).map_err(GenerateError::Grammar)?;
+                (None, Some(allowed)) => {
+                    allowed.apply(&mut scores).map_err(GenerateError::Grammar)?;
                     sample(&mut sampler, scores).map_err(failed)?
                 }
                 (None, None) => sample(&mut sampler, scores).map_err(failed)?,

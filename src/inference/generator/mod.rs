@@ -9,6 +9,8 @@ mod decoder;
 mod decoder_tests;
 mod kernels;
 mod layers;
+#[cfg(test)]
+mod mask_tests;
 mod matrix;
 mod packed;
 mod shape;
@@ -29,7 +31,9 @@ use tokio::sync::oneshot;
 use crate::engine::{Generate, GenerateError, Generated, Job, ModelId};
 use crate::pull::VerifiedModel;
 
+pub(in crate::inference) use self::constraint::{Constraint, Grammars};
 pub(in crate::inference) use self::core::Core;
+pub(in crate::inference) use self::vocabulary::Vocabulary;
 
 /// How the generator works.
 #[derive(Clone, Debug)]
