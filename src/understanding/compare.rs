@@ -74,7 +74,7 @@ pub async fn without_model(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Resu
         rules.add(row, ruled.is_some_and(|ruled| same(&ruled.commands, &row.expected)), started);
         let started = Instant::now();
         let vector = vector(batch, &message.text).await?;
-        let vote = batch.understander.vote(&vector).context("there are no labelled examples")?;
+        let vote = batch.understander.vote(&message, &vector).context("there are no labelled examples")?;
         votes.add(row, same(&[bare(vote.name)], &row.expected), started);
         let started = Instant::now();
         let whole = batch.understander.understand(input, batch.embed, None).await;
@@ -100,7 +100,7 @@ pub async fn with_model(
         let input = Input { message: &message, session: &session, vector: None };
         let started = Instant::now();
         let vector = vector(batch, &message.text).await?;
-        let vote = batch.understander.vote(&vector);
+        let vote = batch.understander.vote(&message, &vector);
         let few = batch.understander.few_shots(vote.as_ref(), shots);
         let told = model::ask(&batch.understander.rules, few, input, generate).await;
         let commands: Vec<Command> = told.unwrap_or_default().into_iter().map(bare).collect();
