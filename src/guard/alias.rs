@@ -183,7 +183,7 @@ fn connector(sign: char) -> bool {
 }
 
 /// True when `word` is `part` with another ending.
-fn inflected(part: &str, word: &str) -> bool {
+pub(super) fn inflected(part: &str, word: &str) -> bool {
     if part.bytes().chain(word.bytes()).any(|byte| byte.is_ascii_digit()) {
         return false;
     }

@@ -49,6 +49,8 @@ struct Row {
     #[serde(default)]
     reach: bool,
     #[serde(default)]
+    noun: bool,
+    #[serde(default)]
     loose: bool,
     #[serde(default)]
     list: bool,
@@ -83,9 +85,11 @@ pub(super) fn load() -> Result<(Vec<Licence>, Vec<Shape>), LexiconError> {
     Ok((rows.licence.into_iter().map(compile).collect::<Result<_, _>>()?, shapes))
 }
 
-/// A row nobody tries out is refused.
-fn exampled(name: &str, examples: [&BTreeMap<Language, String>; 2]) -> Result<(), LexiconError> {
-    if examples.iter().any(|examples| examples.len() < Language::ALL.len()) {
+/// A row nobody tries out is refused: it says in which languages it holds, Chinese alone may be missing.
+fn exampled(name: &str, [accept, refuse]: [&BTreeMap<Language, String>; 2]) -> Result<(), LexiconError> {
+    let needed = Language::ALL.into_iter().filter(|language| *language != Language::Zh);
+    let all = needed.chain(accept.keys().copied()).all(|language| refuse.contains_key(&language));
+    if !all || accept.len() != refuse.len() {
         return Err(unknown("licence", name, "give an accepted and a refused example in each language"));
     }
     Ok(())
@@ -129,6 +133,11 @@ impl Licence {
             return false;
         }
         if self.row.nameless && around.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_))) {
+            return false;
+        }
+        let after = around.items.get(around.index + 1);
+        let plain_word = |item: &Item| item.kind == ItemKind::Word && item.bits == 0 && spaced(reading, item);
+        if self.row.noun && !after.is_some_and(plain_word) {
             return false;
         }
         let alone = || self.stands(reading, number, around);

@@ -4,7 +4,7 @@
 use crate::domain::Money;
 
 use super::ledger::{Row, RowKind};
-use super::lexicon::Class;
+use super::lexicon::{Class, is_han};
 use super::money::{Amount, Item, ItemKind};
 use super::sentence::Sentence;
 use super::text::{Checker, Fault};
@@ -174,6 +174,9 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
     if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.names().is_empty() {
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
+    if sentence.then_priced(index) && amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own)) {
+        return Ok(Some(Subject::Budget));
+    }
     let mut after: Vec<Subject> = sentence.names().iter().filter_map(|&index| row(sentence, index)).collect();
     after.dedup();
     Ok(match after.as_slice() {
@@ -227,7 +230,9 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         let plan = checker
             .rows()
             .find(|plan| plan.kind == RowKind::Instalment && (plan.code == row.code || row.code.is_empty()));
-        return equal(plan.and_then(|plan| plan.now)).or_else(|code| fail(code, "not the instalment of the fact"));
+        let whole = equal(row.now).is_ok();
+        return equal(plan.and_then(|plan| plan.now))
+            .or_else(|code| fail(if whole { Code::RoleMismatch } else { code }, "not the instalment of the fact"));
     }
     if sentence.from_before(index) {
         let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
@@ -256,9 +261,11 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
         (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
         (Some(known), Some(words)) => {
             let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            let same = words
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
+            let han = unit.starts_with(is_han) && words.contains(unit);
+            let same = han
+                || words
+                    .split(|c: char| !c.is_alphanumeric())
+                    .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
             if same { Ok(()) } else { Err("another unit than the fact's") }
         }
     }

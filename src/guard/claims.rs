@@ -143,6 +143,9 @@ impl Checker<'_> {
             && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
         let material =
             sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
+        let whole = value == 100 * ONE
+            && ![Class::Discount, Class::Terms, Class::Zero].iter().any(|&class| sentence.has(class));
+        let material = material || (whole && !sentence.priced());
         let figure = (value / ONE).to_string();
         let listed = self
             .ledger

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::allowed::Licence;
-use super::ledger::{Ledger, Row, RowKind};
+use super::ledger::{Ledger, RowKind};
 use super::lex::Kind;
 use super::lexicon::{Class, is_han};
 use super::money::{Item, ItemKind, Reading};
@@ -115,19 +115,11 @@ const MOST_NAMED: i128 = 20;
 /// True for a word of a product's name, but for its ending.
 fn noun(reading: &Reading<'_>, ledger: &Ledger, item: &Item) -> bool {
     let word = reading.words(item.tokens.clone());
-    let length = word.chars().count();
-    let keep = if length >= 6 { length - 2 } else { length };
-    let stem = word.char_indices().nth(keep).map_or(word, |(end, _)| &word[..end]);
-    let known = |row: &Row| {
-        row.folded
-            .iter()
-            .any(|name| name.split(|sign: char| !sign.is_alphanumeric()).any(|part| part.starts_with(stem)))
-    };
     item.kind == ItemKind::Word
         && item.bits == 0
-        && length > 3
+        && word.chars().count() > 3
         && !word.starts_with(is_han)
-        && ledger.rows.iter().any(|row| row.kind == RowKind::Product && known(row))
+        && ledger.rows.iter().any(|row| row.kind == RowKind::Product && row.names_word(word))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {

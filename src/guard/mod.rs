@@ -7,6 +7,7 @@ mod allowed;
 mod bind;
 pub mod cases;
 mod claims;
+mod class;
 mod compare;
 mod draft;
 mod ledger;

@@ -42,7 +42,9 @@ fn number_word(token: &Token) -> bool {
 fn figures(text: &str, tokens: &[Token], at: usize, language: Language) -> Numeral {
     let mut value = parse_figures(&text[tokens[at].range()], language);
     let mut end = at + 1;
-    if let Some(next) = tokens.get(end).filter(|next| scale(next)) {
+    // Nobody writes thousands of thousands so: 3000K is the colour of light.
+    let scaled = |next: &&Token| scale(next) && !(next.is(Class::Short) && value >= Some(1000 * ONE));
+    if let Some(next) = tokens.get(end).filter(scaled) {
         value = value.and_then(|value| value.checked_mul(i128::from(next.term.value))).filter(|value| *value < LIMIT);
         end += 1;
         if abbreviated(text, tokens, end) {

@@ -169,6 +169,12 @@ impl<'a> Sentence<'a> {
         self.items[index.saturating_sub(2)..index].iter().any(|item| item.is(Class::Less))
     }
 
+    /// True when a product with an amount of its own comes behind this one: "for 80 you could take the stool at 75".
+    pub fn then_priced(&self, index: usize) -> bool {
+        let mut behind = self.items[index + 1..].iter().skip_while(|item| !matches!(item.kind, ItemKind::Name(_)));
+        behind.any(|item| matches!(item.kind, ItemKind::Money(_)))
+    }
+
     /// "Your" right before an amount.
     pub fn yours_before(&self, index: usize) -> bool {
         index.checked_sub(1).is_some_and(|before| self.items[before].is(Class::Yours))

@@ -180,25 +180,15 @@ impl<'a> Checker<'a> {
             })
     }
 
-    /// The word without its ending: `чайники` is the noun of `чайник «Волна»`. Short words name nothing.
-    fn stem(&self, item: &Item) -> Option<&str> {
-        let word = self.reading.words(item.tokens.clone());
-        let length = word.chars().count();
-        let keep = if length >= 6 { length - 2 } else { length };
-        let stem = word.char_indices().nth(keep).map_or(word, |(end, _)| &word[..end]);
-        (length > 2 || stem.starts_with(super::lexicon::is_han)).then_some(stem)
-    }
-
     /// True for a word of this row's own names.
     pub fn names(&self, row: usize, item: &Item) -> bool {
-        let stem = self.stem(item).unwrap_or("\n");
-        self.row(row).is_some_and(|row| row.folded.iter().any(|name| name.contains(stem)))
+        self.row(row).is_some_and(|row| row.names_word(self.reading.words(item.tokens.clone())))
     }
 
     /// True for a word that stands in a name or attribute of the ledger.
     pub fn ledger_word(&self, item: &Item) -> bool {
-        let Some(word) = self.stem(item) else { return false };
-        let holds = |texts: &[String]| texts.iter().any(|text| text.contains(word));
-        self.rows().any(|row| holds(&row.folded) || holds(&row.attributes))
+        let word = self.reading.words(item.tokens.clone());
+        let long = word.chars().count() > 2;
+        self.rows().any(|row| row.names_word(word) || (long && row.attributes.iter().any(|known| known.contains(word))))
     }
 }
