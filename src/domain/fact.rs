@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
+use super::cart::CartFact;
 use super::desk::TaskFact;
 use super::language::{Language, Localised};
 use super::money::Money;
@@ -51,6 +52,8 @@ pub enum FactBody {
     Order(Box<Order>),
     /// An operation on an order: proposed, refused or done.
     Task(Box<TaskFact>),
+    /// A cart, priced in this turn.
+    Cart(Box<CartFact>),
     /// How to reach a person.
     Contact(ContactFact),
     /// A sum computed by code: so many pieces of a variant.

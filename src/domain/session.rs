@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cart::CheckoutTalk;
 use super::command::Command;
 use super::desk::Talk;
 use super::language::Language;
@@ -74,6 +75,8 @@ pub struct Session {
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
     pub consent: Option<Consent>,
+    /// An order that waits for a yes.
+    pub checkout: Option<CheckoutTalk>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
@@ -119,6 +122,7 @@ impl Default for Session {
             pending: None,
             talk: None,
             consent: None,
+            checkout: None,
             last: None,
             handed_over: false,
             complaints: 0,

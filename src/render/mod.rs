@@ -2,6 +2,7 @@
 //! In: moves, facts, a language. Out: a [`Draft`] whose spans say which stretch renders which value of which fact.
 //! It never decides what to say and never states a value that is not in a fact.
 
+mod cart;
 mod offer;
 mod order;
 pub mod phrasebook;
@@ -113,6 +114,8 @@ impl Page<'_> {
             Move::Order { fact } => self.order(fact),
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
+            Move::Cart { fact, say } => self.cart(fact, *say),
+            Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
@@ -200,6 +203,7 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Item => "ask_item",
         Ask::Variant => "ask_variant",
         Ask::Address => "ask_address",
+        Ask::Destination => "ask_destination",
         Ask::Contact => "ask_contact",
     }
 }

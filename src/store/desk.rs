@@ -74,12 +74,12 @@ impl StateStore {
     }
 }
 
-fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
+pub(super) fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
     let document: String = row.try_get("document")?;
     serde_json::from_str(&document).context("a stored document cannot be read")
 }
 
-fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
+pub(super) fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
     Ok(Versioned { value: document(row)?, version: row.try_get("version")? })
 }
 

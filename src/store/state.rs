@@ -85,6 +85,20 @@ impl StateStore {
         .transpose()
     }
 
+    /// Begins a conversation in which nothing was said yet.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn begin(&self, session: &Session) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+            .bind(session.id.to_string())
+            .bind(serde_json::to_string(session)?)
+            .bind(Timestamp::now().to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Stores a conversation and its new turn together: both or neither.
     ///
     /// # Errors

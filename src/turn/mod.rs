@@ -2,6 +2,8 @@
 //! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
 
 mod answer;
+mod cart;
+mod checkout;
 mod clock;
 mod contact;
 mod desk;
@@ -162,6 +164,15 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
         Some(Said::Unclear) | None => {}
     }
+    match session.checkout.as_ref().and_then(|_| app.answers.order(&screened.text)) {
+        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
+        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
+        Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
+        None => {}
+    }
+    if app.cart_words.read(&screened.text).is_some() {
+        return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
+    }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
 }
@@ -206,6 +217,11 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
+    session.checkout = outcome.checkout.clone();
+    if let Some(checkout) = &mut session.checkout {
+        let asked = cart::asks(&outcome.moves) && !desk::asks(&outcome.moves);
+        checkout.open = answer.check.status == CheckStatus::Accepted && asked;
+    }
     if let Some(consent) = &mut session.consent {
         consent.open = answer.check.status == CheckStatus::Accepted && contact::asks(&outcome.moves);
     }

@@ -9,6 +9,7 @@ use crate::engine::{Embed, EmbedInput, Generate};
 mod alarms;
 mod amounts;
 mod answers;
+mod cart_words;
 pub mod cases;
 mod clauses;
 mod definitions;
@@ -25,6 +26,7 @@ mod slots;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
+pub use cart_words::{CartAsk, CartWords};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::{ExampleIndex, Vote};
 use slots::{Passage, relevant};
