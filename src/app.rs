@@ -11,6 +11,7 @@ use crate::domain::Language;
 use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
+use crate::domain::menu::Menus;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
 use crate::pay;
@@ -19,7 +20,7 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CommandRules, ExampleIndex, RuleTexts, Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Understander, UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -56,6 +57,10 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Menus and quizzes.
+    pub menus: Menus,
+    /// Which of their choices is meant.
+    pub menu_words: MenuWords,
     /// When a person is called, and how long nobody may be kept waiting.
     pub handover_rules: HandoverRules,
     /// Words that call a person at once.
@@ -99,6 +104,8 @@ impl App {
         let answers = answers(&data)?;
         let cart_rules = cart_rules(&data)?;
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
+        let menus = menus(&data, &guard)?;
+        let menu_words = MenuWords::new(&menus);
         let payments = pay::open(&config.payments)?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
@@ -122,6 +129,8 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            menus,
+            menu_words,
             handover_rules,
             alarms,
             answers,
@@ -176,6 +185,17 @@ fn cart_rules(data: &Path) -> anyhow::Result<CartRules> {
     let read = CartRules { promotions, ..rules(data, "checkout.toml")? };
     read.check().map_err(|fault| anyhow::anyhow!("in rules/promotions.toml or rules/checkout.toml: {fault}"))?;
     Ok(read)
+}
+
+fn menus(data: &Path, guard: &Guard) -> anyhow::Result<Menus> {
+    let menus: Menus = rules(data, "menus.toml")?;
+    menus.check().map_err(|fault| anyhow::anyhow!("in rules/menus.toml: {fault}"))?;
+    for (language, step, text) in menus.texts() {
+        // A menu is said as it stands, so it may say no more than a reply's own sentence may.
+        let checked = guard.check_template(language, step, text, &[]);
+        checked.map_err(|fault| anyhow::anyhow!("rules/menus.toml, step `{step}`, {language}: {fault}"))?;
+    }
+    Ok(menus)
 }
 
 fn answers(data: &Path) -> anyhow::Result<Answers> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::CartFact;
 use super::desk::TaskFact;
 use super::language::{Language, Localised};
+use super::menu::MenuFact;
 use super::money::Money;
 use super::order::Order;
 use super::place::PlaceId;
@@ -54,6 +55,8 @@ pub enum FactBody {
     Task(Box<TaskFact>),
     /// A cart, priced in this turn.
     Cart(Box<CartFact>),
+    /// A question of a menu with its choices.
+    Menu(MenuFact),
     /// How to reach a person.
     Contact(ContactFact),
     /// A sum computed by code: so many pieces of a variant.

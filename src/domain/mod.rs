@@ -8,6 +8,7 @@ pub mod found;
 pub mod handover;
 pub mod language;
 pub mod lead;
+pub mod menu;
 pub mod message;
 pub mod money;
 pub mod order;

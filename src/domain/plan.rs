@@ -83,6 +83,11 @@ pub enum Move {
         /// What to say of it.
         say: CartSay,
     },
+    /// Asks a menu's question.
+    Menu {
+        /// A menu.
+        fact: FactId,
+    },
     /// Says why a cart stays as it is.
     CartNo {
         /// Why.

@@ -106,6 +106,10 @@ pub enum Role {
     Tax,
     /// Where an order is paid.
     Link,
+    /// A menu's question.
+    Question,
+    /// A menu's choice with its number.
+    Choice,
     /// A postal address.
     Address,
     /// An order's or a computed total.

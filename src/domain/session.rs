@@ -11,6 +11,7 @@ use super::command::Command;
 use super::desk::Talk;
 use super::language::Language;
 use super::lead::Consent;
+use super::menu::MenuTalk;
 use super::plan::Ask;
 use super::product::ProductId;
 
@@ -75,6 +76,8 @@ pub struct Session {
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
     pub consent: Option<Consent>,
+    /// A menu that waits for a choice.
+    pub menu: Option<MenuTalk>,
     /// An order that waits for a yes.
     pub checkout: Option<CheckoutTalk>,
     /// The product question answered last, for messages that only add to it.
@@ -122,6 +125,7 @@ impl Default for Session {
             pending: None,
             talk: None,
             consent: None,
+            menu: None,
             checkout: None,
             last: None,
             handed_over: false,

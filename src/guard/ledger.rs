@@ -152,6 +152,7 @@ impl Ledger {
                     row.now = super::cart::amount(cart, crate::domain::Role::Total);
                     ledger.rows.push(row);
                 }
+                FactBody::Menu(_) => {}
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));

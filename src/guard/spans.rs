@@ -3,6 +3,7 @@
 
 use jiff::civil::{Date, Time};
 
+use crate::domain::menu::MenuFact;
 use crate::domain::product::Quote;
 use crate::domain::{Fact, FactBody, Language, Money, Role};
 
@@ -40,6 +41,15 @@ pub(super) fn verify(
                 Ok(())
             }
             _ => Err("the fact has no line of this amount".to_string()),
+        },
+        Role::Choice => match &fact.body {
+            FactBody::Menu(menu) => {
+                let lines = menu.choices.iter().enumerate();
+                let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
+                let lines: Vec<String> = lines.collect();
+                one_of(text, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            _ => Err("the fact has no choices".to_string()),
         },
         Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
@@ -155,6 +165,7 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         }
         (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
         (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
+        (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
         (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),

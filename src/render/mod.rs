@@ -17,6 +17,7 @@ use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::lead::Purpose;
+use crate::domain::menu::MenuFact;
 use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
@@ -115,6 +116,7 @@ impl Page<'_> {
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
             Move::Cart { fact, say } => self.cart(fact, *say),
+            Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
@@ -173,6 +175,16 @@ impl Page<'_> {
         let citation = Values::default().fact("citation", (citation, &fact.id, Role::Citation));
         segment.append(self.book.space(), self.book.sentence(SegmentKind::Policy, "policy_citation", &citation));
         self.segments.push(segment);
+    }
+
+    fn menu(&mut self, id: &FactId) {
+        let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        let ask = menu.ask.get(self.scene.language).to_string();
+        self.say(SegmentKind::Ask, "menu_ask", &Values::default().fact("question", (ask, id, Role::Question)));
+        for (at, label) in menu.choices.iter().enumerate() {
+            let line = MenuFact::line(at, label.get(self.scene.language));
+            self.say(SegmentKind::Ask, "menu_choice", &Values::default().fact("choice", (line, id, Role::Choice)));
+        }
     }
 
     fn human(&mut self, reason: HandoverReason) {

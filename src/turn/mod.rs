@@ -7,6 +7,7 @@ mod checkout;
 mod clock;
 mod contact;
 mod desk;
+mod menu;
 mod person;
 mod respond;
 mod settle;
@@ -170,6 +171,14 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
         None => {}
     }
+    if let Some(command) = menu::chosen(app, session, screened) {
+        let name = command.name;
+        return Understanding {
+            commands: vec![command],
+            notes: vec!["a choice of the menu".to_string()],
+            ..decided(name, 0.97)
+        };
+    }
     if app.cart_words.read(&screened.text).is_some() {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
@@ -217,6 +226,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
+    session.menu = outcome.menu.clone();
     session.checkout = outcome.checkout.clone();
     if let Some(checkout) = &mut session.checkout {
         let asked = cart::asks(&outcome.moves) && !desk::asks(&outcome.moves);

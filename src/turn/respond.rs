@@ -8,6 +8,7 @@ use crate::domain::cart::CheckoutTalk;
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
 use crate::domain::lead::Consent;
+use crate::domain::menu::MenuTalk;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
@@ -21,6 +22,7 @@ use super::cart;
 use super::clock::StageClock;
 use super::contact;
 use super::desk;
+use super::menu;
 use super::person;
 
 /// Passages among which the model may choose.
@@ -58,6 +60,9 @@ pub struct Outcome {
     /// A contact that waits for a yes: nobody's business before that.
     #[serde(skip)]
     pub consent: Option<Consent>,
+    /// A menu that waits for a choice.
+    #[serde(skip)]
+    pub menu: Option<MenuTalk>,
     /// An order that waits for a yes; its token is nobody else's business.
     #[serde(skip)]
     pub checkout: Option<CheckoutTalk>,
@@ -115,6 +120,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     let now = turn.app.now();
     let mut outcome =
         Outcome { now, talk: turn.session.talk.clone(), checkout: turn.session.checkout.clone(), ..Outcome::default() };
+    menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
     let answered = contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
@@ -125,6 +131,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
             one(turn, command, &mut outcome, clock).await;
         }
     }
+    menu::end(&commands, &mut outcome);
     desk::remind(turn, &mut outcome).await;
     if outcome.moves.is_empty() {
         outcome.say(Move::NotFound { why: Absence::NothingFound });
@@ -150,7 +157,8 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         LeaveContact => contact::call(command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
-        Menu | Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
+        Menu => menu::menu(turn, outcome),
+        Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
             outcome.say(Move::Smalltalk { kind: courtesy(command) });
         }
         // The till has answered these.
@@ -160,7 +168,7 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
 
 fn courtesy(command: &Command) -> Courtesy {
     match (command.name, command.slots.topic.as_deref()) {
-        (CommandName::Menu | CommandName::Correct, _) => Courtesy::Menu,
+        (CommandName::Correct, _) => Courtesy::Menu,
         (CommandName::Confirm, _) => Courtesy::Confirmed,
         (CommandName::Deny, _) => Courtesy::Denied,
         (CommandName::OutOfScope, _) => Courtesy::OutOfScope,

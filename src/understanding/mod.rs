@@ -18,6 +18,7 @@ mod examples_cache;
 mod folded;
 mod kernel;
 pub mod measure;
+mod menus;
 mod model;
 mod rules;
 mod several;
@@ -29,6 +30,7 @@ pub use answers::{Answer, Answers};
 pub use cart_words::{CartAsk, CartWords};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::{ExampleIndex, Vote};
+pub use menus::MenuWords;
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.

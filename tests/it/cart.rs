@@ -153,6 +153,9 @@ async fn an_order_is_placed_once_as_it_was_shown_and_paid_once() {
     let order = app.orders.find(&number).await.unwrap().unwrap();
     assert_eq!((order.state, order.payments.len()), (OrderState::Processing, 1));
     assert_eq!(app.state.events().await.unwrap(), 2);
+    let report = door.get("/api/v1/kpi?from=2020-01-01&to=2100-01-01").await.json();
+    let takings = json!([{"currency": "EUR", "orders": 1, "revenue": "71.82", "order_value": "71.82"}]);
+    assert_eq!(report["takings"], takings);
     // The order is the desk's now: called off, it gives back what was paid.
     let cancel = json!({"phone": "+421900000777", "operation": {"do": "cancel_order", "order": number, "reason": "x"}});
     let task = door.post("/api/v1/tasks", cancel.to_string(), &[]).await.json();

@@ -16,6 +16,7 @@ mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod retail; // the public retail world: every write the policy forbids is refused
 mod scenarios; // the flows of data/scenarios, without a model
