@@ -2,9 +2,9 @@
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use base64::Engine;
 use serde_json::{Value, json};
 
+use super::seal;
 use super::wire::{self, Ask, Sent};
 use crate::config::Payments;
 use crate::domain::Money;
@@ -29,10 +29,9 @@ impl YooKassa {
     pub fn read(settings: &Payments) -> anyhow::Result<YooKassa> {
         ensure!(settings.key.0.contains(':'), "payments.key: YooKassa needs SHOPID:SECRET");
         let base = if settings.base.is_empty() { "https://api.yookassa.ru" } else { &settings.base };
-        let encoded = base64::engine::general_purpose::STANDARD.encode(&settings.key.0);
         Ok(YooKassa {
             base: base.to_string(),
-            authorization: format!("Basic {encoded}"),
+            authorization: format!("Basic {}", seal::base64(settings.key.0.as_bytes())),
             return_url: settings.return_url.clone(),
         })
     }

@@ -58,7 +58,7 @@ impl Carts for StateStore {
         if !put_cart(&mut transaction, owner, cart).await? {
             return Ok(Applied::Outdated);
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Applied::Written)
     }
 
@@ -90,7 +90,7 @@ impl Carts for StateStore {
     async fn close_checkout(&self, checkout: &Checkout) -> anyhow::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let closed = end(&mut transaction, checkout).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(closed)
     }
 
@@ -128,7 +128,7 @@ impl Carts for StateStore {
         put_cart(&mut transaction, &checkout.owner, &Versioned { value: emptied, version: cart.version }).await?;
         let session = checkout.session.map(|session| session.to_string());
         tell(&mut transaction, ("order_placed", &placed.id), (&order, session, false)).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Applied::Written)
     }
 
@@ -205,7 +205,7 @@ impl Carts for StateStore {
         let payment = Payment { refund: false, amount: paid.amount, method: provider.to_string() };
         let reference = format!("{provider}:{}", paid.reference);
         book_payment(&mut transaction, (&number, &reference), payment).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Settled::Now)
     }
 }

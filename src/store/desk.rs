@@ -61,7 +61,7 @@ impl StateStore {
             .execute(&mut *transaction)
             .await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(aside)
     }
 
@@ -129,7 +129,7 @@ impl OrderDesk for StateStore {
     async fn close(&self, task: &Task) -> anyhow::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let closed = end(&mut transaction, task).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(closed)
     }
 
@@ -163,7 +163,7 @@ impl OrderDesk for StateStore {
             .bind(serde_json::to_string(task)?)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Applied::Written)
     }
 }

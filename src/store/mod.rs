@@ -18,4 +18,4 @@ pub use catalog::{CatalogSettings, CatalogStore, Clock};
 pub use catalog_writer::{CatalogWriter, PriceTerms, VariantRow, Word};
 pub use fresh::{Batch, Patch, Patched, Pieces};
 pub use orders::OrderBook;
-pub use state::{StateStore, TurnSummary};
+pub use state::{StateStore, TurnSummary, Watch};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -19,7 +20,7 @@ use truetill::store::{OrderBook, StateStore};
 use truetill::tasks::cart::{Cashier, Till, Visit};
 use truetill::tasks::desk::Desk;
 
-use crate::common::{clock, config};
+use crate::common::{TestApp, app_keeping, clock, config};
 use crate::fakes::ShopFront;
 
 const ORDER: &str = r##"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"store","placed":"2026-11-01","state":"processing","currency":"EUR","items":[{"sku":"A","quantity":1,"price":"5.00"}],"shipping":"0","total":"5.00","payments":[{"amount":{"minor":500,"currency":"EUR"},"method":"gift"}]}"##;
@@ -280,4 +281,118 @@ async fn a_process_killed_at_any_step_of_buying_orders_and_takes_money_once() {
     }
     assert!(deaths >= 30, "only {deaths} steps were seen");
     eprintln!("crash: killed at each of {deaths} steps of buying, one order and one payment each time");
+}
+
+/// A shopper who asks for a call, leaves a number, agrees, then wants a person; an operator takes the case, answers and closes
+/// it. Whoever gets no answer asks again; what was answered is kept in `client`.
+async fn ask_for_a_call(book: StateStore, folder: &Path) {
+    let front = ShopFront::load(&config().paths.data);
+    let app = app_keeping(config(), None, (front, book)).await;
+    let door = TestApp::over(app);
+    let lines = ["please call me back", "+421 900 000 555", "yes please", "operator please", "are you there?"];
+    let told = || -> Vec<String> {
+        let text = std::fs::read_to_string(folder.join("client")).unwrap_or_default();
+        text.lines().map(str::to_string).collect()
+    };
+    let keep = |line: &str| {
+        let mut all = told();
+        all.push(line.to_string());
+        std::fs::write(folder.join("client"), all.join("\n")).unwrap();
+    };
+    for line in &lines[told().len().saturating_sub(1).min(lines.len())..] {
+        let mut body = serde_json::json!({"message": line, "locale": "en"});
+        if let Some(session) = told().first() {
+            body["session_id"] = session.as_str().into();
+        }
+        let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
+        if told().is_empty() {
+            keep(reply["session_id"].as_str().unwrap_or_else(|| panic!("{reply}")));
+        }
+        keep(line);
+        if *line == "operator please" {
+            operate(&door, ["take"].as_slice()).await;
+        }
+    }
+    operate(&door, ["take", "reply", "close"].as_slice()).await;
+    std::fs::write(folder.join("closed"), "yes").unwrap();
+}
+
+/// What the operator does, each step unless the case shows that it was done.
+async fn operate(door: &TestApp, steps: &[&str]) {
+    let listed = async |state: &str| door.get(&format!("/api/v1/handover?state={state}")).await.json()["cases"].clone();
+    for step in steps {
+        let (waiting, taken) = (listed("waiting").await, listed("taken").await);
+        let case = [&waiting, &taken].into_iter().find_map(|cases| cases.get(0).cloned());
+        let Some(case) = case else { return };
+        let id = case["id"].as_str().unwrap_or_else(|| panic!("{case}"));
+        let packet = door.get(&format!("/api/v1/handover/{id}")).await.json();
+        let said = packet["lines"].to_string().contains("We will see to it");
+        let done = match *step {
+            "take" => taken.get(0).is_some(),
+            "reply" => said,
+            _ => false,
+        };
+        if done {
+            continue;
+        }
+        let mut body = serde_json::json!({"do": step, "operator": "Jana"});
+        if *step == "reply" {
+            body["text"] = "We will see to it.".into();
+        }
+        let reply = door.post(&format!("/api/v1/handover/{id}"), body.to_string(), &[]).await;
+        assert_eq!(reply.status, 200, "{step}: {}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn calling_child() {
+    let (Ok(folder), Ok(at)) = (std::env::var("CALL_FOLDER"), std::env::var("CALL_AT")) else { return };
+    let (counter, at) = (AtomicUsize::new(0), at.parse().unwrap());
+    let book = StateStore::open(Path::new(&folder)).await.unwrap().watched(Arc::new(move || step(&counter, at)));
+    ask_for_a_call(book, Path::new(&folder)).await;
+}
+
+/// Lets the child die at a commit, goes on as shopper and operator would; false when it lived.
+async fn called_though_killed(at: usize) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    drop(StateStore::open(folder.path()).await.unwrap());
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["crash::calling_child", "--exact"])
+        .envs([("CALL_FOLDER", folder.path().as_os_str()), ("CALL_AT", at.to_string().as_ref())])
+        .output()
+        .unwrap();
+    let told = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    let book = StateStore::open(folder.path()).await.unwrap();
+    let answered = told("client");
+    let leads = async |book: &StateStore| {
+        let events = book.latest_events(100).await.unwrap();
+        events.iter().filter(|event| event.document.contains("\"event\":\"lead\"")).count()
+    };
+    assert!(
+        !answered.contains("yes please") || leads(&book).await == 1,
+        "step {at}: `passed on` was told before it was"
+    );
+    if let Some(session) = answered.lines().next().and_then(|session| session.parse().ok()) {
+        let turns = book.turns_of(session).await.unwrap().len();
+        assert!(turns + 1 >= answered.lines().count(), "step {at}: an answered message is lost");
+    }
+    ask_for_a_call(book.clone(), folder.path()).await;
+    assert_eq!(leads(&book).await, 1, "step {at}: one lead");
+    let cases = book.all_cases().await.unwrap();
+    assert_eq!(cases.len(), 1, "step {at}: one case");
+    let lines = book.lines(cases[0].session, "").await.unwrap();
+    let said = lines.iter().filter(|line| line.text.contains("We will see to it")).count();
+    assert_eq!(said, 1, "step {at}: the operator's words stand once");
+    assert!(lines.iter().any(|line| line.text.contains("are you there")), "step {at}: the shopper's words are kept");
+    !child.status.success()
+}
+
+#[tokio::test]
+async fn a_process_killed_at_any_commit_keeps_one_lead_one_case_and_every_message() {
+    let mut deaths = 0;
+    while called_though_killed(deaths + 1).await {
+        deaths += 1;
+    }
+    assert!(deaths >= 12, "only {deaths} commits were seen");
+    eprintln!("crash: killed before and after each of {} commits, one lead, one case, no message lost", deaths / 2);
 }
