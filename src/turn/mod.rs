@@ -15,6 +15,7 @@ mod settle;
 use crate::app::App;
 use crate::audit::TurnRecord;
 use crate::domain::handover::{Aside, Case};
+use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
 use crate::plan;
@@ -37,6 +38,8 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
 
     clock.enter(Stage::Screening);
     let screened = app.screening.screen(&message.text, session.language, message.locale);
+    let language = if names_a_place(&session, &screened) { session.language } else { screened.language };
+    let screened = Screened { language, ..screened };
     session.language = screened.language;
     if let Some(case) = person::taken(app, &session).await? {
         return leave_to_person(app, session, (&message, &screened), (case, clock)).await;
@@ -118,6 +121,16 @@ pub async fn warm_up(app: &App) {
         && let Err(error) = plan::warm_up(generate).await
     {
         tracing::warn!(%error, "the language model did not answer at start-up");
+    }
+}
+
+/// True when the message answers where something goes: a foreign address does not change the language, nor the currency.
+fn names_a_place(session: &Session, screened: &Screened) -> bool {
+    let asked = session.pending.as_ref().map(|pending| pending.asked);
+    match asked {
+        Some(Ask::Address | Ask::Destination) => true,
+        Some(Ask::Town) => screened.text.split_whitespace().count() <= 2,
+        _ => false,
     }
 }
 

@@ -228,7 +228,7 @@ async fn from_a_question_to_a_payment_link_in_four_languages() {
             "ru",
             [
                 ("Сколько стоит чайник «Волна» 1,7 л?", "3\u{a0}490\u{a0}₽"),
-                ("положите два таких в корзину", "цвет"),
+                ("положите две штуки в корзину", "цвет"),
                 ("чёрный", "6\u{a0}980\u{a0}₽"),
                 ("что у меня в корзине?", "2 штуки"),
                 ("промокод TEPLO10", "698\u{a0}₽"),
@@ -292,7 +292,7 @@ async fn a_message_that_comes_again_puts_nothing_in_twice() {
     let id = chat.reply["session_id"].as_str().unwrap().parse().unwrap();
     let before = app.state.session(id).await.unwrap().unwrap();
     for _ in 0..3 {
-        has(&chat.say("add two of the black ones to my cart").await, "€79.80");
+        has(&chat.say("add two of these in black to my cart").await, "€79.80");
         // The conversation as it stood before: the cart was written, the turn was not.
         app.state.record(&before, TurnId::fresh(), &json!({})).await.unwrap();
     }
