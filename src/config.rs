@@ -30,6 +30,8 @@ pub struct Config {
     pub generation: Generation,
     /// What a conversation remembers.
     pub session: Session,
+    /// Where orders are paid.
+    pub payments: Payments,
 }
 
 /// Where things lie.
@@ -160,6 +162,35 @@ impl Composition {
 pub struct Session {
     /// Exchanges the model sees.
     pub recent: usize,
+}
+
+/// Where orders are paid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// `link`, `stripe` or `yookassa`.
+    pub provider: String,
+    /// The shop's own page, with {order}, {amount}, {currency} and {language}.
+    pub link: String,
+    /// Where the provider sends the buyer afterwards, with {order}.
+    pub return_url: String,
+    /// The provider's secret key; of YooKassa `SHOPID:SECRET`.
+    pub key: Secret,
+    /// What Stripe signs its notices with.
+    pub webhook_secret: Secret,
+    /// Another address of the provider, for a sandbox.
+    pub base: String,
+}
+
+/// A setting that is never printed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "***" })
+    }
 }
 
 impl Config {

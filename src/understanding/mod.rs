@@ -9,6 +9,7 @@ use crate::engine::{Embed, EmbedInput, Generate};
 mod alarms;
 mod amounts;
 mod answers;
+mod cart_words;
 pub mod cases;
 mod clauses;
 pub mod compare;
@@ -16,6 +17,7 @@ mod definitions;
 mod examples;
 mod folded;
 pub mod measure;
+mod menus;
 mod model;
 mod rules;
 mod several;
@@ -24,9 +26,11 @@ mod slots;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
+pub use cart_words::{CartAsk, CartWords};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
+pub use menus::MenuWords;
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.
