@@ -38,13 +38,27 @@ pub struct UnderstandingSettings {
     pub clause_sure: f32,
     /// The same beside a half that a rule is sure of.
     pub clause_beside_rule: f32,
-    /// How many labelled examples the model is shown.
-    pub few_shots: usize,
+    /// What the model is given beside the message.
+    pub hinting: Hinting,
+}
+
+/// How much of what the examples know is given to the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Hinting {
+    /// Labelled examples like the message.
+    pub shots: usize,
+    /// Likeliest commands among which it chooses.
+    pub candidates: usize,
 }
 
 impl Default for UnderstandingSettings {
     fn default() -> Self {
-        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.6, clause_beside_rule: 0.45, few_shots: 8 }
+        UnderstandingSettings {
+            examples_sure: 0.75,
+            clause_sure: 0.6,
+            clause_beside_rule: 0.45,
+            hinting: Hinting { shots: 8, candidates: 5 },
+        }
     }
 }
 
@@ -79,14 +93,14 @@ impl Understander {
         embed: Option<&dyn Embed>,
         generate: Option<&dyn Generate>,
     ) -> Understanding {
-        self.decide(input, embed, (generate, self.settings.few_shots)).await
+        self.decide(input, embed, (generate, self.settings.hinting)).await
     }
 
     async fn decide(
         &self,
         input: Input<'_>,
         embed: Option<&dyn Embed>,
-        (generate, shots): (Option<&dyn Generate>, usize),
+        (generate, hinting): (Option<&dyn Generate>, Hinting),
     ) -> Understanding {
         let sure = self.rules.decide(input);
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
@@ -109,7 +123,7 @@ impl Understander {
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
-            match model::ask(&self.rules, self.few_shots(vote.as_ref(), shots), input, generate).await {
+            match model::ask(&self.rules, self.hints(vote.as_ref(), hinting), input, generate).await {
                 Ok(names) => {
                     notes.push(format!(
                         "model: {}",
@@ -174,9 +188,16 @@ impl Understander {
         Some(vote)
     }
 
-    fn few_shots(&self, vote: Option<&Vote>, shots: usize) -> Vec<(String, CommandName)> {
-        let Some((examples, vote)) = self.examples.as_ref().zip(vote) else { return Vec::new() };
-        vote.neighbours.iter().take(shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
+    /// What the model is told of the vote; without one it chooses among all commands.
+    fn hints(&self, vote: Option<&Vote>, hinting: Hinting) -> model::Hints {
+        let Some((examples, vote)) = self.examples.as_ref().zip(vote) else {
+            return model::Hints { shots: Vec::new(), candidates: CommandName::ALL.to_vec() };
+        };
+        let near = vote.neighbours.iter().take(hinting.shots).rev();
+        model::Hints {
+            shots: near.map(|(at, _)| examples.labelled(*at)).collect(),
+            candidates: vote.order.iter().take(hinting.candidates).copied().collect(),
+        }
     }
 
     /// No tier is sure: the nearest example's command, or a search for the message's words.
