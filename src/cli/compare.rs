@@ -42,6 +42,7 @@ pub(super) async fn run(config: &Config, path: &Path, each: usize, json: bool) -
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&*embed),
         generate: None,
+        explain: false,
     };
     if !json {
         heading();

@@ -281,7 +281,7 @@ pub struct UnderstandArgs {
     /// What to understand.
     #[command(flatten)]
     pub what: Understood,
-    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    /// Also why this tier decided; of one message the nearest labelled examples too.
     #[arg(long)]
     pub explain: bool,
 }

@@ -57,6 +57,7 @@ pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool
         screen: &|text| app.screening.screen(text, Language::En, None),
         embed: Some(&*app.embed),
         generate: app.generate_for_understanding(),
+        explain: args.explain,
     };
     understanding::cases::run(&batch, reader(cases)?, &mut out).await?;
     out.flush()?;
@@ -133,6 +134,7 @@ async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> any
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&*embed),
         generate: None,
+        explain: false,
     };
     let mut report = measure::run(&batch, &rows).await?;
     if let Some(page) = &args.html {

@@ -38,6 +38,10 @@ pub struct UnderstandingSettings {
     pub clause_sure: f32,
     /// The same beside a half that a rule is sure of.
     pub clause_beside_rule: f32,
+    /// From here on the examples' word about the whole message forbids a cut without it.
+    pub whole_sure: f32,
+    /// From here on it overrules a cue.
+    pub cue_yields: f32,
     /// What the model is given beside the message.
     pub hinting: Hinting,
 }
@@ -55,8 +59,10 @@ impl Default for UnderstandingSettings {
     fn default() -> Self {
         UnderstandingSettings {
             examples_sure: 0.75,
-            clause_sure: 0.6,
-            clause_beside_rule: 0.45,
+            clause_sure: 0.9,
+            clause_beside_rule: 0.5,
+            whole_sure: 0.9,
+            cue_yields: 0.7,
             hinting: Hinting { shots: 8, candidates: 5 },
         }
     }
@@ -106,18 +112,17 @@ impl Understander {
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
             return self.ruled(input, sure);
         }
-        if let Some(cut) = self.cut(input, embed).await {
-            return self.finish(
-                input,
-                cut.commands,
-                Verdict { confidence: cut.confidence, tier: cut.tier, notes: vec!["cut in two".into()] },
-            );
-        }
-        if let Some(sure) = sure {
-            return self.ruled(input, &sure);
-        }
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
+        let cut = self.cut(input, embed).await.filter(|cut| !self.contradicts(vote.as_ref(), cut));
+        if let Some(cut) = cut {
+            notes.push("cut in two".into());
+            return self.finish(input, cut.commands, Verdict { confidence: cut.confidence, tier: cut.tier, notes });
+        }
+        if let Some(mut sure) = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure)) {
+            sure.notes.append(&mut notes);
+            return self.ruled(input, &sure);
+        }
         if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
             let commands = vec![self.command(vote.name, input)];
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
@@ -136,6 +141,20 @@ impl Understander {
             }
         }
         self.best_guess(input, vote, notes)
+    }
+
+    /// The examples are sure of the whole message, and neither side of the cut is what they say.
+    fn contradicts(&self, vote: Option<&Vote>, cut: &several::Cut) -> bool {
+        vote.is_some_and(|vote| {
+            vote.confidence >= self.settings.whole_sure && cut.commands.iter().all(|command| command.name != vote.name)
+        })
+    }
+
+    /// A cue is a few words; examples that are sure of the whole message know better.
+    fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
+        vote.is_some_and(|vote| {
+            vote.confidence >= self.settings.cue_yields && sure.commands.iter().all(|command| command.name != vote.name)
+        })
     }
 
     /// The first tier alone.
