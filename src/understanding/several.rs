@@ -87,7 +87,7 @@ impl Understander {
         }
         let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
         let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
-        Some(Cut { commands, confidence, tier })
+        (commands.len() > 1).then_some(Cut { commands, confidence, tier })
     }
 
     async fn sides(&self, input: Input<'_>, halves: &[Range<usize>], embed: Option<&dyn Embed>) -> Vec<Option<Side>> {
