@@ -257,6 +257,11 @@ impl CommandRules {
         !self.wish.find(&fold(text)).is_empty()
     }
 
+    /// True when a text tells of something bought before.
+    pub(super) fn tells_of_buying(&self, text: &str) -> bool {
+        !self.bought.find(&fold(text)).is_empty()
+    }
+
     fn cued(&self, text: &str) -> bool {
         !self.cue_meanings(text).is_empty()
     }
