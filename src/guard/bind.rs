@@ -166,11 +166,11 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
     if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
         return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
     }
+    if !waiting.is_empty() && sentence.joined_shipping(index) {
+        return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
+    }
     if matches!(found, Some(Subject::Row(_))) && !waiting.is_empty() && sentence.shipped(index) {
         // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
-        if sentence.joined_shipping(index) {
-            return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
-        }
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
     if found.is_some() {

@@ -164,12 +164,12 @@ mod tests {
         check(LAMPS, "Quay lamp 41 is here.", false);
         check(LAMPS, "Harbor lamp, 2, is here.", true);
         check(LAMPS, "Harbor lamp, 3, is here.", false);
-        check(LAMPS, "We have 3 lamps.", true);
-        check(LAMPS, "We have 20 lamps.", true);
-        check(LAMPS, "We have 21 lamps.", false);
-        check(LAMPS, "We have 2.5 lamps.", false);
+        check(LAMPS, "There are 3 lamps.", true);
+        check(LAMPS, "There are 20 lamps.", true);
+        check(LAMPS, "There are 21 lamps.", false);
+        check(LAMPS, "There are 2.5 lamps.", false);
         check(LAMPS, "Return 3 lamps for a refund.", false);
-        check(LAMPS, "We have 3 socks of felt.", false);
+        check(LAMPS, "There are 3 socks of felt.", false);
         check(PLAN, "Nimbus scooter costs 60 euros a month for 12 months.", true);
         check(PLAN, "Nimbus scooter costs 60 euros a month for 13 months.", false);
         check(PLAN, "Nimbus scooter: take 12.", false);
