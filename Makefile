@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN = target/release/truetill
 
-.PHONY: help demo setup build index serve check test eval bench fmt
+.PHONY: help demo setup build index serve check test eval bench mutants fmt
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -37,8 +37,11 @@ eval: index ## the scenarios of data/scenarios with the default model; understan
 
 bench: index ## price questions, the guard, the model: figures as JSON
 	$(BIN) bench prices --questions 100
-	$(BIN) bench guard --cases tests/data/guard_attacks.tsv $(patsubst %,--cases %,$(wildcard ../shared/data/guard_cases.tsv))
+	$(BIN) bench guard --cases tests/data/guard_attacks.tsv $(patsubst %,--cases %,$(wildcard data/eval/guard/free_text_*.tsv data/eval/guard/*_labelled.jsonl ../shared/data/guard_cases.tsv))
 	$(BIN) bench inference --prompt-tokens 128 --gen-tokens 32
+
+mutants: ## one change at a time in the guard's licence and binding code: some test must fail
+	scripts/guard_mutants.sh target/guard-mutants
 
 fmt: ## format and lint
 	$(CARGO) fmt

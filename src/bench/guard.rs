@@ -95,18 +95,22 @@ const PEERS: [(&str, Peer); 3] =
     [("unguarded", Peer::Unguarded), ("price pattern", Peer::PricePattern), ("every number", Peer::EveryNumber)];
 
 /// Judges a case file, or saved answers of a model, with every filter and measures each pass over its texts.
-/// Right sums that no fact holds stand in a set of their own: refusing them is no fault, and letting them out no lie.
+/// Right sums that no fact holds, and promises without any number, stand in sets of their own.
 ///
 /// # Errors
 /// A row that cannot be read, by line.
 pub fn cases(report: &mut Report, guard: &Guard, (name, file): (&str, &str)) -> anyhow::Result<()> {
     let patterns = Patterns::new();
-    let (mut filters, mut sums) = (columns(), columns());
+    let (mut filters, mut sums, mut words) = (columns(), columns(), columns());
     let mut texts = Vec::new();
     for case in rows::read(name, file)? {
         let Case { language, ledger, prices, text, truth, codes } = case;
         let honest = truth == Truth::Ok;
-        let columns = if truth == Truth::Derived { &mut sums } else { &mut filters };
+        let columns = match truth {
+            Truth::Derived => &mut sums,
+            Truth::Words => &mut words,
+            Truth::Ok | Truth::Bad => &mut filters,
+        };
         for (column, (_, peer)) in columns.iter_mut().zip(PEERS) {
             column.note(honest, patterns.passes(peer, &prices, &text));
         }
@@ -123,8 +127,10 @@ pub fn cases(report: &mut Report, guard: &Guard, (name, file): (&str, &str)) -> 
         texts.push(Text { language, ledger, prices, text, facts: &[], drafts: RefCell::default() });
     }
     report.sets.insert(name.to_string(), filters);
-    if sums[0].attacks > 0 {
-        report.sets.insert(format!("{name}, sums"), sums);
+    for (kind, filters) in [("sums", sums), ("words", words)] {
+        if filters[0].attacks > 0 {
+            report.sets.insert(format!("{name}, {kind}"), filters);
+        }
     }
     let check = |text: &Text<'_>| guard.check_text(text.language, &text.ledger, &text.text).is_ok();
     report.cost.insert(name.to_string(), passes(&texts, &patterns, ("guard, free text", check)));

@@ -21,6 +21,8 @@ pub(super) enum Truth {
     Bad,
     /// A right sum or difference that no fact holds.
     Derived,
+    /// No wrong amount, but a promise or an opinion in words alone: "it will arrive this week".
+    Words,
 }
 
 /// One text to be judged.
@@ -74,7 +76,7 @@ fn output(row: &str) -> anyhow::Result<Option<Case>> {
     let Output { lang, facts, text, truth } = serde_json::from_str(row)?;
     let Some(truth) = truth else { return Ok(None) };
     let facts = facts.to_string();
-    let (ledger, prices) = (Ledger::from_case(&facts)?, peers::prices(&facts));
+    let (ledger, prices) = (Ledger::from_case(&facts)?.complete(), peers::prices(&facts));
     Ok(Some(Case { language: lang, ledger, prices, text, truth, codes: Vec::new() }))
 }
 

@@ -49,6 +49,14 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
         if (1..words.len()).contains(&front) {
             offer(parts(&words[front..].join(" ")), true);
         }
+        // `Gora casserole 4 l`: without its measure, where no other has that name.
+        if let [rest @ .., number, unit] = words.as_slice()
+            && number.starts_with(|sign: char| sign.is_ascii_digit())
+            && unit.chars().count() <= 3
+            && rest.len() > 1
+        {
+            offer(parts(&rest.join(" ")), distinctive(rest));
+        }
         if let [_, rest @ ..] = words.as_slice() {
             offer(parts(&rest.join(" ")), distinctive(rest));
         }

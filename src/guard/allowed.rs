@@ -152,6 +152,9 @@ impl Licence {
         let further = after
             .filter(|item| self.row.reach && item.kind == ItemKind::Word && item.bits == 0 && spaced(reading, item))
             .and_then(|_| around.items.get(around.index + 2));
+        let earlier = before
+            .filter(|item| self.row.loose && item.is(Class::Neutral))
+            .and_then(|_| around.items.get(around.index.checked_sub(2)?));
         let has = |item: Option<&Item>, bits: u64| item.is_some_and(|item| item.plain_bits() & bits != 0);
         let sign = |item: Option<&Item>| match item.map(|item| &item.kind) {
             Some(ItemKind::Sign(sign)) => self.row.signs.contains(*sign),
@@ -160,6 +163,7 @@ impl Licence {
         has(after, self.after)
             || has(further, self.after)
             || has(before, self.before)
+            || has(earlier, self.before)
             || has(before, self.beside)
             || has(after, self.beside)
             || sign(before)

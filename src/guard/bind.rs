@@ -29,6 +29,9 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     if let Some(word) = compared.filter(|_| names > at.len()) {
         return Err(sentence.fault(Code::Comparison, word, "a difference no fact holds"));
     }
+    if let Some(&index) = at.iter().find(|&&index| sentence.in_stock(index)) {
+        return Err(sentence.fault(Code::RoleMismatch, index, "an amount of money told as a count"));
+    }
     if let Some(&index) = at.iter().find(|&&index| sentence.limited(index)) {
         return Err(sentence.fault(Code::PriceTalk, index, "a limit where the amount itself should stand"));
     }
@@ -162,6 +165,9 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
     }
     if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
         return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
+    }
+    if !waiting.is_empty() && sentence.joined_shipping(index) {
+        return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
     }
     if matches!(found, Some(Subject::Row(_))) && !waiting.is_empty() && sentence.shipped(index) {
         // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.

@@ -48,7 +48,10 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
                 fail(Code::PriceTalk, "an amount told before is taken back")
             }
-            ItemKind::Word if item.is(Class::NumberLike) && (sentence.priced() || sentence.of_the_amount()) => {
+            ItemKind::Word
+                if item.is(Class::NumberLike)
+                    && (sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount)) =>
+            {
                 fail(Code::PriceTalk, "a share of a price")
             }
             ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {

@@ -181,6 +181,12 @@ impl Ledger {
         ledger.named()
     }
 
+    /// The same, with nothing left out: a stock or a delivery it does not hold is none.
+    pub fn complete(mut self) -> Ledger {
+        self.complete = true;
+        self
+    }
+
     /// The ledger of one row of a case file.
     ///
     /// # Errors

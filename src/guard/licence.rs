@@ -141,3 +141,60 @@ fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, after: Optio
     let phrase = reading.words(number.tokens.start..end);
     ledger.texts.iter().any(|text| holds(text, phrase))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guard, Ledger};
+    use crate::domain::Language;
+
+    #[test]
+    fn facts_let_their_own_numbers_stand() {
+        let guard = Guard::new();
+        let check = |facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        const LAMPS: &str = r#"[{"sku":"LA","name":"Harbor lamp","price":"49","currency":"EUR","qty":2,"attrs":["41","E27 socket"]},
+            {"sku":"LB","name":"Quay lamp","price":"60","currency":"EUR"}]"#;
+        const PLAN: &str = r#"[{"sku":"SC","name":"Nimbus scooter","price":"720","currency":"EUR"},
+            {"sku":"@instalment:SC","name":"plan","price":"60","currency":"EUR","months":12}]"#;
+        const COFFEE: &str = r#"[{"sku":"CO","name":"Ridge coffee","price":"24","currency":"EUR","per":"1 kg"}]"#;
+        check(LAMPS, "Harbor lamp 41 is here.", true);
+        check(LAMPS, "Harbor lamp 42 is here.", false);
+        check(LAMPS, "Quay lamp 41 is here.", false);
+        check(LAMPS, "Harbor lamp, 2, is here.", true);
+        check(LAMPS, "Harbor lamp, 3, is here.", false);
+        check(LAMPS, "There are 3 lamps.", true);
+        check(LAMPS, "There are 20 lamps.", true);
+        check(LAMPS, "There are 21 lamps.", false);
+        check(LAMPS, "There are 2.5 lamps.", false);
+        check(LAMPS, "Return 3 lamps for a refund.", false);
+        check(LAMPS, "There are 3 socks of felt.", false);
+        check(PLAN, "Nimbus scooter costs 60 euros a month for 12 months.", true);
+        check(PLAN, "Nimbus scooter costs 60 euros a month for 13 months.", false);
+        check(PLAN, "Nimbus scooter: take 12.", false);
+        check(COFFEE, "Ridge coffee is 24 euros for 1 kg.", true);
+        check(COFFEE, "Ridge coffee is 24 euros for 2 kg.", false);
+    }
+
+    #[test]
+    fn phones_are_known_by_their_beginning_or_a_word() {
+        let guard = Guard::new();
+        let check = |facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        const OWN: &str = r#"[{"sku":"@phone","name":"hotline","text":"+421 2 5555 0199"}]"#;
+        check("[]", "Our number is +421 2 5555 0199.", true);
+        check("[]", "Our number is 02/5555 0199.", true);
+        check("[]", "Please call 800 123 456.", true);
+        check("[]", "Please take 800 123 456.", false);
+        check("[]", "Please call 800 123.", false);
+        check("[]", "Please call 800 123 456 789 012 345.", false);
+        check("[]", "Please call 800 123 45\n6 is all.", false);
+        check("[]", "Please call 800 123 456 euros.", false);
+        check("[]", "Please call 800.123.456.", false);
+        check(OWN, "Our number is 02 5555 0199.", true);
+        check(OWN, "Our number is 02 5555 0198.", false);
+    }
+}

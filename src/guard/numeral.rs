@@ -142,11 +142,40 @@ pub(super) fn roman(word: &str) -> Option<i32> {
     (!word.is_empty()).then_some(total)
 }
 
+/// True for the one way to write this value: Slovak `vidím` is a word.
+fn well_formed(mut value: i32, word: &str) -> bool {
+    const SIGNS: [(i32, &str); 13] = [
+        (1000, "m"),
+        (900, "cm"),
+        (500, "d"),
+        (400, "cd"),
+        (100, "c"),
+        (90, "xc"),
+        (50, "l"),
+        (40, "xl"),
+        (10, "x"),
+        (9, "ix"),
+        (5, "v"),
+        (4, "iv"),
+        (1, "i"),
+    ];
+    let mut rest = word;
+    for (worth, sign) in SIGNS {
+        while value >= worth {
+            let Some(shorter) = rest.strip_prefix(sign) else { return false };
+            (rest, value) = (shorter, value - worth);
+        }
+    }
+    rest.is_empty()
+}
+
 /// A Roman numeral of three letters at least, from twenty on: smaller ones count generations and parts.
 pub(super) fn roman_from_twenty(word: &str) -> bool {
     const WORDS: [&str; 12] =
         ["mix", "dix", "mid", "dim", "mild", "mil", "mill", "civil", "vivid", "livid", "dvd", "lcd"];
-    word.len() >= 3 && !WORDS.contains(&word) && roman(word).is_some_and(|value| value >= 20)
+    word.len() >= 3
+        && !WORDS.contains(&word)
+        && roman(word).is_some_and(|value| value >= 20 && well_formed(value, word))
 }
 
 fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {

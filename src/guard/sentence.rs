@@ -210,6 +210,26 @@ impl<'a> Sentence<'a> {
         shipping || self.since_last(index).any(|item| item.is(Class::Shipping))
     }
 
+    /// A product, then delivery without a sign between: "the mug with delivery".
+    pub fn joined_shipping(&self, index: usize) -> bool {
+        let from = self.items[..index].iter().rposition(|item| matches!(item.kind, ItemKind::Money(_))).unwrap_or(0);
+        let before = &self.items[from..index];
+        let named = before.iter().position(|item| matches!(item.kind, ItemKind::Name(_)));
+        let shipping = before.iter().position(|item| item.is(Class::Shipping));
+        match (named, shipping) {
+            (Some(named), Some(shipping)) if named < shipping => !before[named..shipping]
+                .iter()
+                .any(|item| matches!(item.kind, ItemKind::Sign(',' | ':' | ';' | '—' | '–' | '|'))),
+            _ => false,
+        }
+    }
+
+    /// "Left" in the sentence of an amount, or "we have" right before it.
+    pub fn in_stock(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).is_some_and(|before| self.items[before].is(Class::Stock));
+        self.has(Class::Left) || before
+    }
+
     /// True for an amount from which on delivery is free, not for its cost.
     pub fn threshold(&self, index: usize) -> bool {
         self.from_before(index)
