@@ -141,7 +141,13 @@ fn numbers_hidden_in_parts_of_characters_are_not_taken() {
         let check = |language: Language, text: &str, expected: bool| {
             let lark = shape(language, &products);
             let [words, bytes] = taken(&grammars, &vocabulary, (&lark, text));
-            assert_eq!((words, bytes), (expected, expected), "{language}: {text}");
+            // Where a slot is the only way on, its own tokens are asked for: single bytes of it may be refused.
+            let fits = if expected { words } else { !words && !bytes };
+            assert!(fits, "{language}: {text}: words {words}, bytes {bytes}");
+        };
+        let begun = |language: Language, text: &str| {
+            let lark = shape(language, &products);
+            assert_eq!(taken(&grammars, &vocabulary, (&lark, text)), [true, true], "{language}: {text}");
         };
         check(Language::En, "We have {name1} for {price1}.", true);
         check(Language::Ru, "{name1} — хороший выбор, цена {price1}.", true);
@@ -156,6 +162,7 @@ fn numbers_hidden_in_parts_of_characters_are_not_taken() {
                 (Language::Sk, "Máme "),
                 (Language::Zh, "我们有"),
             ] {
+                begun(language, before);
                 check(language, &format!("{before}{number}"), false);
             }
         }
