@@ -20,7 +20,8 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
+    UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -215,11 +216,37 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
     Screening::new(rules).with_context(|| format!("in {}", path.display()))
 }
 
+/// Vectors of the labelled examples, beside them; written by `truetill understand --learn`.
+pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
+
 /// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
 ///
 /// # Errors
 /// A file is missing or cannot be read, or the embedder fails.
 pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<Understander> {
+    let rules = command_rules(config)?;
+    let examples = ExampleIndex::build(&rules, embed, &shelves(config)).await?;
+    let mut settings = UnderstandingSettings::default();
+    if config.understanding.examples_threshold > 0.0 {
+        settings.examples_sure = config.understanding.examples_threshold;
+    }
+    Ok(Understander::new(rules, Some(examples), settings))
+}
+
+/// The labelled examples below `data/rules`, learnt.
+///
+/// # Errors
+/// A file is missing or cannot be read, or the embedder fails.
+pub async fn examples(config: &Config, embed: &dyn Embed) -> anyhow::Result<ExampleIndex> {
+    ExampleIndex::build(&command_rules(config)?, embed, &shelves(config)).await
+}
+
+fn shelves(config: &Config) -> Shelves {
+    let shipped = config.paths.data.join("rules").join(SHIPPED_VECTORS);
+    Shelves { shipped: Some(shipped), own: Some(config.paths.state.join("examples")) }
+}
+
+fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
     let folder = config.paths.data.join("rules");
     let read = |file: &str| {
         let path = folder.join(file);
@@ -227,21 +254,14 @@ pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<
     };
     let labelled = |language: Language| read(&format!("examples/{language}.toml"));
     let [en, ru, sk, zh] = Language::ALL.map(labelled);
-    let rules = CommandRules::new(RuleTexts {
+    Ok(CommandRules::new(RuleTexts {
         commands: &read("commands.toml")?,
         examples: [&en?, &ru?, &sk?, &zh?],
         phrases: &read("phrases.toml")?,
         slots: &read("slots.toml")?,
         places: &read("places.toml")?,
         colours: &read("colours.toml")?,
-    })?;
-    let cache = config.paths.state.join("examples");
-    let examples = ExampleIndex::build(&rules, embed, Some(&cache)).await?;
-    let mut settings = UnderstandingSettings::default();
-    if config.understanding.examples_threshold > 0.0 {
-        settings.examples_sure = config.understanding.examples_threshold;
-    }
-    Ok(Understander::new(rules, Some(examples), settings))
+    })?)
 }
 
 fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {

@@ -125,12 +125,35 @@ pub struct Generation {
     pub threads: usize,
     /// Jobs waiting before new ones are refused.
     pub queue: usize,
+    /// Jobs worked on at once.
+    pub sessions: usize,
+    /// The most megabytes of keys and values.
+    pub memory_mb: usize,
     /// Tokens of prompt and answer together.
     pub context: usize,
     /// Longest answer of a decision, in tokens.
     pub max_tokens: usize,
     /// `auto`, `cpu` or `cuda`.
     pub device: String,
+    /// Whose words a reply about products is made of.
+    pub composition: Composition,
+}
+
+/// Whose words a reply about products is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Composition {
+    /// Templates; the model only chooses among facts.
+    Plan,
+    /// The model's, around slots that code fills, under a grammar and the guard.
+    Prose,
+}
+
+impl Composition {
+    /// True when the model writes the words.
+    pub fn is_prose(self) -> bool {
+        self == Composition::Prose
+    }
 }
 
 /// What a conversation remembers.
@@ -213,6 +236,9 @@ impl Config {
         }
         if self.server.concurrent_turns == 0 || self.generation.queue == 0 {
             bail!("server.concurrent_turns and generation.queue must be at least 1");
+        }
+        if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
+            bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
         }
         Ok(())
     }

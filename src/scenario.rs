@@ -67,6 +67,10 @@ pub struct Outcome {
     pub faults: Vec<String>,
     /// Milliseconds of each turn of the last run.
     pub turn_ms: Vec<f64>,
+    /// Turns of the last run that the language model was asked in.
+    pub generated: usize,
+    /// Drafts of the last run that the guard refused.
+    pub rejected: usize,
 }
 
 /// Reads one scenario file or every `.toml` below a folder, in order of path.
@@ -111,6 +115,10 @@ pub struct Run {
     pub faults: Vec<String>,
     /// Milliseconds of each turn.
     pub turn_ms: Vec<f64>,
+    /// Turns that the language model was asked in.
+    pub generated: usize,
+    /// Drafts that the guard refused.
+    pub rejected: usize,
 }
 
 impl Outcome {
@@ -125,6 +133,8 @@ impl Outcome {
             runs: runs.len(),
             faults: failed.map(|run| run.faults.clone()).unwrap_or_default(),
             turn_ms: runs.last().map(|run| run.turn_ms.clone()).unwrap_or_default(),
+            generated: runs.last().map_or(0, |run| run.generated),
+            rejected: runs.last().map_or(0, |run| run.rejected),
         }
     }
 }
@@ -132,11 +142,12 @@ impl Outcome {
 /// Holds the conversation once, in a session of its own. It may write: the caller gives the assistant a state of its own.
 pub async fn run(app: &App, scenario: &Scenario) -> Run {
     let mut run = Run::default();
-    run.faults = converse(app, scenario, &mut run.turn_ms).await;
+    let faults = converse(app, scenario, &mut run).await;
+    run.faults = faults;
     run
 }
 
-async fn converse(app: &App, scenario: &Scenario, turn_ms: &mut Vec<f64>) -> Vec<String> {
+async fn converse(app: &App, scenario: &Scenario, run: &mut Run) -> Vec<String> {
     let mut session = None;
     let mut faults = Vec::new();
     for (index, step) in scenario.turn.iter().enumerate() {
@@ -150,7 +161,9 @@ async fn converse(app: &App, scenario: &Scenario, turn_ms: &mut Vec<f64>) -> Vec
         match turn::answer(app, message, &Watcher::none()).await {
             Ok(answer) => {
                 session = Some(answer.session_id);
-                turn_ms.push(answer.timings.total_ms);
+                run.turn_ms.push(answer.timings.total_ms);
+                run.generated += usize::from(answer.timings.generated);
+                run.rejected += usize::from(!answer.check.rejected.is_empty());
                 faults.extend(faults_of(step, &answer).into_iter().map(|fault| format!("turn {}: {fault}", index + 1)));
             }
             Err(error) => return vec![format!("turn {}: {error}", index + 1)],

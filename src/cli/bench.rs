@@ -1,6 +1,7 @@
 //! `bench`: figures as JSON, each with what it is compared to.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -8,28 +9,36 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::domain::{FactId, Language, Message, ProductId};
+use crate::domain::{FactId, Language, Message, Product, ProductId};
 use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
-use crate::turn::{self, Answer, Watcher};
+use crate::turn::{self, Answer, CheckStatus, CheckSummary, Watcher};
 
-use super::{Bench, bench_guard, open};
+use super::{Bench, bench_guard, bench_masks, bench_outputs, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
     match what {
-        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, compare } => {
+        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, sessions, compare } => {
             let model = open::language_model(&config, &model)?;
             if threads > 0 {
                 inference::threads::restart_with(threads).context("setting --threads")?;
             }
             let generator = open::generator_settings(&config)?;
-            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, compare, generator };
+            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, sessions, compare, generator };
             let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }
         Bench::Guard { cases } => bench_guard::run(&config, &cases, json)?,
-        Bench::Prices { questions, seed } => prices(config, questions, seed, json).await?,
+        Bench::Masks { model, steps } => bench_masks::run(&config, &model, steps)?,
+        Bench::Outputs { model, rounds, out } => bench_outputs::run(&config, (&model, rounds), &out).await?,
+        Bench::Prices { questions, seed, table } => {
+            let asking = match table {
+                Some(path) => tabled(&path)?,
+                None => drawn(&config, (questions, seed)).await?,
+            };
+            prices(config, asking, json).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -38,8 +47,10 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
 #[derive(Serialize)]
 struct Asked {
     language: Language,
-    product: ProductId,
+    products: Vec<ProductId>,
     question: String,
+    reply: String,
+    check: CheckSummary,
     /// The asked product's own price was told.
     right: bool,
     /// Prices of other products told beside or instead of it.
@@ -61,6 +72,8 @@ struct Prices {
     other_only: usize,
     /// Amounts that are not the price of the product they stand with: the guard's promise is 0.
     untrue: usize,
+    /// Drafts the guard refused; something else was said instead.
+    refused_drafts: usize,
     by_language: BTreeMap<Language, (usize, usize)>,
     without_generation_ms: Spread,
     with_generation_ms: Spread,
@@ -73,29 +86,56 @@ struct Spread {
     p95: f64,
 }
 
-async fn prices(config: Config, questions: usize, seed: u64, json: bool) -> anyhow::Result<()> {
+/// A price question and the products whose price would be an answer.
+struct Asking {
+    language: Language,
+    products: Vec<ProductId>,
+    text: String,
+}
+
+/// Questions about products of the catalog, spread over the languages.
+async fn drawn(config: &Config, (questions, seed): (usize, u64)) -> anyhow::Result<Vec<Asking>> {
     let path = config.paths.data.join("eval/price_questions.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let frames: BTreeMap<Language, String> = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     let catalog = {
-        let embed = open::embedder(&config)?;
-        let index = open::index(&config, &*embed)?;
-        open::catalog(&config, index.folder(), &Shop::load(&config.paths.data)?).await?
+        let embed = open::embedder(config)?;
+        let index = open::index(config, &*embed)?;
+        open::catalog(config, index.folder(), &Shop::load(&config.paths.data)?).await?
     };
-    let app = open::app(config).await?;
     let sample = catalog.sample(questions, seed).await?;
-    let mut report = Prices { questions: sample.len(), ..Prices::default() };
+    let asking = |(product, (language, frame)): (&Product, (&Language, &String))| Asking {
+        language: *language,
+        products: vec![product.id.clone()],
+        text: frame.replace("{title}", product.name.get(*language)),
+    };
+    Ok(sample.iter().zip(frames.iter().cycle()).map(asking).collect())
+}
+
+/// The questions of a table, with every product that would be an answer.
+fn tabled(path: &Path) -> anyhow::Result<Vec<Asking>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let row = |(at, line): (usize, &str)| -> anyhow::Result<Asking> {
+        let place = || format!("{} row {}: expected lang, products, text", path.display(), at + 1);
+        let [language, products, text] = line.split('\t').collect::<Vec<_>>()[..] else { anyhow::bail!(place()) };
+        let products = products.split(',').map(ProductId::from).collect();
+        Ok(Asking { language: language.parse().with_context(place)?, products, text: text.to_string() })
+    };
+    text.lines().enumerate().skip(1).filter(|(_, line)| !line.is_empty()).map(row).collect()
+}
+
+async fn prices(config: Config, asking: Vec<Asking>, json: bool) -> anyhow::Result<()> {
+    let app = open::app(config).await?;
+    let mut report = Prices { questions: asking.len(), ..Prices::default() };
     let (mut plain, mut generated) = (Vec::new(), Vec::new());
-    let cases = sample.iter().zip(frames.iter().cycle());
-    for (product, (language, frame)) in cases {
-        let question = frame.replace("{title}", product.name.get(*language));
-        let asked = ask(&app, (*language, &product.id), question, &mut report).await?;
+    for one in asking {
+        let asked = ask(&app, one, &mut report).await?;
         if asked.generated {
             generated.push(asked.total_ms)
         } else {
             plain.push(asked.total_ms)
         }
-        let entry = report.by_language.entry(*language).or_default();
+        let entry = report.by_language.entry(asked.language).or_default();
         entry.0 += usize::from(asked.right);
         entry.1 += 1;
         report.right += usize::from(asked.right);
@@ -112,28 +152,26 @@ async fn prices(config: Config, questions: usize, seed: u64, json: bool) -> anyh
     Ok(())
 }
 
-async fn ask(
-    app: &App,
-    (language, product): (Language, &ProductId),
-    question: String,
-    report: &mut Prices,
-) -> anyhow::Result<Asked> {
+async fn ask(app: &App, Asking { language, products, text }: Asking, report: &mut Prices) -> anyhow::Result<Asked> {
     let message = Message {
         session: None,
         customer: None,
-        text: question.clone(),
+        text: text.clone(),
         locale: Some(language),
         channel: "bench".to_string(),
     };
     let answer = turn::answer(app, message, &Watcher::none()).await?;
     let told = told_prices(app, &answer).await?;
+    report.refused_drafts += usize::from(!answer.check.rejected.is_empty());
     report.untrue += told.iter().filter(|(_, true_price)| !true_price).count();
     Ok(Asked {
         language,
-        product: product.clone(),
-        question,
-        right: told.iter().any(|(told, _)| told == product),
-        others: told.iter().filter(|(told, _)| told != product).count(),
+        right: told.iter().any(|(told, _)| products.contains(told)),
+        others: told.iter().filter(|(told, _)| !products.contains(told)).count(),
+        products,
+        question: text,
+        reply: answer.reply.text(),
+        check: answer.check.clone(),
         generated: answer.timings.generated,
         total_ms: answer.timings.total_ms,
     })
@@ -144,6 +182,12 @@ async fn told_prices(app: &App, answer: &Answer) -> anyhow::Result<Vec<(ProductI
     let record = app.state.turn(answer.turn_id).await?.context("the turn was not recorded")?;
     let draft: crate::domain::Draft = serde_json::from_value(record["draft"].clone())?;
     let mut told = Vec::new();
+    if answer.check.status != CheckStatus::Accepted {
+        // The record keeps the first draft; what was said instead names its facts, each read back by the guard.
+        let facts = answer.reply.segments().iter().flat_map(|segment| segment.facts());
+        told.extend(facts.filter_map(|fact| Some((product_of(&record, fact)?, true))));
+        return Ok(told);
+    }
     for segment in &draft.segments {
         for span in segment.spans.iter().filter(|span| span.role == crate::domain::Role::Price) {
             let Some(sku) = span.fact.0.strip_prefix("offer:") else { continue };

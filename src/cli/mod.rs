@@ -6,8 +6,12 @@
 
 mod bench;
 mod bench_guard;
+mod bench_masks;
+mod bench_outputs;
+mod compare;
 mod conversation;
 mod data;
+mod eval_page;
 mod explain;
 mod models;
 mod open;
@@ -225,6 +229,15 @@ pub struct EvalArgs {
     /// Of a table: print every message that was understood otherwise.
     #[arg(long)]
     pub faults: bool,
+    /// Of a table: also write a page with figures, how far sureness can be believed, and what is taken for what.
+    #[arg(long, value_name = "FILE", conflicts_with = "compare")]
+    pub html: Option<PathBuf>,
+    /// Of a table: each tier alone and together, the small and the default model, without and with retrieved examples.
+    #[arg(long, conflicts_with = "faults")]
+    pub compare: bool,
+    /// With --compare: so many messages of each language, spread over the table; 0 for all.
+    #[arg(long, default_value_t = 0, value_name = "N", requires = "compare")]
+    pub sample: usize,
 }
 
 /// Who asks.
@@ -256,6 +269,10 @@ pub struct Understood {
     /// Cases `id<TAB>text`; one JSON line each goes to standard output.
     #[arg(long, value_name = "TSV", group = "what")]
     pub cases: Option<PathBuf>,
+    /// Learn data/rules/examples anew: writes the examples' vectors beside them (examples/vectors.bin), and tells how many
+    /// of them the others know, per command, and what they are taken for.
+    #[arg(long, group = "what")]
+    pub learn: bool,
 }
 
 /// Options of `understand`.
@@ -264,7 +281,7 @@ pub struct UnderstandArgs {
     /// What to understand.
     #[command(flatten)]
     pub what: Understood,
-    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    /// Also why this tier decided; of one message the nearest labelled examples too.
     #[arg(long)]
     pub explain: bool,
 }
@@ -289,6 +306,9 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure so many jobs of unequal length one after another and at once; 0 leaves it out.
+        #[arg(long, default_value_t = 0)]
+        sessions: usize,
         /// Measure candle's own model of the file beside ours, run by run.
         #[arg(long)]
         compare: bool,
@@ -299,6 +319,27 @@ pub enum Bench {
         #[arg(long, value_name = "TSV")]
         cases: Vec<PathBuf>,
     },
+    /// The grammar of replies in the model's own words: milliseconds of building it and of each mask, on random walks.
+    Masks {
+        /// A role, name or path; only its tokenizer is read.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// Steps under each grammar.
+        #[arg(long, default_value_t = 2000)]
+        steps: usize,
+    },
+    /// What the language model says when it may answer freely from numbered facts: texts to try the guard on.
+    Outputs {
+        /// A role, name or path.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// How often each question is asked, each time of other products.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Where the answers go, one JSON line each.
+        #[arg(long, value_name = "JSONL")]
+        out: PathBuf,
+    },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
         /// Questions in all, spread over the four languages.
@@ -307,6 +348,9 @@ pub enum Bench {
         /// Which products are asked about.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Ask the questions of a table instead, such as data/eval/plan/questions.tsv: `lang`, `products`, `text`.
+        #[arg(long, value_name = "TSV")]
+        table: Option<PathBuf>,
     },
 }
 

@@ -7,6 +7,7 @@ use super::command::Wish;
 use super::fact::FactId;
 use super::lead::Purpose;
 use super::order::OrderState;
+use super::reply::SegmentKind;
 
 /// One move of a reply.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,17 @@ pub enum Move {
         wish: Wish,
         /// Offers, best first.
         facts: Vec<FactId>,
+    },
+    /// Says offers in the model's own words; each value is a slot such as `{price1}` that code fills.
+    Prose {
+        /// What the words do.
+        kind: SegmentKind,
+        /// The words around the slots.
+        text: String,
+        /// Of each product, by the number in its slots: the offers meant.
+        facts: Vec<Vec<FactId>>,
+        /// The same from templates, for words that the guard refuses.
+        instead: Box<Move>,
     },
     /// Names what goes with it.
     Upsell {

@@ -12,6 +12,7 @@ use super::licence;
 use super::money::{Item, ItemKind, Reading};
 use super::norm;
 use super::product::{price, same_price, same_product};
+use super::shape::Form;
 use super::spans;
 use super::task;
 use super::text;
@@ -234,7 +235,7 @@ impl Part<'_> {
             return vec![(Code::BidiControl, at, "a direction control".to_string())];
         }
         let tokens = lex::tokens(self.lexicon, &normal, self.language, &[]);
-        let reading = Reading { text: &normal.text, tokens: &tokens, language: self.language };
+        let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.language);
         let mut found = Vec::new();
         for range in text::sentences(&tokens, |_| true) {
             let items = reading.items(range);
@@ -255,7 +256,7 @@ impl Part<'_> {
         if self.theirs(items, index, reading) {
             return None;
         }
-        if let Some(fault) = bare(item, reading) {
+        if let Some(fault) = bare(item) {
             return Some(fault);
         }
         if item.plain_bits() & TELLING == 0 || item.kind != ItemKind::Word {
@@ -386,23 +387,16 @@ const TELLING: u64 = CHANGING
     | Class::From.bit();
 
 /// A number, amount or sign that stands outside every span.
-pub(super) fn bare(item: &Item, reading: &Reading<'_>) -> Option<(Code, &'static str)> {
+pub(super) fn bare(item: &Item) -> Option<(Code, &'static str)> {
     match &item.kind {
         ItemKind::Money(_) => Some((Code::UnboundPrice, "an amount outside every fact")),
         ItemKind::Number(number) if number.words => Some((Code::NumberWord, "a number outside every fact")),
         ItemKind::Number(_) => Some((Code::UnlicensedNumber, "a number outside every fact")),
-        ItemKind::Pattern if !listing(reading.words(item.tokens.clone())) => {
-            Some((Code::UnlicensedNumber, "a number outside every fact"))
-        }
+        ItemKind::Pattern(form) if *form != Form::List => Some((Code::UnlicensedNumber, "a number outside every fact")),
         ItemKind::Percent(_) | ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage outside every fact")),
         ItemKind::Word if item.is(Class::Percent) => Some((Code::Discount, "a percentage outside every fact")),
         ItemKind::Currency => Some((Code::PriceTalk, "a currency outside every fact")),
         ItemKind::Mixed | ItemKind::Odd => Some((Code::MixedToken, "a word or sign that could hide a number")),
         _ => None,
     }
-}
-
-/// The number of a list's line: `2.` or `2)`.
-fn listing(words: &str) -> bool {
-    words.strip_suffix(['.', ')']).is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -8,6 +8,7 @@ use crate::domain::product::Quote;
 use crate::domain::{Currency, Fact, FactBody, Money};
 
 use super::alias::{self, Names};
+use super::lexicon::is_han;
 use super::norm::fold;
 
 /// All that a text may state.
@@ -120,6 +121,18 @@ impl Row {
             percent: None,
             attributes: Vec::new(),
         }
+    }
+}
+
+impl Row {
+    /// True for a word of one of its names, but for its ending: `чайники` is the noun of `чайник «Волна»`.
+    pub fn names_word(&self, word: &str) -> bool {
+        if word.starts_with(is_han) {
+            return self.folded.iter().any(|name| name.contains(word));
+        }
+        let same = |part: &str| part == word || alias::inflected(part, word);
+        word.chars().count() > 2
+            && self.folded.iter().any(|name| name.split(|sign: char| !sign.is_alphanumeric()).any(same))
     }
 }
 

@@ -42,15 +42,27 @@ fn number_word(token: &Token) -> bool {
 fn figures(text: &str, tokens: &[Token], at: usize, language: Language) -> Numeral {
     let mut value = parse_figures(&text[tokens[at].range()], language);
     let mut end = at + 1;
-    if let Some(next) = tokens.get(end).filter(|next| scale(next)) {
+    // Nobody writes thousands of thousands so: 3000K is the colour of light.
+    let scaled = |next: &&Token| scale(next) && !(next.is(Class::Short) && value >= Some(1000 * ONE));
+    if let Some(next) = tokens.get(end).filter(scaled) {
         value = value.and_then(|value| value.checked_mul(i128::from(next.term.value))).filter(|value| *value < LIMIT);
         end += 1;
+        if abbreviated(text, tokens, end) {
+            end += 1;
+        }
         if tokens.get(end).is_some_and(|next| number_word(next) || next.kind == Kind::Figures) {
             // `2 тыс 500`, `1万5`: colloquial sums are not read.
             return Numeral { tokens: at..end + 1, value: None, words: false, idle: false };
         }
     }
     Numeral { tokens: at..end, value, words: false, idle: false }
+}
+
+/// The point of `тыс.` or `tis.`, when the currency comes behind it.
+fn abbreviated(text: &str, tokens: &[Token], end: usize) -> bool {
+    let short = matches!(&text[tokens[end - 1].range()], "тыс" | "млн" | "млрд" | "tis" | "mil" | "mln" | "tys");
+    let point = tokens.get(end).is_some_and(|token| token.sign('.') && !token.spaced);
+    short && point && tokens.get(end + 1).is_some_and(|token| token.is(Class::Currency))
 }
 
 fn scale(token: &Token) -> bool {
@@ -72,6 +84,8 @@ pub(super) fn parse_figures(written: &str, language: Language) -> Option<i128> {
             match (comma, rest.len(), english) {
                 (true, 3, true) => (written, ""),
                 (false, 1..=2, _) | (true, 1..=2, false) => (whole, rest),
+                // Nobody groups behind a lone zero: 0.699万 can only be a fraction.
+                (false, 3..=6, _) | (true, 3..=6, false) if whole == "0" => (whole, rest),
                 _ => return None,
             }
         }

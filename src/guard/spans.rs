@@ -186,7 +186,7 @@ impl Span<'_> {
             return None;
         }
         let tokens = lex::tokens(self.lexicon, &normal, self.language, &[]);
-        let reading = Reading { text: &normal.text, tokens: &tokens, language: self.language };
+        let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.language);
         let free = tokens.len() == 1 && tokens[0].is(Class::Zero);
         let items = reading.items(0..tokens.len()).into_iter().map(|item| item.kind).collect();
         Some(if free { Vec::new() } else { items })

@@ -5,6 +5,7 @@ pub mod bench;
 pub mod embedder;
 pub mod generator;
 mod header;
+pub mod masks;
 mod pool;
 pub mod threads;
 mod weights;

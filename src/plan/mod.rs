@@ -2,12 +2,14 @@
 //! of several facts fit. In: a command and what was found. Out: moves over those facts. It writes no words.
 
 mod model;
+pub mod prose;
 mod rules;
 
 use crate::domain::found::{Candidate, Found};
 use crate::domain::{Command, FactId, Language, Move};
 
 pub use model::{Attempt, Choice, choose, choose_passage, warm_up};
+pub use prose::compose;
 pub use rules::{by_rule, without_model};
 
 /// What there is to plan with.

@@ -6,6 +6,7 @@ mod cart;
 mod offer;
 mod order;
 pub mod phrasebook;
+mod prose;
 mod segment;
 mod task;
 
@@ -108,6 +109,11 @@ impl Page<'_> {
             Move::Compare { facts } => self.compare(facts),
             Move::Alternatives { facts } => self.alternatives(facts),
             Move::Suggest { wish, facts } => self.suggest(*wish, facts),
+            Move::Prose { kind, text, facts, instead } => {
+                if !self.prose(*kind, text, facts) {
+                    self.play(instead);
+                }
+            }
             Move::Upsell { fact } => self.upsell(fact),
             Move::Total { fact } => self.total(fact),
             Move::Deliver { fact } => self.deliver(fact),

@@ -8,7 +8,7 @@ use super::Page;
 use super::segment::{Value, Values};
 
 /// The variants of one product among a move's facts.
-struct Group<'a> {
+pub(super) struct Group<'a> {
     offers: Vec<(&'a FactId, &'a OfferFact)>,
 }
 
@@ -18,7 +18,7 @@ impl<'a> Group<'a> {
     }
 
     /// The cheapest variant, with whether the others cost the same.
-    fn cheapest(&self) -> ((&'a FactId, &'a OfferFact), bool) {
+    pub(super) fn cheapest(&self) -> ((&'a FactId, &'a OfferFact), bool) {
         let known = self.offers.iter().filter_map(|pair| Some((pair.1.offer.price.now()?, *pair)));
         let cheapest = known.clone().min_by_key(|(money, _)| money.minor);
         let uniform = known.clone().all(|(money, _)| Some(money) == cheapest.map(|(least, _)| least))
@@ -46,7 +46,7 @@ fn offer_of(fact: &Fact) -> Option<(&FactId, &OfferFact)> {
 }
 
 impl<'a> Page<'a> {
-    fn groups(&self, ids: &[FactId]) -> Vec<Group<'a>> {
+    pub(super) fn groups(&self, ids: &[FactId]) -> Vec<Group<'a>> {
         let mut groups: Vec<Group<'a>> = Vec::new();
         let scene = self.scene;
         for pair in ids.iter().filter_map(|id| scene.fact(id)).filter_map(offer_of) {
@@ -102,7 +102,7 @@ impl<'a> Page<'a> {
     }
 
     /// All values a sentence about an offer may use.
-    fn offer_values(&self, id: &FactId, fact: &OfferFact) -> Values {
+    pub(super) fn offer_values(&self, id: &FactId, fact: &OfferFact) -> Values {
         let language = self.scene.language;
         let mut values = Values::default()
             .fact("name", (fact.name.get(language).to_string(), id, Role::Name))

@@ -35,7 +35,8 @@ impl Template {
         &self.source
     }
 
-    fn parse(source: &str) -> anyhow::Result<Template> {
+    /// Reads a sentence with slots in braces.
+    pub(super) fn parse(source: &str) -> anyhow::Result<Template> {
         let mut pieces = Vec::new();
         let mut rest = source;
         while let Some(open) = rest.find('{') {
@@ -133,6 +134,12 @@ impl Phrasebook {
     pub fn sentence(&self, kind: SegmentKind, key: &str, values: &Values) -> DraftSegment {
         let template = self.say.get(key).expect("invariant: parse refuses a book that lacks a sentence");
         template.fill(kind, values)
+    }
+
+    /// What a sentence with one slot says before and after it.
+    pub fn around(&self, key: &str, slot: &str) -> (&str, &str) {
+        let template = self.say.get(key).expect("invariant: parse refuses a book that lacks a sentence");
+        template.source().split_once(&format!("{{{slot}}}")).unwrap_or(("", ""))
     }
 
     /// An amount as this language prints it: `24,90 €`.

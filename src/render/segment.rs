@@ -34,6 +34,21 @@ impl Values {
         self
     }
 
+    /// The values of a slot; none when there are none or one says nothing.
+    pub fn known(&self, slot: &str) -> Option<&[Value]> {
+        let values = self.get(slot);
+        (!values.is_empty() && values.iter().all(|value| !value.text.is_empty())).then_some(values)
+    }
+
+    /// The same with plain text before and after the values of a slot.
+    pub fn around(mut self, slot: &str, (before, after): (&str, &str)) -> Self {
+        if let Some((_, values)) = self.slots.iter_mut().find(|(name, values)| *name == slot && !values.is_empty()) {
+            values.insert(0, Value::plain(before));
+            values.push(Value::plain(after));
+        }
+        self
+    }
+
     fn get(&self, slot: &str) -> &[Value] {
         self.slots.iter().find(|(name, _)| *name == slot).map_or(&[], |(_, values)| values)
     }
@@ -66,11 +81,16 @@ impl Value {
 impl Template {
     /// The template with its slots filled.
     pub fn fill(&self, kind: SegmentKind, values: &Values) -> DraftSegment {
+        self.fill_with(kind, |slot| values.get(slot))
+    }
+
+    /// The template with each slot filled with what `values` knows of it.
+    pub fn fill_with<'v>(&self, kind: SegmentKind, values: impl Fn(&str) -> &'v [Value]) -> DraftSegment {
         let mut segment = DraftSegment { kind, text: String::new(), spans: Vec::new() };
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => segment.text.push_str(text),
-                Piece::Slot(slot) => values.get(slot).iter().for_each(|value| segment.push(value)),
+                Piece::Slot(slot) => values(slot).iter().for_each(|value| segment.push(value)),
             }
         }
         let said = segment.spans.last().map_or(0, |span| span.range.end);

@@ -118,7 +118,7 @@ pub async fn warm_up(app: &App) {
         app.understander.understand(input, Some(&*app.embed), None).await;
     }
     if let Some(generate) = app.generator()
-        && let Err(error) = plan::warm_up(generate).await
+        && let Err(error) = plan::warm_up(generate, app.config.generation.composition).await
     {
         tracing::warn!(%error, "the language model did not answer at start-up");
     }

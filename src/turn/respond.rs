@@ -12,7 +12,7 @@ use crate::domain::menu::MenuTalk;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Understanding};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Screened, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
@@ -88,6 +88,7 @@ impl Outcome {
                 Move::Offer { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
                     facts.contains(&fact.id)
                 }
+                Move::Prose { facts, .. } => facts.iter().flatten().any(|id| *id == fact.id),
                 _ => false,
             });
             if shown {
@@ -193,7 +194,7 @@ pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Out
         whole: &turn.screened.private,
         vector: vector.as_deref(),
         slots: &command.slots,
-        focus: &turn.session.focus,
+        focus: turn.session.pointed(&command.slots),
         language,
         currency: app.config.shop.currency_of(language),
         now: outcome.now,
@@ -218,9 +219,10 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         found: &found,
         offers: turn.app.config.search.offers,
     };
-    let moves = match plan::by_rule(&brief) {
-        Some(moves) => moves,
-        None => judged(turn, &brief, plan::Attempt::First, outcome).await,
+    let ruled = plan::by_rule(&brief);
+    let moves = match (composed(turn, &brief, ruled.as_deref(), outcome).await, ruled) {
+        (Some(moves), _) | (None, Some(moves)) => moves,
+        (None, None) => judged(turn, &brief, plan::Attempt::First, outcome).await,
     };
     outcome.learn(found.facts.clone());
     for step in moves {
@@ -264,6 +266,30 @@ async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
     }
 }
 
+/// A reply in the model's own words, where the shop wants that and there is something to word.
+async fn composed(
+    turn: &Turn<'_>,
+    brief: &Brief<'_>,
+    planned: Option<&[Move]>,
+    outcome: &mut Outcome,
+) -> Option<Vec<Move>> {
+    let generate = turn.app.generate.as_deref()?;
+    if !turn.app.config.generation.composition.is_prose() {
+        return None;
+    }
+    match plan::compose(brief, planned, generate, plan::Attempt::First).await {
+        Ok(choice) => {
+            let choice = choice?;
+            outcome.generated.push(choice.generated);
+            Some(choice.moves)
+        }
+        Err(error) => {
+            log(&error);
+            None
+        }
+    }
+}
+
 /// The model's choice among the candidates; without a model, or when it is busy, the first candidates.
 async fn judged(turn: &Turn<'_>, brief: &Brief<'_>, attempt: plan::Attempt, outcome: &mut Outcome) -> Vec<Move> {
     let Some(generate) = turn.app.generate.as_deref() else { return plan::without_model(brief) };
@@ -285,12 +311,12 @@ fn log(error: &GenerateError) {
 
 /// Products a move shows as the answer itself.
 fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
-    let (Move::Offer { facts: ids }
-    | Move::Stock { facts: ids }
-    | Move::Compare { facts: ids }
-    | Move::Suggest { facts: ids, .. }) = step
-    else {
-        return Vec::new();
+    let ids: Vec<&FactId> = match step {
+        Move::Offer { facts } | Move::Stock { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
+            facts.iter().collect()
+        }
+        Move::Prose { facts, .. } => facts.iter().flatten().collect(),
+        _ => Vec::new(),
     };
     let mut products: Vec<ProductId> = Vec::new();
     for id in ids {

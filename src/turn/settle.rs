@@ -29,6 +29,10 @@ pub(super) async fn settle(turn: &Turn<'_>, outcome: &mut Outcome) -> Result<Set
     if let Some(settled) = attempts.take(&draft, outcome, CheckStatus::Accepted) {
         return Ok(settled);
     }
+    let templates = templates(outcome);
+    if let Some(settled) = attempts.take(&templates, outcome, CheckStatus::Repaired) {
+        return Ok(settled);
+    }
     let plain = plain_offers(outcome);
     if let Some(settled) = attempts.take(&plain, outcome, CheckStatus::Repaired) {
         return Ok(settled);
@@ -89,6 +93,16 @@ fn note(summary: &mut CheckSummary, rejection: &Rejection) {
     }
 }
 
+/// The same reply with templates in place of the model's words; empty when there are no such words.
+fn templates(outcome: &Outcome) -> Vec<Move> {
+    let worded = |step: &Move| matches!(step, Move::Prose { .. });
+    let plain = |step: &Move| match step {
+        Move::Prose { instead, .. } => Move::clone(instead),
+        step => step.clone(),
+    };
+    if outcome.moves.iter().any(worded) { outcome.moves.iter().map(plain).collect() } else { Vec::new() }
+}
+
 /// The same offers, one plain line each, nothing around them.
 fn plain_offers(outcome: &Outcome) -> Vec<Move> {
     let mentioned = |id: &FactId| {
@@ -98,6 +112,7 @@ fn plain_offers(outcome: &Outcome) -> Vec<Move> {
             | Move::Compare { facts }
             | Move::Alternatives { facts }
             | Move::Suggest { facts, .. } => facts.contains(id),
+            Move::Prose { facts, .. } => facts.iter().flatten().any(|known| known == id),
             _ => false,
         })
     };

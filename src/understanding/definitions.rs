@@ -111,6 +111,8 @@ pub struct CommandRules {
     pub(super) han_edges: HanEdges,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
+    /// "The second one": places in the list shown last.
+    pub(super) places_in_list: Lexicon<i8>,
     /// Words that say that something is looked for.
     pub(super) wish: Lexicon<()>,
     pub(super) places: Lexicon<String>,
@@ -170,6 +172,7 @@ impl CommandRules {
         }
         let frame = slots.frame_words();
         let pointers = slots.pointer_words();
+        let places_in_list = slots.places_in_list();
         Ok(CommandRules {
             examples_hash: hash(&specs),
             specs,
@@ -181,6 +184,7 @@ impl CommandRules {
             han_edges: slots.han_edges(),
             wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
+            places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
             slots: SlotTable::new(slots)?,

@@ -87,17 +87,18 @@ impl Understander {
         }
         let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
         let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
-        Some(Cut { commands, confidence, tier })
+        (commands.len() > 1).then_some(Cut { commands, confidence, tier })
     }
 
     async fn sides(&self, input: Input<'_>, halves: &[Range<usize>], embed: Option<&dyn Embed>) -> Vec<Option<Side>> {
         let mut sides: Vec<Option<Side>> = halves.iter().map(|range| self.side_by_rules(input, range)).collect();
         let open: Vec<usize> = (0..halves.len()).filter(|at| sides[*at].is_none()).collect();
         let (Some(embed), Some(examples)) = (embed, self.examples.as_ref()) else { return sides };
-        let texts = open.iter().map(|at| anonymous(input.message.text[halves[*at].clone()].trim())).collect();
-        let Ok(vectors) = embed.embed(EmbedInput::Query, texts).await else { return sides };
-        for (at, vector) in open.into_iter().zip(vectors) {
-            let vote = examples.vote(&vector);
+        let texts: Vec<String> =
+            open.iter().map(|at| anonymous(input.message.text[halves[*at].clone()].trim())).collect();
+        let Ok(vectors) = embed.embed(EmbedInput::Query, texts.clone()).await else { return sides };
+        for ((at, vector), text) in open.into_iter().zip(vectors).zip(texts) {
+            let vote = examples.vote(&text, &vector);
             let commands = vec![self.part(vote.name, input, &halves[at])];
             let wishes = self.rules.wishes(&input.message.text[halves[at].clone()]);
             sides[at] = Some(Side { commands, confidence: vote.confidence, tier: Tier::Examples, wishes });

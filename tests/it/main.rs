@@ -18,6 +18,7 @@ mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
 mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
+mod prose; // replies in the model's own words
 mod retail; // the public retail world: every write the policy forbids is refused
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data

@@ -1,10 +1,15 @@
 //! Streams cut anywhere: however the network splits the bytes, a client sees the same verified text grow, and every
 //! prefix it ever shows is a prefix of the accepted reply. Nothing of a refused draft is ever on the wire.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::common::{TestApp, app_over, config};
-use crate::fakes::ShopFront;
+use truetill::engine::Generate;
+
+use crate::common::{TestApp, app, app_over, config};
+use crate::fakes::{Scripted, ShopFront};
+use crate::prose::wordy;
 
 const CHUNKINGS: usize = 1000;
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
@@ -99,6 +104,20 @@ async fn whatever_the_chunks_the_text_is_the_same_and_never_taken_back() {
     for message in ASKED {
         for (body, reply) in streams(&app, message).await {
             check(&body, &reply, &mut dice);
+        }
+    }
+}
+
+#[tokio::test]
+async fn words_of_the_model_are_streamed_only_when_they_passed() {
+    let question = "How much is the Volna electric kettle 1.7 l?";
+    for (words, passes) in [("Our {name1} costs {price1}.", true), ("Our {name1} is yours for five euros.", false)] {
+        let model = Arc::new(Scripted::saying(&[words, words])) as Arc<dyn Generate>;
+        let app = TestApp::over(app(wordy(), Some(model)).await);
+        for (body, reply) in streams(&app, question).await {
+            assert_eq!(reply.contains("Our"), passes, "{reply}");
+            assert!(!body.contains("five euros") && reply.contains("€39.90"), "{body}");
+            check(&body, &reply, &mut Dice(5));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use llguidance::api::TopLevelGrammar;
-use llguidance::toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
+use llguidance::toktrie::{SimpleVob, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 use llguidance::{Matcher, ParserFactory};
 
 use super::vocabulary::Vocabulary;
@@ -72,34 +72,48 @@ impl Constraint {
         self.matcher.is_stopped()
     }
 
-    /// The tokens that may come next when they are at most so many.
-    pub fn few(&mut self, most: usize) -> Result<Option<Vec<u32>>, String> {
-        let allowed = self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())?;
+    /// The tokens that may come next.
+    pub fn allowed(&mut self) -> Result<Allowed, String> {
+        self.matcher.compute_mask_or_eos().map(Allowed).map_err(|e| e.to_string())
+    }
+
+    /// Takes note of a sampled token.
+    pub fn accept(&mut self, token: u32) -> Result<(), String> {
+        self.matcher.consume_token(token).map_err(|e| e.to_string())
+    }
+}
+
+/// The tokens that may come next; computed once a step.
+pub struct Allowed(SimpleVob);
+
+impl Allowed {
+    /// Whether a token may come next.
+    #[cfg(test)]
+    pub fn holds(&self, token: u32) -> bool {
+        self.0.is_allowed(token)
+    }
+
+    /// All of them, when they are at most so many.
+    pub fn few(&self, most: usize) -> Option<Vec<u32>> {
         let mut ids = Vec::new();
-        allowed.iter_set_entries(|id| {
+        self.0.iter_set_entries(|id| {
             if ids.len() <= most {
                 ids.push(id as u32)
             }
         });
-        Ok(if ids.is_empty() || ids.len() > most { None } else { Some(ids) })
+        if ids.is_empty() || ids.len() > most { None } else { Some(ids) }
     }
 
-    /// Makes every token impossible that the grammar does not allow, padding ids included.
-    pub fn mask(&mut self, scores: &mut [f32]) -> Result<(), String> {
-        let allowed = self.matcher.compute_mask_or_eos().map_err(|e| e.to_string())?;
+    /// Makes every other token impossible, padding ids included.
+    pub fn apply(&self, scores: &mut [f32]) -> Result<(), String> {
         let mut any = false;
         for (id, score) in scores.iter_mut().enumerate() {
-            if id < allowed.len() && allowed.get(id) {
+            if id < self.0.len() && self.0.get(id) {
                 any = true;
             } else {
                 *score = f32::NEG_INFINITY;
             }
         }
         if any { Ok(()) } else { Err("no token of the model can follow".to_owned()) }
-    }
-
-    /// Takes note of a sampled token.
-    pub fn accept(&mut self, token: u32) -> Result<(), String> {
-        self.matcher.consume_token(token).map_err(|e| e.to_string())
     }
 }

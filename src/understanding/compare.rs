@@ -1,0 +1,134 @@
+//! Compares the tiers over labelled messages: each alone and together, the model without and with retrieved examples.
+//! In: a table's rows, and the models one by one. Out: shares of messages whose commands are all right, and times.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::cases::Batch;
+use super::measure::{Labelled, Share, same};
+use super::{Hinting, Input, examples, model};
+use crate::domain::session::Session;
+use crate::domain::{Command, CommandName, Language, Slots, Tier};
+use crate::engine::{EmbedInput, Generate};
+
+/// How one way of understanding did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Way {
+    /// Which.
+    pub name: String,
+    /// Per language.
+    pub by_language: BTreeMap<Language, Share>,
+    /// All together.
+    pub all: Share,
+    /// Messages with several wishes.
+    pub several: Share,
+    /// Messages the model was asked about, and right among them.
+    pub asked: Share,
+    /// Milliseconds of each message.
+    pub ms: Vec<f64>,
+}
+
+impl Way {
+    fn named(name: String) -> Way {
+        Way { name, ..Way::default() }
+    }
+
+    fn add(&mut self, row: &Labelled, right: bool, started: Instant) {
+        self.ms.push(started.elapsed().as_secs_f64() * 1e3);
+        self.by_language.entry(row.language).or_default().add(right);
+        self.all.add(right);
+        if row.expected.len() > 1 {
+            self.several.add(right);
+        }
+    }
+}
+
+/// So many messages of each language, spread over the table; 0 for all.
+pub fn sample(rows: Vec<Labelled>, each: usize) -> Vec<Labelled> {
+    let mut by_language: BTreeMap<Language, Vec<Labelled>> = BTreeMap::new();
+    for row in rows {
+        by_language.entry(row.language).or_default().push(row);
+    }
+    let spread = |rows: Vec<Labelled>| {
+        let step = if each == 0 { 1 } else { rows.len().div_ceil(each).max(1) };
+        rows.into_iter().step_by(step)
+    };
+    by_language.into_values().flat_map(spread).collect()
+}
+
+/// The tiers that need no language model: rules, examples, both.
+///
+/// # Errors
+/// There is no embedder, or it fails.
+pub async fn without_model(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Vec<Way>> {
+    let [mut rules, mut votes, mut both] =
+        ["rules alone", "examples alone", "rules and examples"].map(|name| Way::named(name.to_string()));
+    for row in rows {
+        let (message, session) = ((batch.screen)(&row.text), session(row));
+        let input = Input { message: &message, session: &session, vector: None };
+        let started = Instant::now();
+        let ruled = batch.understander.by_rules(input);
+        rules.add(row, ruled.is_some_and(|ruled| same(&ruled.commands, &row.expected)), started);
+        let started = Instant::now();
+        let vector = vector(batch, &message.text).await?;
+        let vote = batch.understander.vote(&message, &vector).context("there are no labelled examples")?;
+        votes.add(row, same(&[bare(vote.name)], &row.expected), started);
+        let started = Instant::now();
+        let whole = batch.understander.understand(input, batch.embed, None).await;
+        both.add(row, same(&whole.commands, &row.expected), started);
+    }
+    Ok(vec![rules, votes, both])
+}
+
+/// One model: alone and after the other tiers, each time with as much of the examples' vote as `hinting` says.
+///
+/// # Errors
+/// There is no embedder, or it fails.
+pub async fn with_model(
+    batch: &Batch<'_>,
+    rows: &[Labelled],
+    (name, generate): (&str, &dyn Generate),
+    hinting: Hinting,
+) -> anyhow::Result<[Way; 2]> {
+    let Hinting { shots, candidates } = hinting;
+    let among = if candidates < CommandName::ALL.len() { candidates.to_string() } else { "all".to_string() };
+    let named = |how: &str| Way::named(format!("{name}, {shots} shots, {among} commands, {how}"));
+    let (mut alone, mut together) = (named("alone"), named("together"));
+    for row in rows {
+        let (message, session) = ((batch.screen)(&row.text), session(row));
+        let input = Input { message: &message, session: &session, vector: None };
+        let started = Instant::now();
+        let vector = vector(batch, &message.text).await?;
+        let vote = batch.understander.vote(&message, &vector);
+        let hints = batch.understander.hints(vote.as_ref(), hinting);
+        let told = model::ask(&batch.understander.rules, hints, input, generate).await;
+        let commands: Vec<Command> = told.unwrap_or_default().into_iter().map(bare).collect();
+        let right = same(&commands, &row.expected);
+        alone.add(row, right, started);
+        let started = Instant::now();
+        let whole = batch.understander.decide(input, batch.embed, (Some(generate), hinting)).await;
+        let right = same(&whole.commands, &row.expected);
+        if whole.tier == Tier::Model {
+            together.asked.add(right);
+        }
+        together.add(row, right, started);
+    }
+    Ok([alone, together])
+}
+
+fn session(row: &Labelled) -> Session {
+    Session { language: row.language, ..Session::default() }
+}
+
+async fn vector(batch: &Batch<'_>, text: &str) -> anyhow::Result<Vec<f32>> {
+    let embed = batch.embed.context("comparing needs the embedder; run `truetill pull`")?;
+    let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(text)]).await?;
+    vectors.into_iter().next().context("the embedder gave no vector")
+}
+
+fn bare(name: CommandName) -> Command {
+    Command { name, slots: Slots::default() }
+}
