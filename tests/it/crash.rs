@@ -300,6 +300,9 @@ async fn ask_for_a_call(book: StateStore, folder: &Path) {
         std::fs::write(folder.join("client"), all.join("\n")).unwrap();
     };
     for line in &lines[told().len().saturating_sub(1).min(lines.len())..] {
+        if *line == "are you there?" {
+            operate(&door, &["take"]).await;
+        }
         let mut body = serde_json::json!({"message": line, "locale": "en"});
         if let Some(session) = told().first() {
             body["session_id"] = session.as_str().into();
@@ -309,11 +312,8 @@ async fn ask_for_a_call(book: StateStore, folder: &Path) {
             keep(reply["session_id"].as_str().unwrap_or_else(|| panic!("{reply}")));
         }
         keep(line);
-        if *line == "operator please" {
-            operate(&door, ["take"].as_slice()).await;
-        }
     }
-    operate(&door, ["take", "reply", "close"].as_slice()).await;
+    operate(&door, &["take", "reply", "close"]).await;
     std::fs::write(folder.join("closed"), "yes").unwrap();
 }
 
