@@ -2,7 +2,7 @@
 CARGO ?= cargo
 BIN = target/release/truetill
 
-.PHONY: help demo setup build index serve check test eval bench fmt
+.PHONY: help demo setup build index serve check test eval bench mutants fmt
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -13,8 +13,9 @@ build: ## the release binary
 setup: build ## fetch and verify the models (cached in ~/.cache/truetill, resumed when interrupted)
 	$(BIN) pull
 
+# 3 says that the index was built and that some rows were reported, such as the demo shop's two products without a price.
 index: setup ## build the index of data/ and switch to it
-	$(BIN) index
+	$(BIN) index || test $$? -eq 3
 
 demo: index ## the main job: build, models, index, server on 127.0.0.1:7070, a first answer in four languages
 	$(BIN) serve --ask "Сколько стоит чайник «Волна» 1,7 л?" --ask "Koľko stojí rýchlovarná kanvica Volna 1,7 l?" \
@@ -30,13 +31,17 @@ test: build ## all tests; fetches what they need (the 135M model, the embedder, 
 	$(BIN) pull tiny embedder default
 	$(CARGO) test --release
 
-eval: index ## the scenarios of data/scenarios with the default model
+eval: index ## the scenarios of data/scenarios with the default model; understanding as a page, target/understanding.html
+	$(BIN) eval data/eval/understanding/dev.tsv --html target/understanding.html
 	$(BIN) eval data/scenarios
 
 bench: index ## price questions, the guard, the model: figures as JSON
 	$(BIN) bench prices --questions 100
-	$(BIN) bench guard --cases tests/data/guard_attacks.tsv $(patsubst %,--cases %,$(wildcard ../shared/data/guard_cases.tsv))
+	$(BIN) bench guard --cases tests/data/guard_attacks.tsv $(patsubst %,--cases %,$(wildcard data/eval/guard/free_text_*.tsv data/eval/guard/*_labelled.jsonl ../shared/data/guard_cases.tsv))
 	$(BIN) bench inference --prompt-tokens 128 --gen-tokens 32
+
+mutants: ## one change at a time in the guard's licence and binding code: some test must fail
+	scripts/guard_mutants.sh target/guard-mutants
 
 fmt: ## format and lint
 	$(CARGO) fmt

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::Context;
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::{Draft, Fact, FactBody, Language};
-use crate::guard::{Guard, Ledger, Verdict, cases};
+use crate::guard::{Guard, Ledger, Verdict};
 
 use super::peers::{self, Patterns, Peer};
 use super::replies::Reply;
+use super::rows::{self, Case, Truth};
 
 /// Runs per reply; the best is taken: what the code costs, not what else the machine does.
 const RUNS: usize = 7;
@@ -45,6 +45,10 @@ pub struct Filtered {
     pub honest: usize,
     /// Honest texts refused.
     pub refusals: usize,
+    /// Attacks refused whose right reasons the file names.
+    pub reasons: usize,
+    /// Those refused for one of them.
+    pub right_reasons: usize,
 }
 
 /// One pass over many texts.
@@ -66,7 +70,14 @@ pub struct Cost {
 
 impl Filtered {
     fn new(filter: &'static str) -> Filtered {
-        Filtered { filter, attacks: 0, escapes: 0, honest: 0, refusals: 0 }
+        Filtered { filter, attacks: 0, escapes: 0, honest: 0, refusals: 0, reasons: 0, right_reasons: 0 }
+    }
+
+    fn reason(&mut self, right: &[String], said: Option<&str>) {
+        if let Some(said) = said.filter(|_| !right.is_empty()) {
+            self.reasons += 1;
+            self.right_reasons += usize::from(right.iter().any(|code| code == said));
+        }
     }
 
     fn note(&mut self, honest: bool, passed: bool) {
@@ -83,25 +94,30 @@ impl Filtered {
 const PEERS: [(&str, Peer); 3] =
     [("unguarded", Peer::Unguarded), ("price pattern", Peer::PricePattern), ("every number", Peer::EveryNumber)];
 
-/// Judges a case file with every filter and measures each pass over its texts.
+/// Judges a case file, or saved answers of a model, with every filter and measures each pass over its texts.
+/// Right sums that no fact holds, and promises without any number, stand in sets of their own.
 ///
 /// # Errors
 /// A row that cannot be read, by line.
 pub fn cases(report: &mut Report, guard: &Guard, (name, file): (&str, &str)) -> anyhow::Result<()> {
     let patterns = Patterns::new();
-    let mut filters = columns();
+    let (mut filters, mut sums, mut words) = (columns(), columns(), columns());
     let mut texts = Vec::new();
-    for (index, row) in file.lines().enumerate().skip(1).filter(|(_, row)| !row.trim().is_empty()) {
-        let (language, ledger, text) = cases::parse(row).with_context(|| format!("{name} line {}", index + 1))?;
-        let mut cells = row.split('\t').skip(1);
-        let prices = peers::prices(cells.next().unwrap_or_default());
-        let honest = cells.nth(1) == Some("accept");
-        for (column, (_, peer)) in filters.iter_mut().zip(PEERS) {
+    for case in rows::read(name, file)? {
+        let Case { language, ledger, prices, text, truth, codes } = case;
+        let honest = truth == Truth::Ok;
+        let columns = match truth {
+            Truth::Derived => &mut sums,
+            Truth::Words => &mut words,
+            Truth::Ok | Truth::Bad => &mut filters,
+        };
+        for (column, (_, peer)) in columns.iter_mut().zip(PEERS) {
             column.note(honest, patterns.passes(peer, &prices, &text));
         }
         let verdict = guard.check_text(language, &ledger, &text);
-        if let Some(ours) = filters.last_mut() {
+        if let Some(ours) = columns.last_mut() {
             ours.note(honest, verdict.is_ok());
+            ours.reason(&codes, verdict.as_ref().err().map(|fault| fault.code.as_str()));
         }
         match verdict {
             Err(fault) if honest => sample(&mut report.refused, format!("{text}: {}: {}", fault.code, fault.detail)),
@@ -111,6 +127,11 @@ pub fn cases(report: &mut Report, guard: &Guard, (name, file): (&str, &str)) -> 
         texts.push(Text { language, ledger, prices, text, facts: &[], drafts: RefCell::default() });
     }
     report.sets.insert(name.to_string(), filters);
+    for (kind, filters) in [("sums", sums), ("words", words)] {
+        if filters[0].attacks > 0 {
+            report.sets.insert(format!("{name}, {kind}"), filters);
+        }
+    }
     let check = |text: &Text<'_>| guard.check_text(text.language, &text.ledger, &text.text).is_ok();
     report.cost.insert(name.to_string(), passes(&texts, &patterns, ("guard, free text", check)));
     Ok(())
@@ -187,7 +208,8 @@ fn told(reply: &Reply) -> HashSet<String> {
                 );
             }
             FactBody::Order(order) => found.extend([peers::plain(&order.total), peers::plain(&order.shipping)]),
-            FactBody::Task(_) | FactBody::Passage(_) | FactBody::Contact(_) => {}
+            FactBody::Task(_) | FactBody::Cart(_) | FactBody::Menu(_) | FactBody::Passage(_) | FactBody::Contact(_) => {
+            }
         }
     }
     found

@@ -5,5 +5,6 @@
 pub mod guard;
 mod peers;
 pub mod replies;
+mod rows;
 #[cfg(test)]
 mod tests;

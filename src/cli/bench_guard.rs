@@ -33,11 +33,15 @@ fn name(path: &Path) -> &str {
 }
 
 fn print(report: &Report) {
-    println!("{:<16} {:<16} {:>10} {:>10} {:>10} {:>10}", "set", "filter", "attacks", "escapes", "honest", "refused");
+    println!("{:<24} {:<16} {:>10} {:>10} {:>10} {:>10}", "set", "filter", "attacks", "escapes", "honest", "refused");
     for (set, filters) in &report.sets {
         for row in filters {
             let counts = [row.attacks, row.escapes, row.honest, row.refusals].map(|count| format!("{count:>10}"));
-            println!("{set:<16} {:<16} {}", row.filter, counts.join(" "));
+            let reasons = match row.reasons {
+                0 => String::new(),
+                all => format!("  reasons right {} of {all}", row.right_reasons),
+            };
+            println!("{set:<24} {:<16} {}{reasons}", row.filter, counts.join(" "));
         }
     }
     println!("\n{:<16} {:<16} {:>10} {:>10} {:>10} {:>10}", "set", "us per KB", "texts", "all", "median", "p99");

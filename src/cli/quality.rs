@@ -9,15 +9,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::config::Config;
-use crate::domain::Language;
 use crate::domain::session::Session;
+use crate::domain::{CommandName, Language};
 use crate::understanding::Input;
 use crate::understanding::cases::Batch;
 use crate::understanding::measure::{self, Share};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, compare, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -46,6 +46,9 @@ pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool
     if let Some(text) = &args.what.text {
         return understand_one(&config, text, (args.explain, json)).await;
     }
+    if args.what.learn {
+        return learn(&config, json).await;
+    }
     let cases = args.what.cases.as_deref().context("`truetill understand` needs a message or --cases FILE")?;
     let app = open::app(config).await?;
     let mut out = BufWriter::new(std::io::stdout().lock());
@@ -54,9 +57,41 @@ pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool
         screen: &|text| app.screening.screen(text, Language::En, None),
         embed: Some(&*app.embed),
         generate: app.generate_for_understanding(),
+        explain: args.explain,
     };
     understanding::cases::run(&batch, reader(cases)?, &mut out).await?;
     out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Embeds and fits the labelled examples, ships their vectors with them, and tells what the others know of each.
+async fn learn(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let embed = open::embedder(config)?;
+    let index = app::examples(config, &*embed).await?;
+    let path = config.paths.data.join("rules").join(app::SHIPPED_VECTORS);
+    let count = index.ship(&path, &*embed)?;
+    let mut known: BTreeMap<CommandName, Share> = BTreeMap::new();
+    let mut taken: BTreeMap<(CommandName, CommandName), usize> = BTreeMap::new();
+    for ((_, label), vote) in index.examples().zip(index.left_out()) {
+        known.entry(label).or_default().add(vote.name == label);
+        if vote.name != label {
+            *taken.entry((label, vote.name)).or_default() += 1;
+        }
+    }
+    let mut taken: Vec<_> = taken.into_iter().collect();
+    taken.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    if json {
+        let taken: Vec<_> = taken.iter().map(|((label, name), times)| (label, name, times)).collect();
+        println!("{}", serde_json::json!({ "vectors": count, "known_by_the_others": known, "taken_for": taken }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{count} vectors in {}", path.display());
+    println!("of each command's examples, how many a fit without them knows:");
+    for (name, share) in &known {
+        println!("{:<16}{:>5} of {:<5}{:.3}", name.as_str(), share.right, share.all, share.rate());
+    }
+    println!("taken for another most often:");
+    taken.iter().take(12).for_each(|((label, name), times)| println!("{times:>5}  {label} for {name}"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,8 +120,12 @@ async fn understand_one(config: &Config, text: &str, (explain, json): (bool, boo
 }
 
 /// Measures understanding over a table of labelled messages: each tier alone and both, slots, times.
-async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool) -> anyhow::Result<ExitCode> {
+async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let path = args.path.as_path();
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    if text.lines().next() == Some(understanding::INTENTS_HEADER) {
+        return eval_intents(config, &text, json).await.with_context(|| format!("in {}", path.display()));
+    }
     let rows = measure::read(&text).with_context(|| format!("in {}", path.display()))?;
     let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
     let understander = app::understander(config, &*embed).await?;
@@ -95,8 +134,13 @@ async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&*embed),
         generate: None,
+        explain: false,
     };
     let mut report = measure::run(&batch, &rows).await?;
+    if let Some(page) = &args.html {
+        std::fs::write(page, eval_page::page(&path.display().to_string(), &report))
+            .with_context(|| format!("writing {}", page.display()))?;
+    }
     if json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(ExitCode::SUCCESS);
@@ -124,9 +168,24 @@ async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool
         let (middle, high) = (percentile(times, 0.5), percentile(times, 0.95));
         println!("{tier}: p50 {middle:.3} ms, p95 {high:.3} ms, {} messages", times.len());
     }
-    if show {
+    if args.faults {
         report.faults.iter().for_each(|fault| println!("{fault}"));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The examples' tier alone over a public set of intents.
+async fn eval_intents(config: &Config, table: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let report = understanding::measure_intents(table, &*open::embedder(config)?).await?;
+    if json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let share = |right: usize, all: usize| right as f64 / all.max(1) as f64;
+    let (accuracy, found) = (share(report.right, report.judged), share(report.foreign_found, report.foreign));
+    println!("{} intents, {} messages learnt", report.intents, report.learnt);
+    println!("right: {accuracy:.3} of {} judged", report.judged);
+    println!("of no intent: {found:.3} of {} found where 5 % of the judged are refused", report.foreign);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -136,7 +195,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
     if path.extension().is_some_and(|extension| extension == "tsv") {
         return match args.compare {
             true => compare::run(&config, path, args.sample, json).await,
-            false => eval_understanding(&config, path, args.faults, json).await,
+            false => eval_understanding(&config, args, json).await,
         };
     }
     let mut app = open::app(config).await?;

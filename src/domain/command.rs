@@ -115,6 +115,9 @@ pub struct Slots {
     /// How it stands to what the talk is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wish: Option<Wish>,
+    /// Which of the products shown last: from 1, or from the end as -1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pick: Option<i8>,
     /// How many pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,

@@ -6,10 +6,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::command::Command;
+use super::cart::CheckoutTalk;
+use super::command::{Command, Slots};
 use super::desk::Talk;
 use super::language::Language;
 use super::lead::Consent;
+use super::menu::MenuTalk;
 use super::plan::Ask;
 use super::product::ProductId;
 
@@ -74,6 +76,10 @@ pub struct Session {
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
     pub consent: Option<Consent>,
+    /// A menu that waits for a choice.
+    pub menu: Option<MenuTalk>,
+    /// An order that waits for a yes.
+    pub checkout: Option<CheckoutTalk>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
@@ -84,6 +90,17 @@ pub struct Session {
     pub unsure: u8,
     /// The last few messages, masked: the model's memory.
     pub recent: Vec<Exchange>,
+}
+
+impl Session {
+    /// The products that a command points at among those shown last: "the second one", or all of them.
+    pub fn pointed(&self, slots: &Slots) -> &[ProductId] {
+        let place = slots.pick.and_then(|pick| match pick {
+            1.. => usize::try_from(pick - 1).ok(),
+            _ => self.focus.len().checked_sub(usize::from(pick.unsigned_abs())),
+        });
+        place.and_then(|at| self.focus.get(at..=at)).unwrap_or(&self.focus)
+    }
 }
 
 /// One message and its reply, masked.
@@ -119,11 +136,34 @@ impl Default for Session {
             pending: None,
             talk: None,
             consent: None,
+            menu: None,
+            checkout: None,
             last: None,
             handed_over: false,
             complaints: 0,
             unsure: 0,
             recent: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_list_points_at_one_product() {
+        let session = Session { focus: ["a", "b", "c"].map(ProductId::from).into(), ..Session::default() };
+        let check = |pick: Option<i8>, expected: &[&str]| {
+            let slots = Slots { pick, ..Slots::default() };
+            let got: Vec<&str> = session.pointed(&slots).iter().map(|id| id.0.as_str()).collect();
+            assert_eq!(got, expected, "{pick:?}");
+        };
+        check(Some(2), &["b"]);
+        check(Some(-1), &["c"]);
+        check(None, &["a", "b", "c"]);
+        check(Some(9), &["a", "b", "c"]);
+        check(Some(-9), &["a", "b", "c"]);
+        check(Some(0), &["a", "b", "c"]);
     }
 }

@@ -38,8 +38,25 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
     };
     if let Some(core) = quoted(name) {
         offer(parts(core), true);
+    } else if let Some(tail) = name.strip_prefix(is_han) {
+        // 耳机Echo 7: the model alone, behind the Chinese noun.
+        let tail = tail.trim_start_matches(is_han).trim_start();
+        offer(parts(tail), !tail.contains(is_han) && distinctive(&tail.split_whitespace().collect::<Vec<_>>()));
     } else if full.len() > 1 && !name.contains(is_han) {
         let words: Vec<&str> = name.split_whitespace().collect();
+        // `stolová lampa Maják`: the proper noun alone. One that stands first may be a common noun in a capital.
+        let front = words.iter().take_while(|word| common(word)).count();
+        if (1..words.len()).contains(&front) {
+            offer(parts(&words[front..].join(" ")), true);
+        }
+        // `Gora casserole 4 l`: without its measure, where no other has that name.
+        if let [rest @ .., number, unit] = words.as_slice()
+            && number.starts_with(|sign: char| sign.is_ascii_digit())
+            && unit.chars().count() <= 3
+            && rest.len() > 1
+        {
+            offer(parts(&rest.join(" ")), distinctive(rest));
+        }
         if let [_, rest @ ..] = words.as_slice() {
             offer(parts(&rest.join(" ")), distinctive(rest));
         }
@@ -139,6 +156,10 @@ fn quoted(name: &str) -> Option<&str> {
     Some(&rest[..close])
 }
 
+fn common(word: &str) -> bool {
+    word.chars().all(|sign| !sign.is_uppercase() && !sign.is_numeric())
+}
+
 fn distinctive(words: &[&str]) -> bool {
     words.iter().any(|word| {
         word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
@@ -170,7 +191,7 @@ fn connector(sign: char) -> bool {
 }
 
 /// True when `word` is `part` with another ending.
-fn inflected(part: &str, word: &str) -> bool {
+pub(super) fn inflected(part: &str, word: &str) -> bool {
     if part.bytes().chain(word.bytes()).any(|byte| byte.is_ascii_digit()) {
         return false;
     }

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use crate::domain::Language;
 
 use super::lex::Kind;
-use super::lexicon::{Class, LexiconError};
+use super::lexicon::{Class, LexiconError, spaced_letter};
 use super::licence::Around;
 use super::money::{Item, ItemKind, Reading};
 use super::numeral::{Numeral, ONE};
+use super::shape::{self, Shape};
 
 const FILE: &str = "allow.toml";
 const TEXT: &str = include_str!("../../data/guard/allow.toml");
@@ -44,6 +45,15 @@ struct Row {
     #[serde(default)]
     signs: String,
     most: Option<u32>,
+    least: Option<u32>,
+    #[serde(default)]
+    reach: bool,
+    #[serde(default)]
+    noun: bool,
+    #[serde(default)]
+    loose: bool,
+    #[serde(default)]
+    list: bool,
     #[serde(default)]
     figures: bool,
     #[serde(default)]
@@ -58,15 +68,31 @@ struct Row {
 #[serde(deny_unknown_fields)]
 struct Rows {
     licence: Vec<Row>,
+    shape: Vec<shape::Row>,
 }
 
 /// Reads the rows.
 ///
 /// # Errors
 /// Not the shape of the file, an unknown class, or a row that asks for nothing or lacks its examples.
-pub(super) fn load() -> Result<Vec<Licence>, LexiconError> {
+pub(super) fn load() -> Result<(Vec<Licence>, Vec<Shape>), LexiconError> {
     let rows: Rows = toml::from_str(TEXT).map_err(|source| LexiconError::Toml { file: FILE, source })?;
-    rows.licence.into_iter().map(compile).collect()
+    let shape = |row: shape::Row| {
+        exampled(&row.name, [&row.accept, &row.refuse])?;
+        Shape::compile(row).map_err(|name| unknown("form", &name, "write it as the head of the file says"))
+    };
+    let shapes = rows.shape.into_iter().map(shape).collect::<Result<_, _>>()?;
+    Ok((rows.licence.into_iter().map(compile).collect::<Result<_, _>>()?, shapes))
+}
+
+/// A row nobody tries out is refused: it says in which languages it holds, Chinese alone may be missing.
+fn exampled(name: &str, [accept, refuse]: [&BTreeMap<Language, String>; 2]) -> Result<(), LexiconError> {
+    let needed = Language::ALL.into_iter().filter(|language| *language != Language::Zh);
+    let all = needed.chain(accept.keys().copied()).all(|language| refuse.contains_key(&language));
+    if !all || accept.len() != refuse.len() {
+        return Err(unknown("licence", name, "give an accepted and a refused example in each language"));
+    }
+    Ok(())
 }
 
 fn compile(row: Row) -> Result<Licence, LexiconError> {
@@ -85,9 +111,7 @@ fn compile(row: Row) -> Result<Licence, LexiconError> {
             "name the words it stands beside: after, before, beside, mark or signs",
         ));
     }
-    if [&row.accept, &row.refuse].iter().any(|examples| examples.len() < Language::ALL.len()) {
-        return Err(unknown("licence", &row.name, "give an accepted and a refused example in each language"));
-    }
+    exampled(&row.name, [&row.accept, &row.refuse])?;
     Ok(Licence { after, before, beside, mark, with, row })
 }
 
@@ -99,7 +123,10 @@ fn unknown(what: &'static str, name: &str, fix: &'static str) -> LexiconError {
 impl Licence {
     /// True when it lets `number` stand; `terms` says that the sentence speaks of the shop's rules.
     pub fn allows(&self, reading: &Reading<'_>, (number, around): (&Numeral, &Around<'_>), terms: bool) -> bool {
-        if (terms && !self.row.terms) || self.row.most.is_some_and(|most| number.value > Some(i128::from(most) * ONE)) {
+        let limit = |bound: u32| Some(i128::from(bound) * ONE);
+        let over = self.row.most.is_some_and(|most| number.value > limit(most));
+        let under = self.row.least.is_some_and(|least| number.value < limit(least));
+        if (terms && !self.row.terms) || over || under {
             return false;
         }
         if self.row.figures && !plain(reading, number) {
@@ -108,21 +135,66 @@ impl Licence {
         if self.row.nameless && around.items.iter().any(|item| matches!(item.kind, ItemKind::Name(_))) {
             return false;
         }
+        let after = around.items.get(around.index + 1);
+        let plain_word = |item: &Item| item.kind == ItemKind::Word && item.bits == 0 && spaced(reading, item);
+        if self.row.noun && !after.is_some_and(plain_word) {
+            return false;
+        }
+        let alone = || self.stands(reading, number, around);
+        (alone() || (self.row.list && self.listed(reading, around))) && self.accompanied(around)
+    }
+
+    /// True when one of its words or signs stands where it must.
+    fn stands(&self, reading: &Reading<'_>, number: &Numeral, around: &Around<'_>) -> bool {
         let before = around.index.checked_sub(1).and_then(|index| around.items.get(index));
         let after = around.items.get(around.index + 1);
+        // "3 brightness levels": a word that means nothing else may stand between.
+        let further = after
+            .filter(|item| self.row.reach && item.kind == ItemKind::Word && item.bits == 0 && spaced(reading, item))
+            .and_then(|_| around.items.get(around.index + 2));
+        let earlier = before
+            .filter(|item| self.row.loose && item.is(Class::Neutral))
+            .and_then(|_| around.items.get(around.index.checked_sub(2)?));
         let has = |item: Option<&Item>, bits: u64| item.is_some_and(|item| item.plain_bits() & bits != 0);
         let sign = |item: Option<&Item>| match item.map(|item| &item.kind) {
             Some(ItemKind::Sign(sign)) => self.row.signs.contains(*sign),
             _ => false,
         };
-        let stands = has(after, self.after)
+        has(after, self.after)
+            || has(further, self.after)
             || has(before, self.before)
+            || has(earlier, self.before)
             || has(before, self.beside)
             || has(after, self.beside)
             || sign(before)
             || sign(after)
-            || (self.mark != 0 && marked(reading, number, self.mark));
-        stands && self.accompanied(around)
+            || (self.mark != 0 && marked(reading, number, (self.mark, self.row.loose)))
+    }
+
+    /// True when the number goes on a list, or begins one, in which another stands by itself: "sizes 41, 42 and 43".
+    fn listed(&self, reading: &Reading<'_>, around: &Around<'_>) -> bool {
+        let number = |index: usize| match around.items.get(index).map(|item| &item.kind) {
+            Some(ItemKind::Number(number)) => Some(number),
+            _ => None,
+        };
+        let joined = |item: &Item| match item.kind {
+            ItemKind::Sign(sign) => matches!(sign, ',' | '、' | '/'),
+            _ => item.kind == ItemKind::Word && item.is(Class::Neutral),
+        };
+        let follows = |low: usize| match (number(low), around.items.get(low + 1), number(low + 2)) {
+            (Some(low), Some(between), Some(high)) => {
+                let step = high.value.zip(low.value).map_or(0, |(high, low)| high - low);
+                joined(between) && (1..=STEP * ONE).contains(&step)
+            }
+            _ => false,
+        };
+        let stands = |index: usize| {
+            let own = Around { index, ..*around };
+            number(index).is_some_and(|number| self.stands(reading, number, &own))
+        };
+        let back = (1..=LONGEST).map_while(|step| around.index.checked_sub(2 * step).filter(|&low| follows(low)));
+        let ahead = (0..LONGEST).map(|step| around.index + 2 * step).take_while(|&low| follows(low)).map(|low| low + 2);
+        back.chain(ahead).any(stands)
     }
 
     /// A word of `with` somewhere else than the one the number stands behind.
@@ -133,17 +205,30 @@ impl Licence {
     }
 }
 
+/// True for a word of a writing that puts spaces between words.
+fn spaced(reading: &Reading<'_>, item: &Item) -> bool {
+    reading.words(item.tokens.clone()).starts_with(spaced_letter)
+}
+
+/// The members of a list are near one another, as sizes are, and it is no longer than this.
+const STEP: i128 = 6;
+const LONGEST: usize = 12;
+
 fn plain(reading: &Reading<'_>, number: &Numeral) -> bool {
     !number.words && reading.words(number.tokens.clone()).bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A word of `bits` right before the number, or with a sign between: `order: 1042`, `no. 7`.
-fn marked(reading: &Reading<'_>, number: &Numeral, bits: u64) -> bool {
+/// A word of `bits` right before the number, or with a sign between: `order: 1042`, `no. 7`. A loose one may stand
+/// before a dash or "is" too.
+fn marked(reading: &Reading<'_>, number: &Numeral, (bits, loose): (u64, bool)) -> bool {
     let start = number.tokens.start;
     (1..=2).any(|back| {
         start.checked_sub(back).is_some_and(|index| {
             let token = &reading.tokens[index];
-            let bridged = back == 1 || matches!(reading.tokens[start - 1].kind, Kind::Sign(':' | '#' | '№' | '.'));
+            let between = &reading.tokens[start - 1];
+            let bridged = back == 1
+                || matches!(between.kind, Kind::Sign(':' | '#' | '№' | '.'))
+                || (loose && (matches!(between.kind, Kind::Sign('—' | '–' | '-')) || between.is(Class::Neutral)));
             bridged && token.term.bits & bits != 0
         })
     })
@@ -168,6 +253,18 @@ mod tests {
             for (language, text) in &row.accept {
                 passes(&guard, *language, text).unwrap_or_else(|why| panic!("{}: {why}", row.name));
                 assert!(passes(&without, *language, text).is_err(), "{}: {text} needs no such row", row.name);
+            }
+            for (language, text) in &row.refuse {
+                assert!(passes(&guard, *language, text).is_err(), "{}: {text} is let through", row.name);
+            }
+        }
+        for index in 0..guard.lexicon.shapes.len() {
+            let row = &guard.lexicon.shapes[index].row;
+            let mut without = Guard::new();
+            without.lexicon.shapes.remove(index);
+            for (language, text) in &row.accept {
+                passes(&guard, *language, text).unwrap_or_else(|why| panic!("{}: {why}", row.name));
+                assert!(passes(&without, *language, text).is_err(), "{}: {text} needs no such shape", row.name);
             }
             for (language, text) in &row.refuse {
                 assert!(passes(&guard, *language, text).is_err(), "{}: {text} is let through", row.name);

@@ -4,7 +4,7 @@
 use crate::domain::Money;
 
 use super::ledger::{Row, RowKind};
-use super::lexicon::Class;
+use super::lexicon::{Class, is_han};
 use super::money::{Amount, Item, ItemKind};
 use super::sentence::Sentence;
 use super::text::{Checker, Fault};
@@ -23,6 +23,17 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     let at: Vec<usize> = (0..sentence.items.len()).filter(|&index| amount(&sentence.items[index]).is_some()).collect();
     if at.is_empty() {
         return Ok(());
+    }
+    let names = sentence.names().len();
+    let compared = sentence.first(Class::Compare).or(sentence.first(Class::Dearer));
+    if let Some(word) = compared.filter(|_| names > at.len()) {
+        return Err(sentence.fault(Code::Comparison, word, "a difference no fact holds"));
+    }
+    if let Some(&index) = at.iter().find(|&&index| sentence.in_stock(index)) {
+        return Err(sentence.fault(Code::RoleMismatch, index, "an amount of money told as a count"));
+    }
+    if let Some(&index) = at.iter().find(|&&index| sentence.limited(index)) {
+        return Err(sentence.fault(Code::PriceTalk, index, "a limit where the amount itself should stand"));
     }
     claims(checker, sentence, &at)?;
     neighbours(checker, sentence)
@@ -86,18 +97,30 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
         | Class::Asked.bit();
     for (index, item) in sentence.items.iter().enumerate() {
         let code = match &item.kind {
-            ItemKind::Word if item.is(Class::Negation) => Some((Code::PriceTalk, "a negation beside an amount")),
+            // "Does not fit your budget of 80" takes nothing from either amount.
+            ItemKind::Word if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) => {
+                Some((Code::PriceTalk, "a negation beside an amount"))
+            }
             ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
             // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
             ItemKind::Word if item.bits & Class::NumberLike.bit() != 0 => {
                 Some((Code::PriceTalk, "a share of an amount"))
             }
-            ItemKind::Word if item.bits & HARMLESS != 0 => None,
-            ItemKind::Word if [Class::Compare, Class::Dearer, Class::Same].iter().any(|&class| item.is(class)) => {
-                Some((Code::Comparison, "a comparison beside an amount"))
+            ItemKind::Word if item.is(Class::Changing) => {
+                Some((Code::PriceTalk, "a tax, a condition or another time beside an amount"))
             }
+            ItemKind::Word if item.bits & HARMLESS != 0 => None,
+            ItemKind::Word if item.is(Class::Negation) => None,
+            // True or not, the rule of comparisons says.
+            ItemKind::Word if item.is(Class::Compare) || item.is(Class::Dearer) => None,
+            ItemKind::Word if item.is(Class::Same) => Some((Code::Comparison, "a comparison beside an amount")),
             ItemKind::Word if item.is(Class::Payment) => {
                 Some((Code::RoleMismatch, "an amount told as another payment"))
+            }
+            ItemKind::Word
+                if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) =>
+            {
+                Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
             }
             ItemKind::Word if item.bits == 0 && !sentence.after_number(index) && !checker.ledger_word(item) => {
                 Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
@@ -120,9 +143,6 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
 
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
-    if sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Budget)) {
-        return Ok(Some(Subject::Budget));
-    }
     let mut waiting: Vec<usize> = Vec::new();
     let mut found = None;
     for item in &sentence.items[..index] {
@@ -140,17 +160,28 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
             _ => {}
         }
     }
+    if sentence.budget_behind(index) && (waiting.is_empty() || sentence.yours_before(index)) {
+        return Ok(Some(Subject::Budget));
+    }
     if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
         return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
     }
-    let shipping = sentence.has(Class::Shipping);
-    let mixes = found == Some(Subject::Kind(RowKind::Shipping)) || (shipping && matches!(found, Some(Subject::Row(_))));
-    if mixes && !waiting.is_empty() {
+    if !waiting.is_empty() && sentence.joined_shipping(index) {
+        return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
+    }
+    if matches!(found, Some(Subject::Row(_))) && !waiting.is_empty() && sentence.shipped(index) {
         // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
     if found.is_some() {
         return Ok(found);
+    }
+    // "Over 50 the delivery is free": the threshold stands first.
+    if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.names().is_empty() {
+        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+    }
+    if sentence.then_priced(index) && amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own)) {
+        return Ok(Some(Subject::Budget));
     }
     let mut after: Vec<Subject> = sentence.names().iter().filter_map(|&index| row(sentence, index)).collect();
     after.dedup();
@@ -170,7 +201,7 @@ fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject
         Subject::Budget if checker.shopper_said(written) => Ok(()),
         Subject::Budget => fail(Code::PriceMismatch, "the shopper named no such amount"),
         Subject::Kind(kind) => {
-            let free = kind == RowKind::Shipping && (sentence.has(Class::Zero) || sentence.from_before(index));
+            let free = kind == RowKind::Shipping && sentence.threshold(index);
             let kind = if free { RowKind::FreeFrom } else { kind };
             let mut rows = checker.rows().filter(|row| row.kind == kind).peekable();
             if rows.peek().is_none() {
@@ -198,11 +229,16 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
     let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
     let equal =
         |money: Option<Money>| money.map_or(Err(Code::RoleMismatch), |money| written.equals(money, checker.lexicon));
+    if row.kind == RowKind::Promo {
+        return fail(Code::Discount, "a promotion has no amount of its own");
+    }
     if sentence.instalment_near(index) {
         let plan = checker
             .rows()
             .find(|plan| plan.kind == RowKind::Instalment && (plan.code == row.code || row.code.is_empty()));
-        return equal(plan.and_then(|plan| plan.now)).or_else(|code| fail(code, "not the instalment of the fact"));
+        let whole = equal(row.now).is_ok();
+        return equal(plan.and_then(|plan| plan.now))
+            .or_else(|code| fail(if whole { Code::RoleMismatch } else { code }, "not the instalment of the fact"));
     }
     if sentence.from_before(index) {
         let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
@@ -231,9 +267,11 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
         (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
         (Some(known), Some(words)) => {
             let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            let same = words
-                .split(|c: char| !c.is_alphanumeric())
-                .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
+            let han = unit.starts_with(is_han) && words.contains(unit);
+            let same = han
+                || words
+                    .split(|c: char| !c.is_alphanumeric())
+                    .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
             if same { Ok(()) } else { Err("another unit than the fact's") }
         }
     }

@@ -8,6 +8,7 @@ use crate::domain::product::Quote;
 use crate::domain::{Currency, Fact, FactBody, Money};
 
 use super::alias::{self, Names};
+use super::lexicon::is_han;
 use super::norm::fold;
 
 /// All that a text may state.
@@ -123,6 +124,18 @@ impl Row {
     }
 }
 
+impl Row {
+    /// True for a word of one of its names, but for its ending: `чайники` is the noun of `чайник «Волна»`.
+    pub fn names_word(&self, word: &str) -> bool {
+        if word.starts_with(is_han) {
+            return self.folded.iter().any(|name| name.contains(word));
+        }
+        let same = |part: &str| part == word || alias::inflected(part, word);
+        word.chars().count() > 2
+            && self.folded.iter().any(|name| name.split(|sign: char| !sign.is_alphanumeric()).any(same))
+    }
+}
+
 impl Ledger {
     /// The ledger of a turn.
     pub fn from_facts(facts: &[Fact], shopper: &str) -> Ledger {
@@ -147,6 +160,12 @@ impl Ledger {
                     row.now = super::task::amount(task, crate::domain::Role::Refund);
                     ledger.rows.push(row);
                 }
+                FactBody::Cart(cart) => {
+                    let mut row = Row::new(RowKind::Total, cart.order.as_deref().unwrap_or_default());
+                    row.now = super::cart::amount(cart, crate::domain::Role::Total);
+                    ledger.rows.push(row);
+                }
+                FactBody::Menu(_) => {}
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));
@@ -160,6 +179,12 @@ impl Ledger {
             }
         }
         ledger.named()
+    }
+
+    /// The same, with nothing left out: a stock or a delivery it does not hold is none.
+    pub fn complete(mut self) -> Ledger {
+        self.complete = true;
+        self
     }
 
     /// The ledger of one row of a case file.

@@ -139,6 +139,9 @@ impl Lexer<'_> {
         let Some(next) = self.text[end..].chars().next().filter(|&c| spaced_letter(c)) else {
             return self.token(Kind::Figures, end, Term::default());
         };
+        if times(self.text, end) && !self.text[self.at..end].starts_with('0') {
+            return self.token(Kind::Figures, end, Term::default());
+        }
         let suffix = word_end(self.text, end);
         let known = self.lexicon.longest(self.text, end).filter(|(stop, _)| *stop >= suffix);
         let measures = [Class::Short, Class::Unit, Class::Currency, Class::Minor, Class::Time, Class::Counted];
@@ -153,6 +156,10 @@ impl Lexer<'_> {
 
     fn word(&self) -> Token {
         let end = word_end(self.text, self.at);
+        let before = self.text[..self.at].trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit());
+        if before && times(self.text, self.at) {
+            return self.token(Kind::Sign('×'), end, Term::default());
+        }
         let known = self.lexicon.longest(self.text, self.at).filter(|(stop, _)| *stop >= end);
         let stop = known.map_or(end, |(stop, _)| stop);
         let term = known.map(|(_, term)| term).unwrap_or_default();
@@ -176,6 +183,12 @@ impl Lexer<'_> {
         }
         self.token(Kind::Word, stop, term)
     }
+}
+
+/// A letter x between figures: `30 x 20`, `30x20`, in Latin or Cyrillic.
+fn times(text: &str, at: usize) -> bool {
+    let behind = text[at..].strip_prefix(['x', 'х']).map(|rest| rest.strip_prefix(' ').unwrap_or(rest));
+    behind.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn big(term: &Term) -> bool {
@@ -241,14 +254,17 @@ fn mixed_scripts(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
 
+    static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::load().unwrap());
+
     fn lex(text: &str) -> (Normal, Vec<Token>) {
-        let lexicon = Lexicon::load().unwrap();
         let normal = norm::normalise(text, &[]);
-        let found = tokens(&lexicon, &normal, Language::En, &[]);
+        let found = tokens(&LEXICON, &normal, Language::En, &[]);
         (normal, found)
     }
 

@@ -8,81 +8,11 @@ use serde::Deserialize;
 use crate::domain::Language;
 
 use super::allowed::Licence;
+pub(super) use super::class::{Class, LOCAL, Term};
 use super::norm::fold;
+use super::shape::Shape;
 use super::trie::{Node, Trie, insert};
 pub(super) use super::trie::{is_han, spaced_letter, word_end};
-
-macro_rules! classes {
-    ($($variant:ident = $name:literal,)*) => {
-        /// What a word can be. The names are the tables of `data/guard/*.toml`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Class { $($variant,)* }
-
-        impl Class {
-            pub(super) fn named(name: &str) -> Option<Class> {
-                match name { $($name => Some(Class::$variant),)* _ => None }
-            }
-
-            /// Its bit in [`Term::bits`].
-            pub const fn bit(self) -> u64 {
-                1 << self as u64
-            }
-        }
-    };
-}
-
-classes! {
-    Number = "number", Short = "short", Currency = "major", Minor = "minor", Tenth = "tenth",
-    Zero = "zero", Discount = "discount", Commit = "commit", Slang = "slang", Compare = "compare", Dearer = "dearer",
-    Price = "price", Old = "old", Negation = "negation", Shipping = "shipping", Total = "total",
-    Instalment = "instalment", Budget = "budget", Respectively = "respectively", From = "from", To = "to",
-    Approx = "approx", Per = "per", Defer = "defer", Terms = "terms", NumberLike = "number_like", Percent = "percent",
-    Unit = "unit", Time = "time", Counted = "counted", Material = "material", Identifier = "identifier", Size = "size",
-    Phone = "phone", Clock = "clock", Month = "month", Rating = "rating", Benign = "benign", Neutral = "neutral", Payment = "payment",
-    Same = "same", Superlative = "superlative", Denial = "denial", Asked = "asked", Stock = "stock", Promise = "promise",
-    Less = "less", Scrip = "scrip",
-}
-
-/// What is known of a word or phrase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Term {
-    /// Its classes; in the highest bits the languages in which it is an ordinary word, whatever else it is.
-    pub bits: u64,
-    /// Its value, for numbers.
-    pub value: u64,
-    /// The currencies it may stand for: bits by index in [`Lexicon::currencies`].
-    pub currencies: u64,
-}
-
-/// The first of the bits by [`Language`]; classes stay below.
-const LOCAL: u32 = 60;
-
-impl Term {
-    /// True for any of `classes`.
-    pub fn is(&self, class: Class) -> bool {
-        self.bits & class.bit() != 0
-    }
-
-    /// Adds what another entry of the same words means.
-    pub(super) fn merge(&mut self, other: &Term) {
-        self.bits |= other.bits;
-        self.currencies |= other.currencies;
-        if other.bits & (Class::Number.bit() | Class::Short.bit()) != 0 {
-            self.value = other.value;
-        }
-    }
-
-    /// The term as it reads in `language`.
-    pub fn localised(mut self, language: Language) -> Term {
-        let foreign = Class::Number.bit() | Class::Currency.bit() | Class::Minor.bit();
-        if self.bits >> LOCAL & (1 << language as u32) != 0 {
-            self.bits = (self.bits & !foreign) | Class::Neutral.bit();
-            self.currencies = 0;
-        }
-        self.bits &= (1 << LOCAL) - 1;
-        self
-    }
-}
 
 /// Why the word lists cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +52,8 @@ pub(super) struct Lexicon {
     pub currencies: Vec<String>,
     /// What lets a number stand that is no price.
     pub licences: Vec<Licence>,
+    /// Numbers known by how they are written.
+    pub shapes: Vec<Shape>,
     months: Vec<Vec<String>>,
     units: Vec<Vec<String>>,
 }
@@ -173,13 +105,15 @@ const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 impl Lexicon {
     /// Compiles the files of `data/guard`.
     pub fn load() -> Result<Lexicon, LexiconError> {
+        let (licences, shapes) = super::allowed::load()?;
         let mut lexicon = Lexicon {
             nodes: vec![Node::default()],
             numbers: vec![Node::default()],
             words: Trie::default(),
             parts: Trie::default(),
             currencies: Vec::new(),
-            licences: super::allowed::load()?,
+            licences,
+            shapes,
             months: Vec::new(),
             units: Vec::new(),
         };

@@ -1,42 +1,30 @@
-//! Numbers that are no prices: phones, times, dates, ratings by closed patterns; numbers of facts and of policies;
-//! and what the rows of `data/guard/allow.toml` let stand. Any other is refused.
+//! Numbers that are no prices: phones; numbers of facts and of policies; and what the rows of
+//! `data/guard/allow.toml` let stand. Any other is refused.
 
 use std::ops::Range;
 
 use super::allowed::Licence;
 use super::ledger::{Ledger, RowKind};
-use super::lex::{Kind, Token};
-use super::lexicon::Class;
+use super::lex::Kind;
+use super::lexicon::{Class, is_han};
 use super::money::{Item, ItemKind, Reading};
 use super::numeral::{Numeral, ONE};
+use super::shape::{self, Form};
 
-/// The end of a phone, time, date, rating or list number that begins at token `at`.
-pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
+/// The end of a phone or of a shape of `allow.toml` that begins at token `at`, and which it is.
+pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<(usize, Form)> {
     let token = &reading.tokens[at];
     if !matches!(token.kind, Kind::Figures | Kind::Sign('+')) {
         return None;
     }
-    let end = phone(reading, at, sentence)
-        .or_else(|| clock(reading, at))
-        .or_else(|| date(reading, at))
-        .or_else(|| rating(reading, at))
-        .or_else(|| list_number(reading, at, sentence))?;
+    let called = phone(reading, at, sentence).map(|end| (end, Form::Phone));
+    let (end, form) = called.or_else(|| shape::find(reading, at, sentence.start))?;
     let touches = |index: Option<usize>| {
         index.and_then(|index| reading.tokens.get(index)).is_some_and(|token| {
             [Class::Currency, Class::Minor, Class::Percent, Class::Short].iter().any(|&class| token.is(class))
         })
     };
-    (end <= sentence.end && !touches(at.checked_sub(1)) && !touches(Some(end))).then_some(end)
-}
-
-fn digits(reading: &Reading<'_>, at: usize) -> Option<u32> {
-    let token = reading.tokens.get(at).filter(|token| token.kind == Kind::Figures)?;
-    let written = &reading.text[token.range()];
-    (written.len() <= 4).then(|| written.parse().ok())?
-}
-
-fn sign(reading: &Reading<'_>, at: usize, signs: &str) -> bool {
-    matches!(reading.tokens.get(at).map(|token| &token.kind), Some(Kind::Sign(sign)) if signs.contains(*sign))
+    (end <= sentence.end && !touches(at.checked_sub(1)) && !touches(Some(end))).then_some((end, form))
 }
 
 /// Nine to fifteen figures in groups, with a plus or a zero in front, or a word for calling.
@@ -65,70 +53,8 @@ fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<us
     (9..=15).contains(&figures).then_some(end)
 }
 
-/// `9:00`, `18:30`, `24/7`.
-fn clock(reading: &Reading<'_>, at: usize) -> Option<usize> {
-    let hour = digits(reading, at)?;
-    let minute = digits(reading, at + 2)?;
-    let text = reading.words(at + 2..at + 3);
-    let time = sign(reading, at + 1, ":") && hour <= 24 && minute < 60 && text.len() == 2;
-    let always = sign(reading, at + 1, "/") && hour == 24 && minute == 7;
-    (time || always).then_some(at + 3)
-}
-
-/// `25.12.`, `21.11.2026`, `2026-11-21`, `25 декабря 2026`, `11月21日`.
-fn date(reading: &Reading<'_>, at: usize) -> Option<usize> {
-    let written = reading.words(at..at + 1);
-    let next = reading.tokens.get(at + 1);
-    let follows = next.is_some_and(|next| next.is(Class::Month) || matches!(next.kind, Kind::Sign(_)));
-    if !follows && !written.contains('.') {
-        return None;
-    }
-    let year = |year: u32| (2000..2100).contains(&year);
-    let mut parts = written.split('.').map(|part| part.parse::<u32>().ok());
-    if let (Some(Some(1..=31)), Some(Some(1..=12)), rest, None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    {
-        return match rest {
-            Some(Some(full)) if year(full) => Some(at + 1),
-            None if sign(reading, at + 1, ".") => Some(at + 2),
-            _ => None,
-        };
-    }
-    let first = digits(reading, at)?;
-    if year(first) && sign(reading, at + 1, "-/") && sign(reading, at + 3, "-/") {
-        let (month, day) = (digits(reading, at + 2)?, digits(reading, at + 4)?);
-        return (month <= 12 && day <= 31).then_some(at + 5);
-    }
-    let dot = usize::from(sign(reading, at + 1, "."));
-    let month = reading.tokens.get(at + 1 + dot).filter(|token| token.is(Class::Month) && first <= 31)?;
-    let end = at + 2 + dot;
-    if month.is(Class::Time) && dot == 0 && next == Some(month) && reading.words(at + 1..at + 2) == "月" {
-        let day = digits(reading, end).is_some_and(|day| day <= 31);
-        let closed = matches!(reading.words(end + 1..end + 2), "日" | "号");
-        return Some(if day && closed { end + 2 } else { end });
-    }
-    Some(if digits(reading, end).is_some_and(year) { end + 1 } else { end })
-}
-
-/// `4.8/5`, `4,8 из 5`.
-fn rating(reading: &Reading<'_>, at: usize) -> Option<usize> {
-    let best = digits(reading, at + 2).filter(|best| *best == 5 || *best == 10)?;
-    let joined = sign(reading, at + 1, "/") || reading.tokens.get(at + 1).is_some_and(|token| token.is(Class::Rating));
-    let written = reading.words(at..at + 1).replace(',', ".");
-    let (whole, fraction) = written.split_once('.').unwrap_or((&written, ""));
-    let fits = whole.parse::<u32>().is_ok_and(|whole| whole <= best) && fraction.len() <= 1;
-    (joined && fits).then_some(at + 3)
-}
-
-/// `1.` or `2)` at the start of a line.
-fn list_number(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
-    let starts = at == sentence.start && (at == 0 || reading.tokens[at - 1].kind == Kind::Newline);
-    let small = digits(reading, at).is_some_and(|number| (1..=30).contains(&number));
-    let closed = sign(reading, at + 1, ".)") && reading.tokens.get(at + 2).is_some_and(|next: &Token| next.spaced);
-    (starts && small && closed).then_some(at + 2)
-}
-
 /// The sentence a number stands in.
+#[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// Its items.
     pub items: &'a [Item],
@@ -161,14 +87,14 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if attribute || (months && around.priced) || (around.priced && per_unit(ledger, value, after)) {
         return true;
     }
+    let counted = after.is_some_and(|item| item.is(Class::Counted) || noun(reading, ledger, item));
     if around.priced {
-        return value == ONE && after.is_some_and(|item| item.is(Class::Counted));
+        return value == ONE && counted;
     }
     if quoted(reading, ledger, number, after) {
         return true;
     }
     let has = |class: Class| around.items.iter().any(|item| item.is(class));
-    let counted = after.is_some_and(|item| item.is(Class::Counted));
     if ledger.complete && has(Class::Stock) && counted {
         return names()
             .filter_map(|row| ledger.rows.get(row))
@@ -176,7 +102,24 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     }
     let promised = ledger.complete && (has(Class::Shipping) || has(Class::Promise));
     let terms = promised || has(Class::Terms);
+    let few = after.is_some_and(|item| noun(reading, ledger, item)) && value <= MOST_NAMED * ONE;
+    if few && !terms && value % ONE == 0 {
+        return true;
+    }
     around.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
+}
+
+/// So many things of the facts' own nouns may be counted: "3 kettles".
+const MOST_NAMED: i128 = 20;
+
+/// True for a word of a product's name, but for its ending.
+fn noun(reading: &Reading<'_>, ledger: &Ledger, item: &Item) -> bool {
+    let word = reading.words(item.tokens.clone());
+    item.kind == ItemKind::Word
+        && item.bits == 0
+        && word.chars().count() > 3
+        && !word.starts_with(is_han)
+        && ledger.rows.iter().any(|row| row.kind == RowKind::Product && row.names_word(word))
 }
 
 fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
@@ -197,4 +140,61 @@ fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, after: Optio
     let end = after.map_or(number.tokens.end, |item| item.tokens.end);
     let phrase = reading.words(number.tokens.start..end);
     ledger.texts.iter().any(|text| holds(text, phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guard, Ledger};
+    use crate::domain::Language;
+
+    #[test]
+    fn facts_let_their_own_numbers_stand() {
+        let guard = Guard::new();
+        let check = |facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        const LAMPS: &str = r#"[{"sku":"LA","name":"Harbor lamp","price":"49","currency":"EUR","qty":2,"attrs":["41","E27 socket"]},
+            {"sku":"LB","name":"Quay lamp","price":"60","currency":"EUR"}]"#;
+        const PLAN: &str = r#"[{"sku":"SC","name":"Nimbus scooter","price":"720","currency":"EUR"},
+            {"sku":"@instalment:SC","name":"plan","price":"60","currency":"EUR","months":12}]"#;
+        const COFFEE: &str = r#"[{"sku":"CO","name":"Ridge coffee","price":"24","currency":"EUR","per":"1 kg"}]"#;
+        check(LAMPS, "Harbor lamp 41 is here.", true);
+        check(LAMPS, "Harbor lamp 42 is here.", false);
+        check(LAMPS, "Quay lamp 41 is here.", false);
+        check(LAMPS, "Harbor lamp, 2, is here.", true);
+        check(LAMPS, "Harbor lamp, 3, is here.", false);
+        check(LAMPS, "There are 3 lamps.", true);
+        check(LAMPS, "There are 20 lamps.", true);
+        check(LAMPS, "There are 21 lamps.", false);
+        check(LAMPS, "There are 2.5 lamps.", false);
+        check(LAMPS, "Return 3 lamps for a refund.", false);
+        check(LAMPS, "There are 3 socks of felt.", false);
+        check(PLAN, "Nimbus scooter costs 60 euros a month for 12 months.", true);
+        check(PLAN, "Nimbus scooter costs 60 euros a month for 13 months.", false);
+        check(PLAN, "Nimbus scooter: take 12.", false);
+        check(COFFEE, "Ridge coffee is 24 euros for 1 kg.", true);
+        check(COFFEE, "Ridge coffee is 24 euros for 2 kg.", false);
+    }
+
+    #[test]
+    fn phones_are_known_by_their_beginning_or_a_word() {
+        let guard = Guard::new();
+        let check = |facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        const OWN: &str = r#"[{"sku":"@phone","name":"hotline","text":"+421 2 5555 0199"}]"#;
+        check("[]", "Our number is +421 2 5555 0199.", true);
+        check("[]", "Our number is 02/5555 0199.", true);
+        check("[]", "Please call 800 123 456.", true);
+        check("[]", "Please take 800 123 456.", false);
+        check("[]", "Please call 800 123.", false);
+        check("[]", "Please call 800 123 456 789 012 345.", false);
+        check("[]", "Please call 800 123 45\n6 is all.", false);
+        check("[]", "Please call 800 123 456 euros.", false);
+        check("[]", "Please call 800.123.456.", false);
+        check(OWN, "Our number is 02 5555 0199.", true);
+        check(OWN, "Our number is 02 5555 0198.", false);
+    }
 }

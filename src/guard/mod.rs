@@ -5,7 +5,11 @@
 mod alias;
 mod allowed;
 mod bind;
+mod cart;
 pub mod cases;
+mod claims;
+mod class;
+mod compare;
 mod draft;
 mod ledger;
 mod lex;
@@ -19,6 +23,7 @@ mod norm;
 mod numeral;
 mod product;
 mod sentence;
+mod shape;
 mod spans;
 #[cfg(test)]
 mod spelled;

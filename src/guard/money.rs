@@ -8,6 +8,7 @@ use super::lex::{Kind, Token};
 use super::lexicon::{Class, Lexicon, spaced_letter};
 use super::licence;
 use super::numeral::{self, Numeral, ONE};
+use super::shape::{Form, Shape};
 use super::verdict::Code;
 
 /// What an item is.
@@ -26,7 +27,7 @@ pub(super) enum ItemKind {
     /// So many percent.
     Percent(Option<i64>),
     /// A phone, time, date or rating by its closed pattern.
-    Pattern,
+    Pattern(Form),
     /// A currency without an amount.
     Currency,
     /// Letters and digits in one word.
@@ -91,6 +92,15 @@ pub(super) struct Reading<'a> {
     pub tokens: &'a [Token],
     /// The language whose number formats hold.
     pub language: Language,
+    /// Numbers known by how they are written.
+    pub shapes: &'a [Shape],
+}
+
+impl<'a> Reading<'a> {
+    /// The tokens of a plain text.
+    pub fn new(lexicon: &'a Lexicon, (text, tokens): (&'a str, &'a [Token]), language: Language) -> Reading<'a> {
+        Reading { text, tokens, language, shapes: &lexicon.shapes }
+    }
 }
 
 impl Reading<'_> {
@@ -142,8 +152,8 @@ impl Reading<'_> {
             return Item { kind: ItemKind::Word, tokens: at..at + 1, bits: token.term.bits };
         }
         let item = |kind: ItemKind, end: usize| Item { kind, tokens: at..end, bits: token.term.bits };
-        if let Some(end) = licence::pattern(self, at, sentence) {
-            return item(ItemKind::Pattern, end);
+        if let Some((end, form)) = licence::pattern(self, at, sentence) {
+            return item(ItemKind::Pattern(form), end);
         }
         if token.is(Class::Currency)
             && let Some(number) = self.number(at + 1, sentence)
@@ -242,6 +252,9 @@ impl Reading<'_> {
             currencies &= mask;
             end = stop;
         }
+        if self.glued_letter(end) {
+            return Item { kind: ItemKind::Mixed, tokens: at..end + 1, bits: 0 };
+        }
         if self.negative(at) || self.glued(end) {
             value = None;
         }
@@ -276,12 +289,15 @@ impl Reading<'_> {
     fn glued(&self, end: usize) -> bool {
         self.tokens.get(end).is_some_and(|token| {
             let digits = matches!(token.kind, Kind::Figures | Kind::Mixed | Kind::Odd) || token.is(Class::Number);
-            // `$72,247.7l`: a letter glued to the figures can pass for one more of them.
-            let letter = end > 0
-                && self.tokens[end - 1].kind == Kind::Figures
-                && self.text[token.range()].starts_with(spaced_letter);
-            !token.spaced && (digits || letter)
+            !token.spaced && digits
         })
+    }
+
+    /// `$72,247.7l`: a letter glued to the figures can pass for one more of them.
+    fn glued_letter(&self, end: usize) -> bool {
+        let figures = end.checked_sub(1).is_some_and(|before| self.tokens[before].kind == Kind::Figures);
+        let letter = |token: &Token| !token.spaced && self.text[token.range()].starts_with(spaced_letter);
+        figures && self.tokens.get(end).is_some_and(letter)
     }
 }
 

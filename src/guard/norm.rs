@@ -186,7 +186,7 @@ impl Writer {
         match sign {
             '\u{2212}' | '\u{2012}' | '\u{2010}' | '\u{2011}' | '\u{FE63}' | '\u{FF0D}' => return self.push('-', at),
             '\u{66B}' => return self.push('.', at),
-            '\u{66C}' | '\u{3001}' => return self.push(',', at),
+            '\u{66C}' => return self.push(',', at),
             '’' | '‘' | 'ʼ' | '´' | '`' | '\u{2BB}' => return,
             // Ten, a hundred, dice, Braille, cards: signs that show a number.
             '\u{1F51F}'

@@ -42,15 +42,27 @@ fn number_word(token: &Token) -> bool {
 fn figures(text: &str, tokens: &[Token], at: usize, language: Language) -> Numeral {
     let mut value = parse_figures(&text[tokens[at].range()], language);
     let mut end = at + 1;
-    if let Some(next) = tokens.get(end).filter(|next| scale(next)) {
+    // Nobody writes thousands of thousands so: 3000K is the colour of light.
+    let scaled = |next: &&Token| scale(next) && !(next.is(Class::Short) && value >= Some(1000 * ONE));
+    if let Some(next) = tokens.get(end).filter(scaled) {
         value = value.and_then(|value| value.checked_mul(i128::from(next.term.value))).filter(|value| *value < LIMIT);
         end += 1;
+        if abbreviated(text, tokens, end) {
+            end += 1;
+        }
         if tokens.get(end).is_some_and(|next| number_word(next) || next.kind == Kind::Figures) {
             // `2 тыс 500`, `1万5`: colloquial sums are not read.
             return Numeral { tokens: at..end + 1, value: None, words: false, idle: false };
         }
     }
     Numeral { tokens: at..end, value, words: false, idle: false }
+}
+
+/// The point of `тыс.` or `tis.`, when the currency comes behind it.
+fn abbreviated(text: &str, tokens: &[Token], end: usize) -> bool {
+    let short = matches!(&text[tokens[end - 1].range()], "тыс" | "млн" | "млрд" | "tis" | "mil" | "mln" | "tys");
+    let point = tokens.get(end).is_some_and(|token| token.sign('.') && !token.spaced);
+    short && point && tokens.get(end + 1).is_some_and(|token| token.is(Class::Currency))
 }
 
 fn scale(token: &Token) -> bool {
@@ -72,6 +84,8 @@ pub(super) fn parse_figures(written: &str, language: Language) -> Option<i128> {
             match (comma, rest.len(), english) {
                 (true, 3, true) => (written, ""),
                 (false, 1..=2, _) | (true, 1..=2, false) => (whole, rest),
+                // Nobody groups behind a lone zero: 0.699万 can only be a fraction.
+                (false, 3..=6, _) | (true, 3..=6, false) if whole == "0" => (whole, rest),
                 _ => return None,
             }
         }
@@ -128,11 +142,40 @@ pub(super) fn roman(word: &str) -> Option<i32> {
     (!word.is_empty()).then_some(total)
 }
 
+/// True for the one way to write this value: Slovak `vidím` is a word.
+fn well_formed(mut value: i32, word: &str) -> bool {
+    const SIGNS: [(i32, &str); 13] = [
+        (1000, "m"),
+        (900, "cm"),
+        (500, "d"),
+        (400, "cd"),
+        (100, "c"),
+        (90, "xc"),
+        (50, "l"),
+        (40, "xl"),
+        (10, "x"),
+        (9, "ix"),
+        (5, "v"),
+        (4, "iv"),
+        (1, "i"),
+    ];
+    let mut rest = word;
+    for (worth, sign) in SIGNS {
+        while value >= worth {
+            let Some(shorter) = rest.strip_prefix(sign) else { return false };
+            (rest, value) = (shorter, value - worth);
+        }
+    }
+    rest.is_empty()
+}
+
 /// A Roman numeral of three letters at least, from twenty on: smaller ones count generations and parts.
 pub(super) fn roman_from_twenty(word: &str) -> bool {
     const WORDS: [&str; 12] =
         ["mix", "dix", "mid", "dim", "mild", "mil", "mill", "civil", "vivid", "livid", "dvd", "lcd"];
-    word.len() >= 3 && !WORDS.contains(&word) && roman(word).is_some_and(|value| value >= 20)
+    word.len() >= 3
+        && !WORDS.contains(&word)
+        && roman(word).is_some_and(|value| value >= 20 && well_formed(value, word))
 }
 
 fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::domain::Language;
+
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::{Item, ItemKind, Reading};
@@ -45,7 +47,11 @@ impl<'a> Sentence<'a> {
         let doubt = any(|kind| {
             matches!(
                 kind,
-                ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Pattern | ItemKind::Sign('%' | '‰')
+                ItemKind::Odd
+                    | ItemKind::Mixed
+                    | ItemKind::Percent(_)
+                    | ItemKind::Pattern(_)
+                    | ItemKind::Sign('%' | '‰')
             )
         }) || items.iter().any(roman);
         Sentence { items, bits, amount, value, doubt, focus, reading, question, told }
@@ -58,6 +64,7 @@ impl<'a> Sentence<'a> {
             | Class::Commit.bit()
             | Class::Zero.bit()
             | Class::Discount.bit()
+            | Class::Gives.bit()
             | Class::NumberLike.bit();
         self.doubt || self.value || self.told || self.bits & CLAIMS != 0
     }
@@ -142,6 +149,104 @@ impl<'a> Sentence<'a> {
         self.since_last(index).any(|item| item.is(Class::Old))
     }
 
+    /// A word of this class right behind, or behind one neutral word.
+    pub fn followed_by(&self, index: usize, class: Class) -> bool {
+        let mut behind = self.items[index + 1..].iter();
+        let next = behind.next();
+        next.is_some_and(|item| item.is(class))
+            || (next.is_some_and(|item| item.is(Class::Neutral)) && behind.next().is_some_and(|item| item.is(class)))
+    }
+
+    /// "Budget" right behind an amount, in Chinese with 的 between.
+    pub fn budget_behind(&self, index: usize) -> bool {
+        let budget = |at: usize| self.items.get(at).is_some_and(|item| item.is(Class::Budget));
+        let joined = self.items.get(index + 1).is_some_and(|item| self.reading.words(item.tokens.clone()) == "的");
+        budget(index + 1) || (joined && budget(index + 2))
+    }
+
+    /// "Less than" right before an amount.
+    pub fn limited(&self, index: usize) -> bool {
+        self.items[index.saturating_sub(2)..index].iter().any(|item| item.is(Class::Less))
+    }
+
+    /// True when a product with an amount of its own comes behind this one: "for 80 you could take the stool at 75".
+    pub fn then_priced(&self, index: usize) -> bool {
+        let mut behind = self.items[index + 1..].iter().skip_while(|item| !matches!(item.kind, ItemKind::Name(_)));
+        behind.any(|item| matches!(item.kind, ItemKind::Money(_)))
+    }
+
+    /// "Your" right before an amount.
+    pub fn yours_before(&self, index: usize) -> bool {
+        index.checked_sub(1).is_some_and(|before| self.items[before].is(Class::Yours))
+    }
+
+    /// True when a product is named right behind this word, or behind one word more.
+    pub fn names_next(&self, index: usize) -> bool {
+        let quote = |item: &&Item| matches!(item.kind, ItemKind::Sign('"' | '«' | '“' | '”' | '「' | '《'));
+        let mut behind = self.items[index + 1..].iter().filter(|item| !quote(item)).take(2);
+        behind.any(|item| matches!(item.kind, ItemKind::Name(_)))
+    }
+
+    /// The row named right before this word.
+    pub fn behind_name(&self, index: usize) -> Option<usize> {
+        match index.checked_sub(1).map(|before| &self.items[before].kind) {
+            Some(ItemKind::Name(row)) => Some(*row),
+            _ => None,
+        }
+    }
+
+    /// True when delivery is spoken of together with this amount: between it and the amount before, or behind it
+    /// and not with an amount of its own.
+    pub fn shipped(&self, index: usize) -> bool {
+        let behind = self.items[index + 1..].iter();
+        let mut shipping = false;
+        for item in behind {
+            match item.kind {
+                ItemKind::Money(_) => return self.since_last(index).any(|item| item.is(Class::Shipping)),
+                ItemKind::Name(_) if shipping => return true,
+                _ => shipping |= item.is(Class::Shipping),
+            }
+        }
+        shipping || self.since_last(index).any(|item| item.is(Class::Shipping))
+    }
+
+    /// A product, then delivery without a sign between: "the mug with delivery".
+    pub fn joined_shipping(&self, index: usize) -> bool {
+        let from = self.items[..index].iter().rposition(|item| matches!(item.kind, ItemKind::Money(_))).unwrap_or(0);
+        let before = &self.items[from..index];
+        let named = before.iter().position(|item| matches!(item.kind, ItemKind::Name(_)));
+        let shipping = before.iter().position(|item| item.is(Class::Shipping));
+        match (named, shipping) {
+            (Some(named), Some(shipping)) if named < shipping => !before[named..shipping]
+                .iter()
+                .any(|item| matches!(item.kind, ItemKind::Sign(',' | ':' | ';' | '—' | '–' | '|'))),
+            _ => false,
+        }
+    }
+
+    /// "Left" in the sentence of an amount, or "we have" right before it.
+    pub fn in_stock(&self, index: usize) -> bool {
+        let before = index.checked_sub(1).is_some_and(|before| self.items[before].is(Class::Stock));
+        self.has(Class::Left) || before
+    }
+
+    /// True for an amount from which on delivery is free, not for its cost.
+    pub fn threshold(&self, index: usize) -> bool {
+        self.from_before(index)
+            || self.since_last(index).any(|item| item.is(Class::Zero))
+            || (self.has(Class::Zero) && !self.items[..index].iter().any(|item| item.is(Class::Shipping)))
+    }
+
+    /// True when the word of "free" at `index` is said of delivery: what stands nearest before it, else behind it.
+    pub fn free_delivery(&self, index: usize) -> bool {
+        let says = |item: &Item| match item.kind {
+            ItemKind::Name(_) => Some(false),
+            _ => (item.is(Class::Shipping) || item.is(Class::Promise)).then_some(true),
+        };
+        let before = self.items[..index].iter().rev().find_map(says);
+        before.or_else(|| self.items[index + 1..].iter().find_map(says)).unwrap_or(false)
+    }
+
     fn since_last(&self, index: usize) -> impl Iterator<Item = &Item> {
         self.items[..index].iter().rev().take_while(|item| !matches!(item.kind, ItemKind::Money(_)))
     }
@@ -196,10 +301,11 @@ impl<'a> Sentence<'a> {
         Some(self.reading.words(self.items[index].tokens.start..end))
     }
 
-    /// A scale word or currency right behind a Roman numeral.
+    /// A scale word or currency right behind a Roman numeral. The Slovak `v` is a preposition.
     pub fn roman_amount(&self, index: usize) -> bool {
-        self.items
-            .get(index + 1)
-            .is_some_and(|item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency))
+        let valued = |item: &Item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency);
+        let preposition =
+            self.reading.language == Language::Sk && self.reading.words(self.items[index].tokens.clone()) == "v";
+        !preposition && self.items.get(index + 1).is_some_and(valued)
     }
 }

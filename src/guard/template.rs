@@ -26,7 +26,8 @@ pub struct TemplateFault {
 }
 
 /// Claims that stand beside the slot which proves them, by the slot and the fault it lifts.
-const PROVED: [(&str, Code); 5] = [
+const PROVED: [(&str, Code); 6] = [
+    ("discount", Code::Discount),
     ("free_from", Code::ZeroPrice),
     ("old_price", Code::Discount),
     ("sale_until", Code::Discount),
@@ -121,7 +122,7 @@ fn template_fault(
         return Some((Code::BidiControl, at, 0));
     }
     let tokens = lex::tokens(lexicon, &normal, language, &[]);
-    let reading = Reading { text: &normal.text, tokens: &tokens, language };
+    let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
     let claims = [
         (Class::Slang, Code::Slang),
         (Class::Commit, Code::Commitment),
@@ -141,7 +142,7 @@ fn template_fault(
                 .iter()
                 .find(|(class, _)| item.kind == ItemKind::Word && item.is(*class) && !denied)
                 .map(|(_, code)| *code);
-            if let Some(code) = bare(item, &reading).map(|(code, _)| code).or(claim) {
+            if let Some(code) = bare(item).map(|(code, _)| code).or(claim) {
                 let at =
                     normal.original(tokens[item.tokens.start].range().start..tokens[item.tokens.end - 1].range().end);
                 return Some((code, at, item.bits));

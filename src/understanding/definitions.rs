@@ -111,8 +111,12 @@ pub struct CommandRules {
     pub(super) han_edges: HanEdges,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
+    /// "The second one": places in the list shown last.
+    pub(super) places_in_list: Lexicon<i8>,
     /// Words that say that something is looked for.
     pub(super) wish: Lexicon<()>,
+    /// What says that something was bought before.
+    pub(super) bought: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
     pub(super) slots: SlotTable,
@@ -135,6 +139,7 @@ struct RawPhrases {
     cues: BTreeMap<CommandName, Wordings>,
     stop: BTreeMap<Language, Vec<String>>,
     wish: BTreeMap<Language, Vec<String>>,
+    bought: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +175,7 @@ impl CommandRules {
         }
         let frame = slots.frame_words();
         let pointers = slots.pointer_words();
+        let places_in_list = slots.places_in_list();
         Ok(CommandRules {
             examples_hash: hash(&specs),
             specs,
@@ -180,7 +186,9 @@ impl CommandRules {
             edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
             han_edges: slots.han_edges(),
             wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
+            bought: Lexicon::new(phrases.bought.into_values().flatten().map(|word| (word, ()))),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
+            places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
             slots: SlotTable::new(slots)?,

@@ -32,6 +32,8 @@ pub(super) struct SlotRules {
     negated: Vec<String>,
     pub(super) words: NumberWords,
     pointers: Pointers,
+    /// Places in the list shown last, by what they are called; as keys, for TOML has no others.
+    list_places: HashMap<String, Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -54,6 +56,15 @@ struct Pointers {
 }
 
 impl SlotRules {
+    /// Places in the list shown last with what they are called: from 1, or from the end as -1.
+    pub(super) fn places_in_list(&self) -> Vec<(String, i8)> {
+        let place = |(place, names): (&String, &Vec<String>)| {
+            let place: i8 = place.parse().ok()?;
+            Some(names.iter().map(move |name| (name.clone(), place)).collect::<Vec<_>>())
+        };
+        self.list_places.iter().filter_map(place).flatten().collect()
+    }
+
     /// Words that point at something shown before.
     pub(super) fn pointer_words(&self) -> Vec<String> {
         self.pointers.words.split_whitespace().map(String::from).collect()

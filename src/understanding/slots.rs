@@ -41,6 +41,7 @@ impl CommandRules {
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
         self.slots.numbers(&mut taken, &mut slots, passage.about);
+        slots.pick = first(&self.places_in_list, &mut taken);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
         for hit in self.cues.find(&folded.text) {
@@ -59,6 +60,7 @@ impl CommandRules {
         let left = taken.left();
         let words = self.without_edges(product_words(passage.text, &folded, &left));
         slots.product = (!words.is_empty()).then(|| words.join(" "));
+        slots.pick = slots.pick.filter(|_| slots.product.is_none() && slots.sku.is_none());
         Filled { rest: words.len(), slots }
     }
 
@@ -84,7 +86,7 @@ impl CommandRules {
     }
 }
 
-fn first(lexicon: &super::folded::Lexicon<String>, taken: &mut Taken<'_>) -> Option<String> {
+fn first<T: Clone>(lexicon: &super::folded::Lexicon<T>, taken: &mut Taken<'_>) -> Option<T> {
     let hits: Vec<_> = lexicon.find(taken.text).into_iter().filter(|hit| taken.free(&hit.range)).collect();
     let value = hits.first().map(|hit| hit.value.clone());
     taken.ranges.extend(hits.into_iter().map(|hit| hit.range));
@@ -276,15 +278,32 @@ fn e164(typed: &str) -> String {
 pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     use CommandName as C;
     let nothing = Slots::default();
-    let Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic } = slots;
+    let Slots { product, sku, size, colour, budget, wish, pick, quantity, town, order_number, phone, email, topic } =
+        slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
-            let order_number = order_number.filter(|_| name == C::Correct);
-            let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
+            // Paying for an order that waits needs its number and its owner.
+            let told = matches!(name, C::Correct | C::Checkout);
+            let order_number = order_number.filter(|_| told);
+            let (phone, email) = if told { (phone, email) } else { (None, None) };
             let wish = wish.filter(|_| name == C::FindProduct);
-            Slots { product, sku, size, colour, budget, wish, quantity, town, order_number, phone, email, topic: None }
+            Slots {
+                product,
+                sku,
+                size,
+                colour,
+                budget,
+                wish,
+                pick,
+                quantity,
+                town,
+                order_number,
+                phone,
+                email,
+                topic: None,
+            }
         }
-        C::RestockNotice => Slots { product, sku, size, colour, town, phone, email, ..nothing },
+        C::RestockNotice => Slots { product, sku, size, colour, pick, town, phone, email, ..nothing },
         C::DeliveryInfo => Slots { product, sku, quantity, town, ..nothing },
         C::Policy => Slots { product, sku, town, topic, ..nothing },
         C::OrderStatus | C::CancelOrder => Slots { order_number, phone, email, ..nothing },

@@ -9,7 +9,9 @@ use truetill::inference::{Embedder, EmbedderSettings};
 use truetill::screening::Screening;
 use truetill::understanding::cases::Batch;
 use truetill::understanding::measure;
-use truetill::understanding::{CommandRules, ExampleIndex, Input, RuleTexts, Understander, UnderstandingSettings};
+use truetill::understanding::{
+    CommandRules, ExampleIndex, Input, RuleTexts, Shelves, Understander, UnderstandingSettings,
+};
 
 fn rules() -> CommandRules {
     CommandRules::new(RuleTexts {
@@ -55,6 +57,14 @@ impl Tally {
     }
 }
 
+/// The vectors that came with the examples; what else is learnt stays in a folder of its own.
+fn shelves() -> Shelves {
+    Shelves {
+        shipped: Some("data/rules/examples/vectors.bin".into()),
+        own: Some(std::env::temp_dir().join("truetill-examples")),
+    }
+}
+
 fn names(commands: &[truetill::domain::Command]) -> Vec<CommandName> {
     commands.iter().map(|command| command.name).collect()
 }
@@ -63,9 +73,8 @@ fn names(commands: &[truetill::domain::Command]) -> Vec<CommandName> {
 async fn labelled_examples_judged_by_the_others() {
     let Some(embed) = embedder() else { return };
     let (rules, screening) = (rules(), screening());
-    let index =
-        ExampleIndex::build(&rules, &embed, Some(&std::env::temp_dir().join("truetill-examples"))).await.unwrap();
-    let votes = index.leave_one_out();
+    let index = ExampleIndex::build(&rules, &embed, &shelves()).await.unwrap();
+    let votes = index.left_out();
     let texts: Vec<(String, CommandName)> = index.examples().map(|(text, name)| (text.to_string(), name)).collect();
     let understander = Understander::new(rules, None, UnderstandingSettings::default());
     let (mut all, mut bands, mut commands) = (Tally::default(), Tally::default(), Tally::default());
@@ -108,14 +117,14 @@ async fn labelled_examples_judged_by_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn labelled_messages_are_understood() {
     let Some(embed) = embedder() else { return };
-    let folder = std::env::temp_dir().join("truetill-examples");
-    let index = ExampleIndex::build(&rules(), &embed, Some(&folder)).await.unwrap();
+    let index = ExampleIndex::build(&rules(), &embed, &shelves()).await.unwrap();
     let (whole, screening) = (Understander::new(rules(), Some(index), UnderstandingSettings::default()), screening());
     let batch = Batch {
         understander: &whole,
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&embed),
         generate: None,
+        explain: false,
     };
     let rows = measure::read(include_str!("../../data/eval/understanding/dev.tsv")).unwrap();
     let report = measure::run(&batch, &rows).await.unwrap();

@@ -48,11 +48,12 @@ fn continued(before: &Slots, said: Slots) -> Option<Slots> {
     if said == Slots::default() {
         return None;
     }
-    let another = said.product.is_some() || said.sku.is_some();
+    let another = said.product.is_some() || said.sku.is_some() || said.pick.is_some();
     let base = if another { Slots { town: before.town.clone(), ..Slots::default() } } else { before.clone() };
     Some(Slots {
         product: said.product.or(base.product),
         sku: said.sku.or(base.sku),
+        pick: said.pick,
         size: said.size.or(base.size),
         colour: said.colour.or(base.colour),
         budget: said.budget.or(base.budget),
@@ -88,6 +89,11 @@ mod tests {
         check("а в красном?", "stock(colour=red,product=boots,size=42)");
         check("and in Nitra?", "stock(product=boots,size=42,town=nitra)");
         check("a v Košiciach?", "stock(product=boots,size=42,town=kosice)");
+        check("the second one?", "stock(pick=2)");
+        check("а третьи?", "-");
+        check("а третий?", "stock(pick=3)");
+        check("a ten druhý?", "stock(pick=2)");
+        check("那最后一个呢", "stock(pick=-1)");
         check("what about the leather sandals", "stock(product=leather sandals)");
         check("а скидка будет", "find_product(wish=on_sale)");
         check("а шарф будет", "-");

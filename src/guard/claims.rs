@@ -1,0 +1,205 @@
+//! What a single word, sign or code claims: a percentage, a reduction, "free", a promise, a number in disguise.
+//! In: an item of a sentence and the ledger. Out: the fault, or nothing when a fact or a licence lets it stand.
+
+use super::ledger::RowKind;
+use super::lex;
+use super::lexicon::Class;
+use super::money::{Item, ItemKind, Reading};
+use super::norm;
+use super::numeral::{ONE, roman, roman_from_twenty};
+use super::sentence::Sentence;
+use super::shape::{self, Form};
+use super::text::{Checker, Fault};
+use super::verdict::Code;
+
+impl Checker<'_> {
+    /// Faults a single item shows by itself.
+    pub(super) fn item(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Result<(), Fault> {
+        let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
+        match &item.kind {
+            ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
+            ItemKind::Mixed if !self.known_code(item) && (!item.is(Class::Known) || sentence.priced()) => {
+                fail(Code::MixedToken, "letters and digits that are no known code")
+            }
+            ItemKind::Percent(value) if !self.percent(sentence, index, *value) => {
+                fail(Code::Discount, "a percentage no fact allows")
+            }
+            ItemKind::Word if item.is(Class::Percent) => fail(Code::Discount, "a percentage without its number"),
+            ItemKind::Sign('%' | '‰') => fail(Code::Discount, "a percentage without its number"),
+            ItemKind::Word if item.is(Class::Slang) => fail(Code::Slang, "an amount in slang"),
+            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => {
+                fail(Code::Commitment, "a promise that binds the shop")
+            }
+            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => {
+                fail(Code::ZeroPrice, "free or half price without a fact")
+            }
+            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
+                fail(Code::Discount, "a reduction without a fact")
+            }
+            ItemKind::Pattern(form) if self.hides_amount(sentence, index, *form) => {
+                fail(Code::UnlicensedNumber, "a time or day that could be an amount")
+            }
+            ItemKind::Pattern(form) if self.differs(item, *form) => {
+                fail(Code::UnlicensedNumber, "another day or phone than the facts have")
+            }
+            ItemKind::Word if item.is(Class::Gives) && sentence.names_next(index) => {
+                fail(Code::ZeroPrice, "a product given away without a fact")
+            }
+            ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
+                fail(Code::PriceTalk, "an amount told before is taken back")
+            }
+            ItemKind::Word
+                if item.is(Class::NumberLike)
+                    && (sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount)) =>
+            {
+                fail(Code::PriceTalk, "a share of a price")
+            }
+            ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {
+                fail(Code::MixedToken, "a Roman numeral")
+            }
+            ItemKind::Word
+                if sentence.roman_amount(index) && roman(self.reading.words(item.tokens.clone())).is_some() =>
+            {
+                fail(Code::MixedToken, "a Roman numeral as an amount")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
+    fn hides_amount(&self, sentence: &Sentence<'_>, index: usize, form: Form) -> bool {
+        let words = self.reading.words(sentence.items[index].tokens.clone());
+        let short = words.contains([':', '.']) && words.bytes().filter(u8::is_ascii_digit).count() <= 4;
+        let dated = [Class::Clock, Class::Time, Class::Shipping, Class::Promise, Class::Phone]
+            .iter()
+            .any(|&class| sentence.has(class));
+        let spoken = sentence.items.iter().any(|item| item.kind == ItemKind::Word && !item.is(Class::Neutral));
+        short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.names().is_empty())
+    }
+
+    /// Where the facts hold phones or days, another phone or day is not theirs.
+    fn differs(&self, item: &Item, form: Form) -> bool {
+        let said = self.reading.words(item.tokens.clone());
+        match form {
+            Form::Phone => {
+                let figures = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+                let said = figures(said);
+                // With or without the code of the country, which may stand as a zero.
+                let tail = |text: &str| text.trim_start_matches('0').to_string();
+                let same = |known: &str| known.ends_with(&tail(&said)) || said.ends_with(&tail(known));
+                let mut known = self.rows().filter(|row| row.kind == RowKind::Phone).map(|row| figures(&row.code));
+                let first = known.next();
+                first.is_some_and(|first| !same(&first) && !known.any(|other| same(&other)))
+            }
+            Form::Date => {
+                let known = self.days();
+                !known.is_empty() && self.day(said).is_some_and(|day| !known.contains(&day))
+            }
+            _ => false,
+        }
+    }
+
+    /// The days that the texts of the ledger speak of.
+    fn days(&self) -> Vec<(u8, u8)> {
+        let mut found = Vec::new();
+        for text in &self.ledger.texts {
+            let normal = norm::normalise(text, &[]);
+            let tokens = lex::tokens(self.lexicon, &normal, self.reading.language, &[]);
+            let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.reading.language);
+            let days = (0..tokens.len()).filter_map(|at| match shape::find(&reading, at, at) {
+                Some((end, Form::Date)) => self.day(reading.words(at..end)),
+                _ => None,
+            });
+            found.extend(days);
+        }
+        found
+    }
+
+    /// Day and month of a written date.
+    fn day(&self, written: &str) -> Option<(u8, u8)> {
+        let parts =
+            written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
+        let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
+        let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
+        match (self.lexicon.month_in(written), parts.as_slice()) {
+            (Some(month), [day]) => Some((*day, month)),
+            (None, [month, day]) if from_year || written.contains('月') => Some((*day, *month)),
+            (None, [day, month]) => Some((*day, *month)),
+            _ => None,
+        }
+    }
+
+    fn known_code(&self, item: &Item) -> bool {
+        let words = self.reading.words(item.tokens.clone());
+        words.len() >= 4
+            && self.ledger.rows.iter().any(|row| {
+                norm::fold(&row.code).eq_ignore_ascii_case(words) || row.attributes.iter().any(|known| known == words)
+            })
+    }
+
+    fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i64>) -> bool {
+        let Some(value) = value.map(i128::from) else { return false };
+        let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
+        let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
+        let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
+        let zh_off = sentence.items[index].tokens.len() > 1
+            && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
+        let material =
+            sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
+        let whole = value == 100 * ONE
+            && ![Class::Discount, Class::Terms, Class::Zero].iter().any(|&class| sentence.has(class));
+        let material = material || (whole && !sentence.priced());
+        let figure = (value / ONE).to_string();
+        let listed = self
+            .ledger
+            .texts
+            .iter()
+            .any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
+        !zh_off && ((promo && named) || material || (listed && !sentence.priced()))
+    }
+
+    /// "Free" is true of delivery that costs nothing, or beside its threshold.
+    fn free(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        if sentence.negated(index, 2) || sentence.denied_after(index) {
+            return true;
+        }
+        let words = self.reading.words(sentence.items[index].tokens.clone());
+        if self.without(sentence, index) {
+            return true;
+        }
+        let own = words.contains("shipping") || words.contains(['运', '邮']);
+        let about_delivery = own || sentence.free_delivery(index);
+        let costs_nothing =
+            self.rows().any(|row| row.kind == RowKind::Shipping && row.now.is_some_and(|money| money.minor == 0));
+        let threshold = self.rows().any(|row| row.kind == RowKind::FreeFrom) && sentence.has_amount();
+        about_delivery && (costs_nothing || threshold)
+    }
+
+    /// `tangle-free`: without tangles, which is no price.
+    fn without(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let joined = |back: usize| index.checked_sub(back).map(|before| &sentence.items[before]);
+        let (Some(hyphen), Some(word)) = (joined(1), joined(2)) else { return false };
+        let glued = !self.reading.tokens[sentence.items[index].tokens.start].spaced
+            && !self.reading.tokens[hyphen.tokens.start].spaced;
+        glued
+            && hyphen.kind == ItemKind::Sign('-')
+            && word.kind == ItemKind::Word
+            && [Class::Price, Class::Payment, Class::Shipping, Class::Promise].iter().all(|&class| !word.is(class))
+            && self.reading.words(sentence.items[index].tokens.clone()) == "free"
+    }
+
+    /// A reduction is true of a product with an old price, or of a promotion named beside it.
+    fn discount(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let percent = sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Percent(_)));
+        let facts = sentence.items.iter().any(|item| match item.kind {
+            ItemKind::Name(row) => self.row(row).is_some_and(|row| row.kind == RowKind::Promo || row.old.is_some()),
+            _ => false,
+        });
+        let denied = sentence.items.iter().any(|item| item.is(Class::Negation)) && !sentence.has_amount() && !percent;
+        percent
+            || facts
+            || denied
+            || (sentence.question && sentence.names().is_empty() && !sentence.has_amount())
+            || sentence.negated(index, 2)
+    }
+}

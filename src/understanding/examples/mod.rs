@@ -1,0 +1,289 @@
+//! The second tier: what a message is about (its embedding) and how it is worded (`wording.rs`) are weighed by one machine
+//! per command, fitted over the labelled examples (`linear.rs`). How sure it is was learnt from examples judged by fits that
+//! had seen neither them nor their translations.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use anyhow::Context;
+use regex::Regex;
+
+use super::definitions::CommandRules;
+use crate::domain::{CommandName, Language};
+use crate::engine::{Embed, EmbedInput};
+
+mod calibration;
+pub(super) mod intents;
+mod linear;
+mod stored;
+mod vectors;
+mod wording;
+
+use calibration::Calibration;
+use linear::{Features, Linear, Training};
+use stored::{Fitted, Key};
+use vectors::{Known, Owner, Steps, digest};
+use wording::Vocabulary;
+
+/// Neighbours named in explanations and shown to the model.
+const NEIGHBOURS: usize = 12;
+/// Parts of which each is judged by a fit over the others.
+const PARTS: usize = 5;
+
+/// Where vectors and the fit are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Shelves {
+    /// Vectors that came with the examples.
+    pub shipped: Option<PathBuf>,
+    /// A folder for what is embedded and fitted here.
+    pub own: Option<PathBuf>,
+}
+
+/// All labelled examples, and what was learnt from them.
+pub struct ExampleIndex {
+    labels: Vec<CommandName>,
+    /// The place of each label in [`CommandName::ALL`].
+    classes: Vec<usize>,
+    texts: Vec<String>,
+    vectors: Vec<Steps>,
+    /// The part in which each is left out: the n-th of a command in all languages is in the same.
+    parts: Vec<usize>,
+    fitted: Fitted,
+}
+
+/// The outcome of a vote.
+#[derive(Clone, Debug)]
+pub struct Vote {
+    /// The command with the highest score.
+    pub name: CommandName,
+    /// The chance that it is right, 0 to 1.
+    pub confidence: f32,
+    /// False when nothing labelled is like the message.
+    pub near: bool,
+    /// The nearest examples: index and cosine, nearest first.
+    pub neighbours: Vec<(usize, f32)>,
+    /// Commands by score, the highest first.
+    pub order: Vec<CommandName>,
+    /// The scores of the first two.
+    scores: (f32, f32),
+}
+
+impl Vote {
+    fn margin(&self) -> f32 {
+        self.scores.0 - self.scores.1
+    }
+
+    fn nearness(&self) -> f32 {
+        self.neighbours.first().map_or(0.0, |(_, cosine)| *cosine)
+    }
+
+    /// For `--explain`.
+    pub fn explain(&self) -> String {
+        let nearest = self.nearness();
+        let (first, second) = self.scores;
+        format!(
+            "examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}",
+            self.name, self.order[1], self.confidence
+        )
+    }
+}
+
+/// Contacts and long numbers as screening masks them, so that examples and messages look alike.
+pub(super) fn anonymous(text: &str) -> String {
+    static EMAIL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\S+@\S+\.\w+").expect("invariant: a constant pattern"));
+    static PHONE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\+?\d[\d ()-]{7,}\d").expect("invariant: a constant pattern"));
+    PHONE.replace_all(&EMAIL.replace_all(text, "[email]"), "[phone]").into_owned()
+}
+
+impl ExampleIndex {
+    /// Embeds and fits the examples, as far as neither is on the shelves.
+    ///
+    /// # Errors
+    /// The embedder fails, or the outcome cannot be stored.
+    pub async fn build(rules: &CommandRules, embed: &dyn Embed, shelves: &Shelves) -> anyhow::Result<Self> {
+        let examples =
+            rules.specs.iter().flat_map(|spec| spec.examples.iter().map(|(_, text)| (spec.name, anonymous(text))));
+        let (labels, texts): (Vec<CommandName>, Vec<String>) = examples.unzip();
+        let owner = Owner::new(&embed.model(), embed.dimensions());
+        let known = known(&texts, embed, (shelves, &owner)).await?;
+        let vectors = texts.iter().map(|text| known[&digest(text)].clone()).collect();
+        let class = |label: &CommandName| CommandName::ALL.iter().position(|name| name == label);
+        let classes = labels.iter().filter_map(class).collect();
+        let mut index =
+            ExampleIndex { labels, classes, texts, vectors, parts: parts(rules), fitted: Fitted::default() };
+        let key = Key::new(&embed.model(), embed.dimensions(), &rules.examples_hash);
+        match shelves.own.as_deref().and_then(|folder| stored::load(folder, &key)) {
+            Some(fitted) => index.fitted = fitted,
+            None => {
+                index.learn();
+                if let Some(folder) = &shelves.own {
+                    stored::store(folder, &key, &index.fitted)?;
+                }
+            }
+        }
+        Ok(index)
+    }
+
+    /// Writes the vectors of all examples to a file, to be shipped with them. Returns how many there are.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn ship(&self, path: &Path, embed: &dyn Embed) -> anyhow::Result<usize> {
+        let known: Known = self.texts.iter().map(|text| digest(text)).zip(self.vectors.iter().cloned()).collect();
+        vectors::store(path, &Owner::new(&embed.model(), embed.dimensions()), &known)?;
+        Ok(known.len())
+    }
+
+    /// The vote over a message and its embedding as a query.
+    pub fn vote(&self, text: &str, vector: &[f32]) -> Vote {
+        let row = self.features(text, vector);
+        self.outcome(&self.fitted.linear.scores(&row), self.nearest(&Steps::of(vector), None))
+    }
+
+    /// The nearest examples with their commands and cosines, for `--explain`.
+    pub(super) fn explain_neighbours(&self, vote: &Vote) -> String {
+        let one = |(at, cosine): &(usize, f32)| format!("`{}` ({} {cosine:.3})", self.texts[*at], self.labels[*at]);
+        format!("nearest: {}", vote.neighbours.iter().take(4).map(one).collect::<Vec<_>>().join(", "))
+    }
+
+    /// An example and its label.
+    pub(super) fn labelled(&self, at: usize) -> (String, CommandName) {
+        (self.texts[at].clone(), self.labels[at])
+    }
+
+    /// The examples' texts with their labels.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, CommandName)> {
+        self.texts.iter().map(String::as_str).zip(self.labels.iter().copied())
+    }
+
+    /// Each example judged by a fit over the other parts, in the order of [`Self::examples`]. Fits again: for measuring.
+    pub fn left_out(&self) -> Vec<Vote> {
+        let rows = self.rows();
+        let mut votes: Vec<Option<Vote>> = vec![None; rows.len()];
+        for part in 0..PARTS {
+            let linear = Linear::fit(&self.training(&rows), &|at| self.parts[at] != part);
+            for at in (0..rows.len()).filter(|at| self.parts[*at] == part) {
+                let near = self.nearest(&self.vectors[at], Some(part));
+                votes[at] = Some(self.outcome(&linear.scores(&rows[at]), near));
+            }
+        }
+        votes.into_iter().flatten().collect()
+    }
+
+    fn learn(&mut self) {
+        let whole: Vec<Vec<f32>> = self.vectors.iter().map(Steps::vector).collect();
+        self.fitted.mean = mean(whole.iter().map(Vec::as_slice));
+        self.fitted.vocabulary = Vocabulary::of(self.texts.iter().map(String::as_str));
+        let rows = self.rows();
+        self.fitted.linear = Linear::fit(&self.training(&rows), &|_| true);
+        let outcome = |(vote, label): (&Vote, &CommandName)| {
+            (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label)
+        };
+        let outcomes: Vec<_> = self.left_out().iter().zip(&self.labels).map(outcome).collect();
+        self.fitted.calibration = Calibration::fit(&outcomes);
+    }
+
+    fn rows(&self) -> Vec<Features> {
+        self.texts.iter().zip(&self.vectors).map(|(text, steps)| self.features(text, &steps.vector())).collect()
+    }
+
+    fn training<'a>(&'a self, rows: &'a [Features]) -> Training<'a> {
+        let vocabulary = self.fitted.vocabulary.known.len();
+        Training { rows, labels: &self.classes, classes: CommandName::ALL.len(), vocabulary }
+    }
+
+    fn features(&self, text: &str, vector: &[f32]) -> Features {
+        Features { meaning: centred(vector, &self.fitted.mean), wording: self.fitted.vocabulary.wording(text) }
+    }
+
+    fn nearest(&self, vector: &Steps, without_part: Option<usize>) -> Vec<(usize, f32)> {
+        let mut near: Vec<(usize, f32)> = (0..self.vectors.len())
+            .filter(|at| without_part.is_none_or(|part| self.parts[*at] != part))
+            .map(|at| (at, vector.likeness(&self.vectors[at])))
+            .collect();
+        let count = NEIGHBOURS.min(near.len());
+        if count > 0 {
+            near.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));
+        }
+        near.truncate(count);
+        near.sort_by(|a, b| b.1.total_cmp(&a.1));
+        near
+    }
+
+    fn outcome(&self, scores: &[f32], neighbours: Vec<(usize, f32)>) -> Vote {
+        let mut order: Vec<usize> = (0..scores.len()).collect();
+        order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+        let mut vote = Vote {
+            name: CommandName::ALL[order[0]],
+            confidence: 0.0,
+            near: false,
+            neighbours,
+            scores: (scores[order[0]], scores[order[1]]),
+            order: order.into_iter().map(|at| CommandName::ALL[at]).collect(),
+        };
+        let calibration = &self.fitted.calibration;
+        vote.confidence = calibration.chance(vote.margin(), vote.nearness());
+        vote.near = vote.nearness() >= calibration.far;
+        vote
+    }
+}
+
+/// The vectors of all texts: those on the shelves, and the rest embedded and put there.
+async fn known(texts: &[String], embed: &dyn Embed, (shelves, owner): (&Shelves, &Owner)) -> anyhow::Result<Known> {
+    let mut known = shelves.shipped.as_deref().map_or_else(Known::new, |path| vectors::load(path, owner));
+    let shelf = shelves.own.as_ref().map(|folder| folder.join("vectors.bin"));
+    let mut own = shelf.as_deref().map_or_else(Known::new, |path| vectors::load(path, owner));
+    let missing: Vec<String> = texts
+        .iter()
+        .map(|text| (digest(text), text))
+        .filter(|(digest, _)| !known.contains_key(digest) && !own.contains_key(digest))
+        .collect::<HashMap<_, _>>()
+        .into_values()
+        .cloned()
+        .collect();
+    for batch in missing.chunks(64) {
+        let vectors =
+            embed.embed(EmbedInput::Query, batch.to_vec()).await.context("embedding the examples of data/rules")?;
+        own.extend(batch.iter().map(|text| digest(text)).zip(vectors.iter().map(|vector| Steps::of(vector))));
+    }
+    if let Some(path) = shelf.filter(|_| !missing.is_empty()) {
+        vectors::store(&path, owner, &own)?;
+    }
+    known.extend(own);
+    Ok(known)
+}
+
+/// The n-th of a command is in the same part in every language, for it may say the same there.
+fn parts(rules: &CommandRules) -> Vec<usize> {
+    let mut parts = Vec::new();
+    for spec in &rules.specs {
+        let mut places: BTreeMap<Language, usize> = BTreeMap::new();
+        for (language, _) in &spec.examples {
+            let place = places.entry(*language).or_default();
+            parts.push(*place % PARTS);
+            *place += 1;
+        }
+    }
+    parts
+}
+
+fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let (mut sum, mut count) = (Vec::new(), 0.0);
+    for vector in vectors {
+        sum.resize(vector.len(), 0.0);
+        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+        count += 1.0;
+    }
+    sum.iter().map(|sum| sum / count).collect()
+}
+
+/// Moved to the mean and brought to length 1: embedders crowd their vectors into a narrow cone.
+fn centred(vector: &[f32], mean: &[f32]) -> Vec<f32> {
+    let mut moved: Vec<f32> = vector.iter().zip(mean).map(|(value, mean)| value - mean).collect();
+    let length = moved.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
+    moved.iter_mut().for_each(|value| *value /= length);
+    moved
+}

@@ -1,0 +1,121 @@
+//! The fit on disk, so that a start does not repeat it. A file that does not fit its key is ignored.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::calibration::Calibration;
+use super::linear::Linear;
+use super::vectors::replace;
+use super::wording::Vocabulary;
+use crate::domain::CommandName;
+use crate::engine::ModelId;
+
+/// Changes with the layout or the way of fitting.
+const LAYOUT: &str = "truetill-examples-4";
+
+/// What a fit depends on: the model, the examples, this layout.
+pub(super) struct Key(String);
+
+impl Key {
+    pub(super) fn new(model: &ModelId, dimensions: usize, examples_hash: &str) -> Self {
+        let text = format!("{LAYOUT}\n{}\n{}\n{dimensions}\n{examples_hash}", model.name, model.sha256);
+        Key(hex::encode(Sha256::digest(text)))
+    }
+
+    fn path(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("fit-{}.bin", &self.0[..16]))
+    }
+}
+
+/// All that a vote needs but the neighbours.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Fitted {
+    /// The middle of all embeddings.
+    pub(super) mean: Vec<f32>,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) linear: Linear,
+    pub(super) calibration: Calibration,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Header {
+    key: String,
+    body: String,
+    dimensions: usize,
+    vocabulary: usize,
+    calibration: Calibration,
+}
+
+/// What is stored, when it is whole and belongs to `key`.
+pub(super) fn load(folder: &Path, key: &Key) -> Option<Fitted> {
+    let bytes = fs::read(key.path(folder)).ok()?;
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let header: Header = serde_json::from_slice(&bytes[..end]).ok()?;
+    let body = &bytes[end + 1..];
+    let classes = CommandName::ALL.len();
+    let floats = header.dimensions + header.vocabulary + (header.dimensions + header.vocabulary + 1) * classes;
+    if header.key != key.0
+        || body.len() != header.vocabulary * 8 + floats * 4
+        || hex::encode(Sha256::digest(body)) != header.body
+    {
+        return None;
+    }
+    let (known, rest) = body.split_at(header.vocabulary * 8);
+    let known = known.chunks_exact(8).map(|chunk| chunk.try_into().map(u64::from_le_bytes).unwrap_or_default());
+    let mut values = rest.chunks_exact(4).map(|chunk| chunk.try_into().map(f32::from_le_bytes).unwrap_or_default());
+    let mean = values.by_ref().take(header.dimensions).collect();
+    let rarity = values.by_ref().take(header.vocabulary).collect();
+    Some(Fitted {
+        mean,
+        vocabulary: Vocabulary { known: known.collect(), rarity },
+        linear: Linear { classes, dimensions: header.dimensions, weights: values.collect() },
+        calibration: header.calibration,
+    })
+}
+
+/// Stores a fit.
+///
+/// # Errors
+/// The folder or file cannot be written.
+pub(super) fn store(folder: &Path, key: &Key, fitted: &Fitted) -> anyhow::Result<()> {
+    let known = fitted.vocabulary.known.iter().flat_map(|digest| digest.to_le_bytes());
+    let floats = fitted.mean.iter().chain(&fitted.vocabulary.rarity).chain(&fitted.linear.weights);
+    let body: Vec<u8> = known.chain(floats.flat_map(|value| value.to_le_bytes())).collect();
+    let header = Header {
+        key: key.0.clone(),
+        body: hex::encode(Sha256::digest(&body)),
+        dimensions: fitted.mean.len(),
+        vocabulary: fitted.vocabulary.known.len(),
+        calibration: fitted.calibration,
+    };
+    replace(&key.path(folder), &[serde_json::to_vec(&header)?.as_slice(), b"\n", &body].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_comes_back_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = ModelId { name: "m".into(), sha256: "00".into() };
+        let (key, other) = (Key::new(&model, 2, "a"), Key::new(&model, 2, "b"));
+        let classes = CommandName::ALL.len();
+        let fitted = Fitted {
+            mean: vec![0.5, -1.0],
+            vocabulary: Vocabulary { known: vec![3, 7, 9], rarity: vec![1.0, 2.0, 1.5] },
+            linear: Linear { classes, dimensions: 2, weights: vec![0.25; 6 * classes] },
+            calibration: Calibration::default(),
+        };
+        store(folder.path(), &key, &fitted).unwrap();
+        assert_eq!(load(folder.path(), &key), Some(fitted));
+        assert_eq!(load(folder.path(), &other), None);
+        let path = key.path(folder.path());
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(load(folder.path(), &key), None);
+    }
+}
