@@ -15,9 +15,6 @@ use super::rules::{about, nothing_but_similar};
 /// Facts shown to the model: more cost more time than they are worth.
 pub(super) const SHOWN: usize = 6;
 
-/// Properties of a product shown to the model.
-const PROPERTIES: usize = 3;
-
 const SYSTEM: &str = include_str!("../../data/prompts/plan.txt");
 const PASSAGE_SYSTEM: &str = include_str!("../../data/prompts/passage.txt");
 
@@ -78,24 +75,10 @@ fn question(brief: &Brief<'_>, shown: &[Candidate]) -> String {
         let name = candidate.product.name.get(brief.language);
         let stock = if candidate.in_stock == Some(0) { "sold out" } else { "available" };
         // Infallible: writing to a String.
-        let _ = write!(text, "{}. {name} [{}, {stock}", index + 1, candidate.product.category);
-        details(brief, candidate).iter().for_each(|detail| text.extend([", ", detail.as_str()]));
-        text.push_str("]\n");
+        let _ = writeln!(text, "{}. {name} [{}, {stock}]", index + 1, candidate.product.category);
     }
     let _ = write!(text, "Customer ({}): {}", brief.command.name, brief.message);
     text
-}
-
-/// What a choice may hang on: the price, and the merchant's first few properties. The model can read them, not write them.
-fn details(brief: &Brief<'_>, candidate: &Candidate) -> Vec<String> {
-    let own = |fact: &&Fact| candidate.matching.contains(&fact.id);
-    let prices = brief.found.facts.iter().filter(own).filter_map(|fact| match &fact.body {
-        FactBody::Offer(offer) => offer.offer.price.now(),
-        _ => None,
-    });
-    let price = prices.min_by_key(|money| money.minor).map(|money| money.to_string());
-    let properties = candidate.product.attributes.values().map(|text| text.get(brief.language).to_string());
-    price.into_iter().chain(properties.take(PROPERTIES)).collect()
 }
 
 /// `offer 1,3` | `compare 1,2` | `none` | `ask` | `human`.

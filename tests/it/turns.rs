@@ -78,14 +78,6 @@ async fn a_busy_model_costs_no_answer() {
 }
 
 #[tokio::test]
-async fn the_model_sees_what_a_choice_may_hang_on() {
-    let (app, model) = with(Some(Scripted::saying(&["none"]))).await;
-    say(&app, Language::En, "How much is a mug?", None).await;
-    let heard = model.unwrap().heard();
-    assert!(heard.contains("[mugs, available, 12.90 EUR, "), "{heard}");
-}
-
-#[tokio::test]
 async fn the_conversation_remembers_what_it_is_about() {
     let (app, _) = with(None).await;
     let first = say(&app, Language::En, "How much is the Volna electric kettle 1.7 l?", None).await;
