@@ -8,16 +8,20 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
-use crate::engine::{Catalog, Embed, Generate, Orders, Search};
+use crate::domain::menu::Menus;
+use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
+use crate::pay;
 use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CommandRules, ExampleIndex, RuleTexts, Shelves, Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
+    UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -48,6 +52,16 @@ pub struct App {
     pub state: StateStore,
     /// What the desk may do with an order.
     pub order_rules: OrderRules,
+    /// What a cart may hold and what it costs besides its goods.
+    pub cart_rules: CartRules,
+    /// Where orders are paid.
+    pub payments: Arc<dyn PaymentLinks>,
+    /// What is meant with a cart.
+    pub cart_words: CartWords,
+    /// Menus and quizzes.
+    pub menus: Menus,
+    /// Which of their choices is meant.
+    pub menu_words: MenuWords,
     /// When a person is called, and how long nobody may be kept waiting.
     pub handover_rules: HandoverRules,
     /// Words that call a person at once.
@@ -89,6 +103,11 @@ impl App {
         let screening = screening(&data)?;
         let order_rules: OrderRules = rules(&data, "returns.toml")?;
         let answers = answers(&data)?;
+        let cart_rules = cart_rules(&data)?;
+        let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
+        let menus = menus(&data, &guard)?;
+        let menu_words = MenuWords::new(&menus);
+        let payments = pay::open(&config.payments)?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -108,6 +127,11 @@ impl App {
             generate,
             state,
             order_rules,
+            cart_rules,
+            payments,
+            cart_words,
+            menus,
+            menu_words,
             handover_rules,
             alarms,
             answers,
@@ -142,9 +166,37 @@ impl App {
 
 /// A file of rules below `data`.
 fn rules<T: serde::de::DeserializeOwned>(data: &Path, file: &str) -> anyhow::Result<T> {
+    toml::from_str(&text(data, file)?).with_context(|| format!("in {}", data.join("rules").join(file).display()))
+}
+
+fn text(data: &Path, file: &str) -> anyhow::Result<String> {
     let path = data.join("rules").join(file);
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+    std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Promotions {
+    #[serde(default)]
+    promotion: Vec<Promotion>,
+}
+
+fn cart_rules(data: &Path) -> anyhow::Result<CartRules> {
+    let Promotions { promotion: promotions } = rules(data, "promotions.toml")?;
+    let read = CartRules { promotions, ..rules(data, "checkout.toml")? };
+    read.check().map_err(|fault| anyhow::anyhow!("in rules/promotions.toml or rules/checkout.toml: {fault}"))?;
+    Ok(read)
+}
+
+fn menus(data: &Path, guard: &Guard) -> anyhow::Result<Menus> {
+    let menus: Menus = rules(data, "menus.toml")?;
+    menus.check().map_err(|fault| anyhow::anyhow!("in rules/menus.toml: {fault}"))?;
+    for (language, step, text) in menus.texts() {
+        // A menu is said as it stands, so it may say no more than a reply's own sentence may.
+        let checked = guard.check_template(language, step, text, &[]);
+        checked.map_err(|fault| anyhow::anyhow!("rules/menus.toml, step `{step}`, {language}: {fault}"))?;
+    }
+    Ok(menus)
 }
 
 fn answers(data: &Path) -> anyhow::Result<Answers> {

@@ -77,6 +77,7 @@ fn masked_outcome(mut outcome: Outcome) -> Outcome {
         match &mut fact.body {
             FactBody::Order(order) => nameless(order),
             FactBody::Task(task) => nameless(&mut task.order),
+            FactBody::Cart(cart) => cart.address = None,
             _ => {}
         }
     }

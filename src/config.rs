@@ -30,6 +30,8 @@ pub struct Config {
     pub generation: Generation,
     /// What a conversation remembers.
     pub session: Session,
+    /// Where orders are paid.
+    pub payments: Payments,
 }
 
 /// Where things lie.
@@ -123,6 +125,10 @@ pub struct Generation {
     pub threads: usize,
     /// Jobs waiting before new ones are refused.
     pub queue: usize,
+    /// Jobs worked on at once.
+    pub sessions: usize,
+    /// The most megabytes of keys and values.
+    pub memory_mb: usize,
     /// Tokens of prompt and answer together.
     pub context: usize,
     /// Longest answer of a decision, in tokens.
@@ -156,6 +162,35 @@ impl Composition {
 pub struct Session {
     /// Exchanges the model sees.
     pub recent: usize,
+}
+
+/// Where orders are paid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// `link`, `stripe` or `yookassa`.
+    pub provider: String,
+    /// The shop's own page, with {order}, {amount}, {currency} and {language}.
+    pub link: String,
+    /// Where the provider sends the buyer afterwards, with {order}.
+    pub return_url: String,
+    /// The provider's secret key; of YooKassa `SHOPID:SECRET`.
+    pub key: Secret,
+    /// What Stripe signs its notices with.
+    pub webhook_secret: Secret,
+    /// Another address of the provider, for a sandbox.
+    pub base: String,
+}
+
+/// A setting that is never printed.
+#[derive(Clone, Default, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "***" })
+    }
 }
 
 impl Config {
@@ -201,6 +236,9 @@ impl Config {
         }
         if self.server.concurrent_turns == 0 || self.generation.queue == 0 {
             bail!("server.concurrent_turns and generation.queue must be at least 1");
+        }
+        if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
+            bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
         }
         Ok(())
     }

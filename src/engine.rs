@@ -5,10 +5,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::cart::{Bill, Cart, Checkout, Paid, PaymentLink, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Task, Versioned};
-use crate::domain::fact::Passage;
+use crate::domain::fact::{DeliveryFact, Passage};
 use crate::domain::order::Order;
-use crate::domain::{Currency, Language, Offer, Product, ProductId, Sku};
+use crate::domain::place::PlaceId;
+use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,4 +327,85 @@ pub enum Applied {
     EndedBefore,
     /// Something changed since it was read: nothing was written.
     Outdated,
+}
+
+/// Carts and the orders they become. Every write is one transaction on the version that was seen.
+#[async_trait]
+pub trait Carts: Send + Sync {
+    /// A cart; one nobody has put anything into is empty, in version 0.
+    async fn cart(&self, owner: &str) -> anyhow::Result<Versioned<Cart>>;
+    /// Writes a cart on the version it was read in. The same operation of the same owner is done once.
+    async fn write_cart(&self, owner: &str, cart: &Versioned<Cart>, operation: &str) -> anyhow::Result<Applied>;
+    /// True when an operation was done before.
+    async fn edited(&self, owner: &str, operation: &str) -> anyhow::Result<bool>;
+    /// A checkout.
+    async fn checkout(&self, id: &str) -> anyhow::Result<Option<Checkout>>;
+    /// Keeps a new checkout.
+    async fn keep_checkout(&self, checkout: &Checkout) -> anyhow::Result<()>;
+    /// Ends a checkout without an order; false when it had ended before.
+    async fn close_checkout(&self, checkout: &Checkout) -> anyhow::Result<bool>;
+    /// Ends a checkout with its order, which gets the next number, empties the cart and keeps the event.
+    async fn place(&self, checkout: &Checkout, order: &Order, numbers: Numbers<'_>) -> anyhow::Result<Applied>;
+    /// The order with this number.
+    async fn placed(&self, number: &str) -> anyhow::Result<Option<Order>>;
+    /// The latest payment of an order, and how many there were before it.
+    async fn payment(&self, order: &str) -> anyhow::Result<Option<(PaymentRecord, i64)>>;
+    /// Keeps a payment's link.
+    async fn keep_payment(&self, payment: &PaymentRecord) -> anyhow::Result<()>;
+    /// Writes that money came in: the payment, its order and the event at once, and once.
+    async fn settle(&self, provider: &str, paid: &Paid) -> anyhow::Result<Settled>;
+}
+
+/// How orders are numbered.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers<'a> {
+    /// What stands before the number.
+    pub prefix: &'a str,
+    /// The first one.
+    pub first: i64,
+}
+
+/// What the shop's rules say about a place or a word.
+pub trait Terms: Send + Sync {
+    /// A colour's name per language.
+    fn colour(&self, colour: &str) -> Localised;
+    /// Delivery to a place for an order placed now.
+    fn delivery_to(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<DeliveryFact>;
+    /// The country a place lies in.
+    fn country(&self, place: &PlaceId) -> Option<String>;
+    /// The day in the shop.
+    fn day(&self, now: Timestamp) -> jiff::civil::Date;
+}
+
+/// Where an order is paid. Card data never passes through here: a link does.
+#[async_trait]
+pub trait PaymentLinks: Send + Sync {
+    /// Who takes the money: `link`, `stripe`, `yookassa`.
+    fn provider(&self) -> &'static str;
+    /// A page for a bill; the same bill's key gets the same page.
+    async fn link(&self, bill: &Bill) -> anyhow::Result<PaymentLink>;
+    /// What a provider's notice says; none when it says nothing about money that came in.
+    async fn paid(&self, notice: Notice<'_>) -> Result<Option<Paid>, NoticeError>;
+}
+
+/// A provider's notice as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// The bytes of its body: what was signed.
+    pub body: &'a [u8],
+    /// Its signature, where the provider signs.
+    pub signature: Option<&'a str>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Why a notice is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum NoticeError {
+    /// Nobody but the provider may say so, and this was somebody else or nobody can tell.
+    #[error("{0}")]
+    Refused(String),
+    /// The provider could not be asked; it will send the notice again.
+    #[error("the provider could not be asked: {0:#}")]
+    Unknown(anyhow::Error),
 }

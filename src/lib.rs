@@ -5,7 +5,7 @@
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
-//! [`live`] follows it, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
+//! [`live`] follows it, [`pay`] makes links to pay by, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
 pub mod app;
@@ -27,6 +27,7 @@ pub mod inference;
 pub mod ingest;
 pub mod kpi;
 pub mod live;
+pub mod pay;
 pub mod plan;
 pub mod pull;
 pub mod render;

@@ -19,13 +19,13 @@ use super::{Bench, bench_guard, bench_masks, bench_outputs, open};
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
     match what {
-        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, compare } => {
+        Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, sessions, compare } => {
             let model = open::language_model(&config, &model)?;
             if threads > 0 {
                 inference::threads::restart_with(threads).context("setting --threads")?;
             }
             let generator = open::generator_settings(&config)?;
-            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, compare, generator };
+            let settings = BenchSettings { prompt_tokens, gen_tokens, runs, sessions, compare, generator };
             let report = inference::bench::bench(&model, &settings)?;
             println!("{}", serde_json::to_string(&report)?);
         }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::domain::Language;
 use crate::engine::Embed;
 use crate::inference::Generator;
+use crate::understanding::Hinting;
 use crate::understanding::cases::Batch;
 use crate::understanding::compare::{self, Way};
 use crate::understanding::measure;
@@ -20,8 +21,13 @@ use super::open;
 
 /// Roles of the manifest whose models are compared.
 const MODELS: [&str; 2] = ["small", "default"];
-/// Retrieved examples shown to the model.
-const SHOTS: [usize; 3] = [0, 4, 8];
+/// What the model is given of the examples' vote: none of it, messages like this one, and the likeliest commands.
+const HINTINGS: [Hinting; 4] = [
+    Hinting { shots: 0, candidates: usize::MAX },
+    Hinting { shots: 8, candidates: usize::MAX },
+    Hinting { shots: 8, candidates: 5 },
+    Hinting { shots: 8, candidates: 3 },
+];
 
 /// Measures every way over the table, or over `each` messages of a language, and prints a table.
 pub(super) async fn run(config: &Config, path: &Path, each: usize, json: bool) -> anyhow::Result<ExitCode> {
@@ -36,6 +42,7 @@ pub(super) async fn run(config: &Config, path: &Path, each: usize, json: bool) -
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&*embed),
         generate: None,
+        explain: false,
     };
     if !json {
         heading();
@@ -45,8 +52,8 @@ pub(super) async fn run(config: &Config, path: &Path, each: usize, json: bool) -
     for name in MODELS {
         let model = open::language_model(config, name)?;
         let generator = Generator::load(&model, open::generator_settings(config)?)?;
-        for shots in SHOTS {
-            let mut found = compare::with_model(&batch, &rows, (name, &generator), shots).await?;
+        for hinting in HINTINGS {
+            let mut found = compare::with_model(&batch, &rows, (name, &generator), hinting).await?;
             found.iter_mut().for_each(|way| print(way, json));
         }
     }
@@ -55,7 +62,7 @@ pub(super) async fn run(config: &Config, path: &Path, each: usize, json: bool) -
 
 fn heading() {
     let languages: String = Language::ALL.iter().map(|language| format!("{:>7}", language.code())).collect();
-    println!("{:<28}{languages}{:>7}{:>9}{:>12}{:>9}{:>9}", "way", "all", "several", "asked", "p50 ms", "p95 ms");
+    println!("{:<44}{languages}{:>7}{:>9}{:>12}{:>9}{:>9}", "way", "all", "several", "asked", "p50 ms", "p95 ms");
 }
 
 fn print(way: &mut Way, json: bool) {
@@ -71,5 +78,5 @@ fn print(way: &mut Way, json: bool) {
         all => format!("{}/{all}", way.asked.right),
     };
     let several = format!("{}/{}", way.several.right, way.several.all);
-    println!("{:<28}{languages}{:>7.3}{several:>9}{asked:>12}{middle:>9.2}{high:>9.1}", way.name, way.all.rate());
+    println!("{:<44}{languages}{:>7.3}{several:>9}{asked:>12}{middle:>9.2}{high:>9.1}", way.name, way.all.rate());
 }

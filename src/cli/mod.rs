@@ -11,6 +11,7 @@ mod bench_outputs;
 mod compare;
 mod conversation;
 mod data;
+mod eval_page;
 mod explain;
 mod models;
 mod open;
@@ -228,6 +229,9 @@ pub struct EvalArgs {
     /// Of a table: print every message that was understood otherwise.
     #[arg(long)]
     pub faults: bool,
+    /// Of a table: also write a page with figures, how far sureness can be believed, and what is taken for what.
+    #[arg(long, value_name = "FILE", conflicts_with = "compare")]
+    pub html: Option<PathBuf>,
     /// Of a table: each tier alone and together, the small and the default model, without and with retrieved examples.
     #[arg(long, conflicts_with = "faults")]
     pub compare: bool,
@@ -277,7 +281,7 @@ pub struct UnderstandArgs {
     /// What to understand.
     #[command(flatten)]
     pub what: Understood,
-    /// Of one message: also the nearest labelled examples, and why this tier decided.
+    /// Also why this tier decided; of one message the nearest labelled examples too.
     #[arg(long)]
     pub explain: bool,
 }
@@ -302,6 +306,9 @@ pub enum Bench {
         /// Runs; the median is told.
         #[arg(long, default_value_t = 5)]
         runs: usize,
+        /// Measure so many jobs of unequal length one after another and at once; 0 leaves it out.
+        #[arg(long, default_value_t = 0)]
+        sessions: usize,
         /// Measure candle's own model of the file beside ours, run by run.
         #[arg(long)]
         compare: bool,

@@ -109,8 +109,8 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         "auto" => DeviceChoice::Cpu,
         other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
     };
-    let (queue, context) = (config.generation.queue, config.generation.context);
-    Ok(GeneratorSettings { queue, context, device, stock: false })
+    let (queue, sessions, context) = (config.generation.queue, config.generation.sessions, config.generation.context);
+    Ok(GeneratorSettings { queue, sessions, memory: config.generation.memory_mb << 20, context, device, stock: false })
 }
 
 /// The verified file behind a role, a name or a path.

@@ -17,7 +17,7 @@ use crate::understanding::measure::{self, Share};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, compare, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -57,6 +57,7 @@ pub(super) async fn understand(config: Config, args: &UnderstandArgs, json: bool
         screen: &|text| app.screening.screen(text, Language::En, None),
         embed: Some(&*app.embed),
         generate: app.generate_for_understanding(),
+        explain: args.explain,
     };
     understanding::cases::run(&batch, reader(cases)?, &mut out).await?;
     out.flush()?;
@@ -119,7 +120,8 @@ async fn understand_one(config: &Config, text: &str, (explain, json): (bool, boo
 }
 
 /// Measures understanding over a table of labelled messages: each tier alone and both, slots, times.
-async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool) -> anyhow::Result<ExitCode> {
+async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let path = args.path.as_path();
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     if text.lines().next() == Some(understanding::INTENTS_HEADER) {
         return eval_intents(config, &text, json).await.with_context(|| format!("in {}", path.display()));
@@ -132,8 +134,13 @@ async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&*embed),
         generate: None,
+        explain: false,
     };
     let mut report = measure::run(&batch, &rows).await?;
+    if let Some(page) = &args.html {
+        std::fs::write(page, eval_page::page(&path.display().to_string(), &report))
+            .with_context(|| format!("writing {}", page.display()))?;
+    }
     if json {
         println!("{}", serde_json::to_string(&report)?);
         return Ok(ExitCode::SUCCESS);
@@ -161,7 +168,7 @@ async fn eval_understanding(config: &Config, path: &Path, show: bool, json: bool
         let (middle, high) = (percentile(times, 0.5), percentile(times, 0.95));
         println!("{tier}: p50 {middle:.3} ms, p95 {high:.3} ms, {} messages", times.len());
     }
-    if show {
+    if args.faults {
         report.faults.iter().for_each(|fault| println!("{fault}"));
     }
     Ok(ExitCode::SUCCESS)
@@ -188,7 +195,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
     if path.extension().is_some_and(|extension| extension == "tsv") {
         return match args.compare {
             true => compare::run(&config, path, args.sample, json).await,
-            false => eval_understanding(&config, path, args.faults, json).await,
+            false => eval_understanding(&config, args, json).await,
         };
     }
     let mut app = open::app(config).await?;

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
+use super::cart::CartFact;
 use super::desk::TaskFact;
 use super::language::{Language, Localised};
+use super::menu::MenuFact;
 use super::money::Money;
 use super::order::Order;
 use super::place::PlaceId;
@@ -51,6 +53,10 @@ pub enum FactBody {
     Order(Box<Order>),
     /// An operation on an order: proposed, refused or done.
     Task(Box<TaskFact>),
+    /// A cart, priced in this turn.
+    Cart(Box<CartFact>),
+    /// A question of a menu with its choices.
+    Menu(MenuFact),
     /// How to reach a person.
     Contact(ContactFact),
     /// A sum computed by code: so many pieces of a variant.

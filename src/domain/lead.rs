@@ -40,6 +40,9 @@ pub struct Consent {
     /// The colour's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour: Option<String>,
+    /// What was chosen in a menu before: question and answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<(String, String)>,
     /// The question stood in the last reply that was sent: only then may a yes be heard.
     #[serde(default)]
     pub open: bool,

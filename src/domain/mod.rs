@@ -1,5 +1,6 @@
 //! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
 
+pub mod cart;
 pub mod command;
 pub mod desk;
 pub mod fact;
@@ -7,6 +8,7 @@ pub mod found;
 pub mod handover;
 pub mod language;
 pub mod lead;
+pub mod menu;
 pub mod message;
 pub mod money;
 pub mod order;

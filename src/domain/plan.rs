@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cart::CartNo;
 use super::command::Wish;
 use super::fact::FactId;
 use super::lead::Purpose;
@@ -87,6 +88,23 @@ pub enum Move {
         /// What to say of it.
         say: TaskLine,
     },
+    /// Speaks of a cart, or of the order it becomes.
+    Cart {
+        /// A cart.
+        fact: FactId,
+        /// What to say of it.
+        say: CartSay,
+    },
+    /// Asks a menu's question.
+    Menu {
+        /// A menu.
+        fact: FactId,
+    },
+    /// Says why a cart stays as it is.
+    CartNo {
+        /// Why.
+        why: CartNo,
+    },
     /// Speaks of a contact that is left.
     Consent {
         /// What it is for.
@@ -144,6 +162,8 @@ pub enum Ask {
     Address,
     /// A phone number or e-mail to be told by.
     Contact,
+    /// Where exactly an order goes.
+    Destination,
 }
 
 /// What is said of an operation on an order.
@@ -168,6 +188,34 @@ pub enum TaskLine {
     Refused,
     /// That nothing was changed.
     Withdrawn,
+}
+
+/// What is said of a cart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CartSay {
+    /// That the line was put in, and what lies there now.
+    Added,
+    /// What lies there now, after a change.
+    Changed,
+    /// What lies there.
+    Shown,
+    /// That there are not so many of the line it is about.
+    Short,
+    /// What would be ordered, and whether to.
+    Proposal,
+    /// The same, because the cart or a price is no longer what was shown.
+    Renewed,
+    /// The same, because the proposal was not confirmed in time.
+    Expired,
+    /// The same, because the answer was neither yes nor no.
+    Unclear,
+    /// That the order is placed, as read back, and where it is paid.
+    Placed,
+    /// That nothing was ordered.
+    Withdrawn,
+    /// Where an order that was placed before is paid.
+    Pay,
 }
 
 /// What is said of a contact that is left.

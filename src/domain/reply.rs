@@ -94,6 +94,22 @@ pub enum Role {
     Refund,
     /// What is left to pay.
     Due,
+    /// What the pieces of a cart's line cost together.
+    LineTotal,
+    /// What the goods of a cart cost together.
+    Goods,
+    /// What a promotion takes off.
+    Discount,
+    /// A promotion's code.
+    Coupon,
+    /// Tax contained in a total.
+    Tax,
+    /// Where an order is paid.
+    Link,
+    /// A menu's question.
+    Question,
+    /// A menu's choice with its number.
+    Choice,
     /// A postal address.
     Address,
     /// An order's or a computed total.
@@ -132,6 +148,8 @@ pub enum SegmentKind {
     Order,
     /// An operation on an order.
     Task,
+    /// A cart, or the order it becomes.
+    Cart,
     /// A clarifying question.
     Ask,
     /// What could not be found.

@@ -6,10 +6,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::cart::CheckoutTalk;
 use super::command::{Command, Slots};
 use super::desk::Talk;
 use super::language::Language;
 use super::lead::Consent;
+use super::menu::MenuTalk;
 use super::plan::Ask;
 use super::product::ProductId;
 
@@ -74,6 +76,10 @@ pub struct Session {
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
     pub consent: Option<Consent>,
+    /// A menu that waits for a choice.
+    pub menu: Option<MenuTalk>,
+    /// An order that waits for a yes.
+    pub checkout: Option<CheckoutTalk>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
@@ -130,6 +136,8 @@ impl Default for Session {
             pending: None,
             talk: None,
             consent: None,
+            menu: None,
+            checkout: None,
             last: None,
             handed_over: false,
             complaints: 0,

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Role, Span};
 
+use super::cart;
 use super::lex;
 use super::lexicon::{Class, Lexicon};
 use super::licence;
@@ -135,6 +136,10 @@ impl Part<'_> {
                     let detail = format!("`{}` counts another piece than the one named", span.fact);
                     found.push((Code::SpanUnbound, span.range.clone(), detail));
                 }
+                Role::LineTotal if !self.line_bound(span, piece) => {
+                    let detail = format!("`{}` is another line's sum than the one named", span.fact);
+                    found.push((Code::SpanUnbound, span.range.clone(), detail));
+                }
                 Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
                     found.push((
                         Code::SpanUnbound,
@@ -202,11 +207,24 @@ impl Part<'_> {
 
     /// A count of pieces belongs to the piece named before it.
     fn pieces_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
-        let (Some(piece), Some(FactBody::Task(task))) = (piece, self.fact(span).map(|fact| &fact.body)) else {
+        let (Some(piece), Some(fact)) = (piece, self.fact(span)) else { return false };
+        let count: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
+        let counted = match &fact.body {
+            FactBody::Task(task) => task::counted(task, self.text(piece), &count),
+            FactBody::Cart(cart) => cart::counted(cart, self.text(piece), &count),
+            _ => false,
+        };
+        piece.fact == span.fact && counted
+    }
+
+    /// The sum of a cart's line belongs to the piece named before it.
+    fn line_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
+        let (Some(piece), Some(FactBody::Cart(cart))) = (piece, self.fact(span).map(|fact| &fact.body)) else {
             return false;
         };
-        let count: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
-        piece.fact == span.fact && task::counted(task, self.text(piece), &count)
+        let own = cart::total_of(cart, self.text(piece));
+        piece.fact == span.fact
+            && own.into_iter().any(|money| spans::reads(self.lexicon, (self.language, self.text(span)), money))
     }
 
     /// The words between the spans.
@@ -252,7 +270,8 @@ impl Part<'_> {
         let item = &items[index];
         let role = |index: usize| items.get(index).and_then(|item| self.role(item));
         let has = |roles: &[Role]| items.iter().any(|item| self.role(item).is_some_and(|role| roles.contains(&role)));
-        let amount = has(&[Role::Price, Role::OldPrice, Role::Total]);
+        let amount =
+            has(&[Role::Price, Role::OldPrice, Role::Total, Role::LineTotal, Role::Goods, Role::Discount, Role::Tax]);
         let denied = items[index.saturating_sub(4)..index]
             .iter()
             .chain(items.get(index + 1))
@@ -264,7 +283,7 @@ impl Part<'_> {
             Some((Code::Commitment, "a promise that binds the shop"))
         } else if item.is(Class::Zero) && !denied && !has(&[Role::FreeFrom]) {
             Some((Code::ZeroPrice, "free without its threshold"))
-        } else if item.is(Class::Discount) && !denied && !has(&[Role::OldPrice, Role::SaleUntil]) {
+        } else if item.is(Class::Discount) && !denied && !has(&[Role::OldPrice, Role::SaleUntil, Role::Discount]) {
             Some((Code::Discount, "a reduction without the old price"))
         } else if (item.is(Class::Compare) || item.is(Class::Dearer)) && !self.compared(items, item.is(Class::Dearer)) {
             Some((Code::Comparison, "not true of the offers named"))

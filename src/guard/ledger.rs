@@ -160,6 +160,12 @@ impl Ledger {
                     row.now = super::task::amount(task, crate::domain::Role::Refund);
                     ledger.rows.push(row);
                 }
+                FactBody::Cart(cart) => {
+                    let mut row = Row::new(RowKind::Total, cart.order.as_deref().unwrap_or_default());
+                    row.now = super::cart::amount(cart, crate::domain::Role::Total);
+                    ledger.rows.push(row);
+                }
+                FactBody::Menu(_) => {}
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));

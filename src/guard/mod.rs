@@ -5,6 +5,7 @@
 mod alias;
 mod allowed;
 mod bind;
+mod cart;
 pub mod cases;
 mod claims;
 mod class;

@@ -3,9 +3,11 @@
 
 use jiff::civil::{Date, Time};
 
+use crate::domain::menu::MenuFact;
 use crate::domain::product::Quote;
 use crate::domain::{Fact, FactBody, Language, Money, Role};
 
+use super::cart;
 use super::lex;
 use super::lexicon::{Class, Lexicon};
 use super::money::{ItemKind, Reading};
@@ -21,12 +23,34 @@ pub(super) fn verify(
 ) -> Result<(), String> {
     let span = Span { lexicon, language, text };
     match role {
-        Role::Price | Role::OldPrice | Role::Total | Role::DeliveryCost | Role::FreeFrom | Role::Refund | Role::Due => {
-            match amount(fact, role) {
-                Some(money) => span.money(money),
-                None => Err("the fact has no such amount".to_string()),
+        Role::Price
+        | Role::OldPrice
+        | Role::Total
+        | Role::DeliveryCost
+        | Role::FreeFrom
+        | Role::Refund
+        | Role::Due
+        | Role::Goods
+        | Role::Discount
+        | Role::Tax => match amount(fact, role) {
+            Some(money) => span.money(money),
+            None => Err("the fact has no such amount".to_string()),
+        },
+        Role::LineTotal => match &fact.body {
+            FactBody::Cart(cart) if cart::line_totals(cart).into_iter().any(|money| span.money(money).is_ok()) => {
+                Ok(())
             }
-        }
+            _ => Err("the fact has no line of this amount".to_string()),
+        },
+        Role::Choice => match &fact.body {
+            FactBody::Menu(menu) => {
+                let lines = menu.choices.iter().enumerate();
+                let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
+                let lines: Vec<String> = lines.collect();
+                one_of(text, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            _ => Err("the fact has no choices".to_string()),
+        },
         Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
             Some(date) => span.date(date),
@@ -43,6 +67,10 @@ pub(super) fn verify(
                 let line = task.address().map(|address| address.line());
                 one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
             }
+            FactBody::Cart(cart) => {
+                let line = cart.address.as_ref().map(|address| address.line());
+                one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
+            }
             _ => Err("the fact has no address".to_string()),
         },
         _ => one_of(text, &strings(fact, role)),
@@ -54,6 +82,11 @@ fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
     let own = text.trim();
     let stands = !own.is_empty() && known.iter().any(|known| known.trim() == own);
     if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
+}
+
+/// True when the text is this amount.
+pub(super) fn reads(lexicon: &Lexicon, (language, text): (Language, &str), money: Money) -> bool {
+    Span { lexicon, language, text }.money(money).is_ok()
 }
 
 /// The amount of a fact in a role.
@@ -69,6 +102,7 @@ pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
         (FactBody::Total(total), Role::Total) => Some(total.total),
         (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
         (FactBody::Task(task), Role::Refund | Role::Due) => task::amount(task, role),
+        (FactBody::Cart(cart), _) => cart::amount(cart, role),
         (FactBody::Order(order), Role::DeliveryCost) => Money::parse(&order.shipping, order.currency).ok(),
         _ => None,
     }
@@ -80,6 +114,7 @@ fn counts(fact: &Fact, role: Role) -> Vec<u32> {
             offer.offer.in_stock().into_iter().chain(offer.places.iter().map(|(_, count)| *count)).collect()
         }
         (FactBody::Total(total), Role::Quantity) => vec![total.quantity],
+        (FactBody::Cart(cart), Role::Pieces) => cart.lines.iter().map(|line| line.quantity).collect(),
         (FactBody::Task(task), Role::Pieces) => {
             task.pieces.iter().chain(&task.wanted).map(|piece| piece.quantity).collect()
         }
@@ -95,6 +130,8 @@ fn date(fact: &Fact, role: Role) -> Option<Date> {
         },
         (FactBody::Delivery(delivery), Role::Earliest) => Some(delivery.earliest),
         (FactBody::Delivery(delivery), Role::Latest) => Some(delivery.latest),
+        (FactBody::Cart(cart), Role::Earliest) => cart.delivery.as_ref().map(|delivery| delivery.earliest),
+        (FactBody::Cart(cart), Role::Latest) => cart.delivery.as_ref().map(|delivery| delivery.latest),
         (FactBody::Order(order), Role::Promised) => order.promised,
         (FactBody::Order(order), Role::Delivered) => order.delivered,
         _ => None,
@@ -113,6 +150,11 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.as_str()],
         (FactBody::Offer(offer), Role::Place) => offer.places.iter().flat_map(|(name, _)| all(name)).collect(),
         (FactBody::Delivery(delivery), Role::Place) => all(&delivery.name),
+        (FactBody::Cart(cart), Role::Place) => cart.delivery.iter().flat_map(|delivery| all(&delivery.name)).collect(),
+        (FactBody::Cart(cart), Role::Piece) => cart.lines.iter().flat_map(|line| all(&line.name)).collect(),
+        (FactBody::Cart(cart), Role::Coupon) => cart.coupon.iter().map(|coupon| coupon.code.as_str()).collect(),
+        (FactBody::Cart(cart), Role::OrderNumber) => cart.order.as_deref().into_iter().collect(),
+        (FactBody::Cart(cart), Role::Link) => cart.link.as_deref().into_iter().collect(),
         (FactBody::Passage(passage), Role::Quote) => {
             std::iter::once(passage.text.as_str()).chain(passage.text.lines()).collect()
         }
@@ -123,6 +165,7 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         }
         (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
         (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
+        (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
         (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),

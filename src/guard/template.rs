@@ -26,7 +26,8 @@ pub struct TemplateFault {
 }
 
 /// Claims that stand beside the slot which proves them, by the slot and the fault it lifts.
-const PROVED: [(&str, Code); 5] = [
+const PROVED: [(&str, Code); 6] = [
+    ("discount", Code::Discount),
     ("free_from", Code::ZeroPrice),
     ("old_price", Code::Discount),
     ("sale_until", Code::Discount),

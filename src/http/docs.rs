@@ -7,13 +7,14 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{catalog, chat, desk, handover, kpi, openai, ops};
+use crate::http::{cart, catalog, chat, desk, handover, kpi, openai, ops};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
     paths(
-        chat::chat, catalog::patch, catalog::search, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
+        chat::chat, cart::show, cart::edit, cart::propose, cart::confirm, cart::payments::stripe,
+        cart::payments::yookassa, cart::payments::link, catalog::patch, catalog::search, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
         handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, openai::completions, openai::models,
         openai::model,
         openai::embeddings::embeddings,
@@ -25,6 +26,7 @@ use crate::http::{catalog, chat, desk, handover, kpi, openai, ops};
     tags(
         (name = "chat", description = "The native API."),
         (name = "catalog", description = "Prices and stock of this moment; search."),
+        (name = "cart", description = "Carts, the orders they become, and how those are paid."),
         (name = "desk", description = "Orders: what may be done, proposed, confirmed, done once."),
         (name = "handover", description = "A person takes over: queue, packet, steps, messages."),
         (name = "openai", description = "For clients of the OpenAI API."),

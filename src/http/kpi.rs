@@ -33,7 +33,7 @@ pub struct KpiQuery {
 /// Figures of a period with the definition of each.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KpiBody {
-    /// `from`, `to`, `measures` (name, value, unit, definition), `containment` (how conversations ended for each command:
+    /// `from`, `to`, `measures` (name, value, unit, definition), `takings` (what paid orders brought, by currency), `containment` (how conversations ended for each command:
     /// verified, assumed, abandoned, handed over), `unanswered`.
     #[serde(flatten)]
     #[schema(value_type = Object)]

@@ -1,6 +1,7 @@
 //! The HTTP edge: the only module that knows axum and JSON over the wire.
 //! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
 
+mod cart;
 mod catalog;
 mod chat;
 mod desk;
@@ -80,6 +81,11 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
+        .route("/api/v1/cart", get(cart::show))
+        .route("/api/v1/cart", post(cart::edit))
+        .route("/api/v1/checkout", post(cart::propose))
+        .route("/api/v1/checkout/{id}", post(cart::confirm))
+        .route("/api/v1/payments/link", post(cart::payments::link))
         .route("/api/v1/handover", get(handover::queue))
         .route("/api/v1/handover/{id}", get(handover::packet))
         .route("/api/v1/handover/{id}", post(handover::step))
@@ -93,6 +99,8 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
         .route_layer(from_fn_with_state(Arc::clone(&gate), auth::require_key));
     let open = Router::new()
+        .route("/api/v1/payments/stripe", post(cart::payments::stripe))
+        .route("/api/v1/payments/yookassa", post(cart::payments::yookassa))
         .route("/", get(page::chat))
         .route("/assets/{name}", get(page::asset))
         .route("/docs", get(page::docs))

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use super::generator::{Core, GeneratorSettings};
@@ -25,6 +25,8 @@ pub struct BenchSettings {
     pub gen_tokens: usize,
     /// Runs, of which the median counts.
     pub runs: usize,
+    /// Jobs at once in the measurement of several; 0 leaves it out.
+    pub sessions: usize,
     /// Whether candle's own model is measured beside ours.
     pub compare: bool,
     /// How the model is loaded.
@@ -34,7 +36,7 @@ pub struct BenchSettings {
 impl Default for BenchSettings {
     fn default() -> Self {
         let generator = GeneratorSettings::default();
-        BenchSettings { prompt_tokens: 360, gen_tokens: 48, runs: 3, compare: false, generator }
+        BenchSettings { prompt_tokens: 360, gen_tokens: 48, runs: 3, sessions: 0, compare: false, generator }
     }
 }
 
@@ -75,6 +77,12 @@ pub struct Figures {
     pub turn_cold_ms: f64,
     /// The same with the standing instructions remembered, as they are in a running shop.
     pub turn_ms: f64,
+    /// Tokens a second that jobs of unequal length write one after another, prompts included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_by_one_tok_s: Option<f64>,
+    /// The same jobs at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub together_tok_s: Option<f64>,
 }
 
 /// One engine under measurement.
@@ -83,6 +91,7 @@ struct Measured {
     load_s: f64,
     rss_mb: f64,
     runs: Vec<[f64; 4]>,
+    many: Vec<[f64; 2]>,
 }
 
 /// Loads the model and measures it.
@@ -119,15 +128,18 @@ impl Measured {
         let (context, wanted) = (core.decoder.context(), sizes.prompt_tokens + sizes.gen_tokens);
         ensure!(wanted <= context, "{wanted} tokens of prompt and answer, the model takes {context}");
         read_and_write(&mut core, sizes.prompt_tokens, 1)?;
-        Ok(Measured { core, load_s, rss_mb: resident_mb() - rss_before, runs: Vec::new() })
+        Ok(Measured { core, load_s, rss_mb: resident_mb() - rss_before, runs: Vec::new(), many: Vec::new() })
     }
 
     fn run(&mut self, n: usize, sizes: &BenchSettings) -> anyhow::Result<()> {
         let [prefill, decode] = read_and_write(&mut self.core, sizes.prompt_tokens, sizes.gen_tokens)?;
-        self.core.decoder.reset();
+        self.core.decoder.forget();
         let cold = turn(&mut self.core, 2 * n)?;
         let warm = turn(&mut self.core, 2 * n + 1)?;
         self.runs.push([prefill, decode, cold, warm]);
+        if sizes.sessions > 0 && self.core.decoder.batches() {
+            self.many.push(sessions(&mut self.core, sizes.sessions)?);
+        }
         Ok(())
     }
 
@@ -142,6 +154,8 @@ impl Measured {
             load_s: self.load_s,
             turn_cold_ms: cold * 1e3,
             turn_ms: warm * 1e3,
+            one_by_one_tok_s: (!self.many.is_empty()).then(|| median(self.many.iter().map(|run| run[0]))),
+            together_tok_s: (!self.many.is_empty()).then(|| median(self.many.iter().map(|run| run[1]))),
         }
     }
 }
@@ -149,15 +163,43 @@ impl Measured {
 /// Seconds to read the prompt and to write the answer.
 fn read_and_write(core: &mut Core, prompt: usize, answer: usize) -> anyhow::Result<[f64; 2]> {
     let tokens: Vec<u32> = (0..prompt as u32).map(|i| 300 + i * 7 % 1000).collect();
-    core.decoder.reset();
+    core.decoder.forget();
+    let mut sequence = core.decoder.open(&tokens, answer).context("no room for the prompt")?;
     let started = Instant::now();
-    let mut token = likeliest(core.decoder.read(&tokens, None, &|| true)?);
+    let mut token = likeliest(&core.decoder.read(&mut sequence, &tokens)?);
     let prefill = started.elapsed().as_secs_f64();
     let started = Instant::now();
     for _ in 0..answer {
-        token = likeliest(core.decoder.read(&[token], None, &|| true)?);
+        token = likeliest(&core.decoder.read(&mut sequence, &[token])?);
     }
+    core.decoder.close(sequence);
     Ok([prefill, started.elapsed().as_secs_f64()])
+}
+
+/// Tokens written a second by jobs of unequal length, one after another and all at once.
+fn sessions(core: &mut Core, count: usize) -> anyhow::Result<[f64; 2]> {
+    let job = |n: usize| Job {
+        system: "You tell long stories.".to_owned() + &" rule".repeat(100),
+        turns: vec![PromptTurn { speaker: Speaker::User, text: format!("{n} ") + &"word ".repeat(10 + n * 23 % 120) }],
+        grammar: Some("start: /[a-z ]{400}/".to_owned()),
+        max_tokens: 24 + n * 11 % 24,
+        temperature: 0.0,
+        seed: 0,
+    };
+    let jobs: Vec<Job> = (0..count).map(job).collect();
+    let rate = |core: &mut Core, groups: &[&[Job]]| {
+        core.decoder.forget();
+        let started = Instant::now();
+        let mut written = 0;
+        for group in groups {
+            for done in core.generate_all(group) {
+                written += done?.generated_tokens;
+            }
+        }
+        anyhow::Ok(written as f64 / started.elapsed().as_secs_f64())
+    };
+    let single: Vec<&[Job]> = jobs.chunks(1).collect();
+    Ok([rate(core, &single)?, rate(core, &[&jobs])?])
 }
 
 /// Seconds of a turn: standing instructions, a new text, 12 tokens of commands under a grammar.
@@ -177,8 +219,7 @@ fn turn(core: &mut Core, n: usize) -> anyhow::Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-fn likeliest(scores: Option<Vec<f32>>) -> u32 {
-    let scores = scores.unwrap_or_default();
+fn likeliest(scores: &[f32]) -> u32 {
     let best = scores.iter().zip(0u32..).max_by(|a, b| a.0.total_cmp(b.0));
     best.map_or(0, |(_, id)| id)
 }

@@ -2,6 +2,7 @@
 //! records. Out: a report with the definition of every figure. What cannot be known is left out, never estimated.
 
 mod report;
+mod sales;
 mod tally;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
@@ -9,7 +10,8 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use crate::domain::handover::Case;
 use crate::store::StateStore;
 
-pub use report::{Containment, Measure, Report, Unanswered};
+pub use report::{Containment, Measure, Report, Takings, Unanswered};
+pub use sales::Sales;
 pub use tally::Tally;
 
 /// Turns read at once.
@@ -76,6 +78,9 @@ pub async fn report(state: &StateStore, period: Period) -> anyhow::Result<Report
     }
     for (session, score) in state.scores_between(period.from, period.to).await? {
         tally.score(&session, score);
+    }
+    for document in state.events_between(period.from, period.to).await? {
+        tally.sales.add(&document);
     }
     let cases = state.all_cases().await?;
     let cases: Vec<Case> = cases.into_iter().filter(|case| period.holds(case.opened)).collect();

@@ -14,6 +14,8 @@ pub struct Report {
     pub to: Timestamp,
     /// Single figures.
     pub measures: Vec<Measure>,
+    /// What orders that began here brought, currency by currency.
+    pub takings: Vec<Takings>,
     /// How conversations ended, for each command that occurred in them, and for all.
     pub containment: Vec<Containment>,
     /// What was asked and not answered, the most frequent first; masked.
@@ -50,6 +52,19 @@ pub struct Containment {
     pub handed_over: usize,
 }
 
+/// What paid orders brought in a currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Takings {
+    /// ISO 4217.
+    pub currency: &'static str,
+    /// Orders placed in a conversation or over the cart's API whose payment came in within the period.
+    pub orders: usize,
+    /// The sum of their totals, delivery and tax included, as digits with a point. Refunds are not taken off.
+    pub revenue: String,
+    /// The revenue by the orders, rounded down to a minor unit.
+    pub order_value: Option<String>,
+}
+
 /// A question that was not answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unanswered {
@@ -60,7 +75,7 @@ pub struct Unanswered {
 }
 
 /// Name, unit, definition.
-const DEFINITIONS: [(&str, &str, &str); 14] = [
+const DEFINITIONS: [(&str, &str, &str); 17] = [
     ("conversations", "count", "conversations with at least one message in the period"),
     ("turns", "count", "messages of shoppers"),
     ("answer_p50", "ms", "time from a message to its checked reply, half are faster"),
@@ -68,6 +83,9 @@ const DEFINITIONS: [(&str, &str, &str); 14] = [
     ("generated_share", "share", "answered messages for which the language model was asked"),
     ("repaired_share", "share", "answered messages whose first draft the guard refused"),
     ("tasks_done", "count", "operations on orders that were confirmed, written and read back"),
+    ("orders_placed", "count", "orders that were confirmed out of a cart, written and read back"),
+    ("orders_paid", "count", "such orders whose payment came in within the period, as the provider said"),
+    ("conversion", "share", "conversations of the period in which an order was placed, of all conversations"),
     ("cases", "count", "conversations for which a person was called"),
     ("escalated_share", "share", "of these, the ones that waited longer than data/rules/handover.toml allows"),
     ("person_answer_p50", "s", "from calling a person to that person's first words, half are faster"),
@@ -107,6 +125,10 @@ impl Report {
             let value = if measure.value.is_some() { measure.written() } else { "-".to_string() };
             let _ = writeln!(text, "{:<20}{:>10} {:<6} {}", measure.name, value, measure.unit, measure.definition);
         }
+        for Takings { currency, orders, revenue, order_value } in &self.takings {
+            let each = order_value.as_deref().unwrap_or("-");
+            let _ = writeln!(text, "{:<20}{revenue:>10} {currency:<6} {orders} paid orders, {each} each", "revenue");
+        }
         let _ = writeln!(
             text,
             "\n{:<20}{:>14}{:>10}{:>9}{:>11}{:>13}",
@@ -137,6 +159,17 @@ impl Report {
         };
         for measure in &self.measures {
             row(["measure", measure.name, &measure.written(), measure.unit, measure.definition]);
+        }
+        for one in &self.takings {
+            row([
+                "takings",
+                "revenue",
+                &one.revenue,
+                one.currency,
+                "what paid orders brought, delivery and tax included",
+            ]);
+            let each = one.order_value.as_deref().unwrap_or_default();
+            row(["takings", "order_value", each, one.currency, "the revenue by the orders"]);
         }
         for one in &self.containment {
             let ends = [

@@ -8,6 +8,7 @@ use crate::domain::handover::Case;
 
 use super::Period;
 use super::report::{Containment, Measure, Report, Unanswered};
+use super::sales::Sales;
 
 /// Questions told as unanswered at most.
 const MOST_UNANSWERED: usize = 20;
@@ -15,6 +16,8 @@ const MOST_UNANSWERED: usize = 20;
 /// The counts so far.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
+    /// What was sold.
+    pub sales: Sales,
     conversations: BTreeMap<String, Conversation>,
     unanswered: BTreeMap<String, usize>,
     answer_ms: Vec<f64>,
@@ -115,7 +118,8 @@ impl Tally {
         let measures = self.measures(cases);
         let mut containment: Vec<Containment> = containment.into_values().collect();
         containment.sort_by_key(|row| (row.command != "all", std::cmp::Reverse(row.conversations)));
-        Report { from: period.from, to: period.to, measures, containment, unanswered }
+        let takings = self.sales.takings();
+        Report { from: period.from, to: period.to, measures, takings, containment, unanswered }
     }
 
     fn measures(&mut self, cases: &[Case]) -> Vec<Measure> {
@@ -127,6 +131,8 @@ impl Tally {
             cases.iter().filter_map(waited).collect::<Vec<f64>>()
         };
         let (mut first, mut ended) = (seconds(&|case| case.answered), seconds(&|case| case.ended));
+        let bought = self.sales.conversations();
+        let bought = self.conversations.keys().filter(|session| bought.contains(*session)).count();
         let escalated = cases.iter().filter(|case| case.escalated > 0).count();
         vec![
             Measure::count("conversations", self.conversations.len()),
@@ -136,6 +142,9 @@ impl Tally {
             Measure::new("generated_share", share(self.generated, self.answer_ms.len())),
             Measure::new("repaired_share", share(self.repaired, self.answer_ms.len())),
             Measure::count("tasks_done", done),
+            Measure::count("orders_placed", self.sales.placed()),
+            Measure::count("orders_paid", self.sales.paid()),
+            Measure::new("conversion", share(bought, self.conversations.len())),
             Measure::count("cases", cases.len()),
             Measure::new("escalated_share", share(escalated, cases.len())),
             Measure::new("person_answer_p50", percentile(&mut first, 0.5)),

@@ -2,6 +2,7 @@
 //! In: moves, facts, a language. Out: a [`Draft`] whose spans say which stretch renders which value of which fact.
 //! It never decides what to say and never states a value that is not in a fact.
 
+mod cart;
 mod offer;
 mod order;
 pub mod phrasebook;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::lead::Purpose;
+use crate::domain::menu::MenuFact;
 use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
@@ -119,6 +121,9 @@ impl Page<'_> {
             Move::Order { fact } => self.order(fact),
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
+            Move::Cart { fact, say } => self.cart(fact, *say),
+            Move::Menu { fact } => self.menu(fact),
+            Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
@@ -178,6 +183,16 @@ impl Page<'_> {
         self.segments.push(segment);
     }
 
+    fn menu(&mut self, id: &FactId) {
+        let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        let ask = menu.ask.get(self.scene.language).to_string();
+        self.say(SegmentKind::Ask, "menu_ask", &Values::default().fact("question", (ask, id, Role::Question)));
+        for (at, label) in menu.choices.iter().enumerate() {
+            let line = MenuFact::line(at, label.get(self.scene.language));
+            self.say(SegmentKind::Ask, "menu_choice", &Values::default().fact("choice", (line, id, Role::Choice)));
+        }
+    }
+
     fn human(&mut self, reason: HandoverReason) {
         self.plain(SegmentKind::Human, handover_key(reason));
         let contact = self.scene.facts.iter().find_map(|fact| match &fact.body {
@@ -206,6 +221,7 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Item => "ask_item",
         Ask::Variant => "ask_variant",
         Ask::Address => "ask_address",
+        Ask::Destination => "ask_destination",
         Ask::Contact => "ask_contact",
     }
 }

@@ -2,6 +2,7 @@
 //! In: TOML files. Out: names in the shopper's language and a delivery promise for a moment in time.
 
 mod delivery;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +25,9 @@ pub use delivery::Delivery;
 pub struct Term {
     /// Its name per language, in the nominative.
     pub name: Localised,
+    /// The country's code, of a town.
+    #[serde(default)]
+    pub country: Option<String>,
 }
 
 /// The shop's name and how to reach its people.

@@ -61,7 +61,7 @@ impl StateStore {
             .execute(&mut *transaction)
             .await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(aside)
     }
 
@@ -74,12 +74,12 @@ impl StateStore {
     }
 }
 
-fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
+pub(super) fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
     let document: String = row.try_get("document")?;
     serde_json::from_str(&document).context("a stored document cannot be read")
 }
 
-fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
+pub(super) fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
     Ok(Versioned { value: document(row)?, version: row.try_get("version")? })
 }
 
@@ -129,7 +129,7 @@ impl OrderDesk for StateStore {
     async fn close(&self, task: &Task) -> anyhow::Result<bool> {
         let mut transaction = self.pool.begin().await?;
         let closed = end(&mut transaction, task).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(closed)
     }
 
@@ -163,7 +163,7 @@ impl OrderDesk for StateStore {
             .bind(serde_json::to_string(task)?)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(Applied::Written)
     }
 }

@@ -66,7 +66,7 @@ impl StateStore {
         if let Some(event) = event {
             put_event(&mut transaction, event).await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(true)
     }
 
@@ -77,7 +77,7 @@ impl StateStore {
     pub async fn tell(&self, event: &Event) -> anyhow::Result<()> {
         let mut transaction = self.pool.begin().await?;
         put_event(&mut transaction, event).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 

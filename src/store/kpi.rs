@@ -40,6 +40,19 @@ impl StateStore {
         rows.iter().map(row).collect()
     }
 
+    /// The events kept in a period, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn events_between(&self, from: Timestamp, to: Timestamp) -> anyhow::Result<Vec<String>> {
+        let rows = sqlx::query("SELECT document FROM outbox WHERE at >= $1 AND at < $2 ORDER BY at, id")
+            .bind(format!("{from:.9}"))
+            .bind(format!("{to:.9}"))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("document")?)).collect()
+    }
+
     /// Every case.
     ///
     /// # Errors

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row, Sqlite, Transaction};
 
 use crate::domain::handover::Aside;
 use crate::domain::session::{Session, SessionId, TurnId};
@@ -19,7 +20,11 @@ use super::handover::{put_case, put_event, put_line};
 #[derive(Clone)]
 pub struct StateStore {
     pub(super) pool: SqlitePool,
+    watch: Option<Watch>,
 }
+
+/// Told before and after every commit.
+pub type Watch = Arc<dyn Fn() + Send + Sync>;
 
 /// A row of the list of turns.
 #[derive(Clone, Debug, Serialize)]
@@ -66,7 +71,26 @@ impl StateStore {
             .connect_with(options)
             .await?;
         sqlx::migrate!("src/store/migrations").run(&pool).await.context("migrating")?;
-        Ok(StateStore { pool })
+        Ok(StateStore { pool, watch: None })
+    }
+
+    /// The same store, telling of each commit before and after it: where a process may die and nothing may be half done.
+    pub fn watched(self, watch: Watch) -> StateStore {
+        StateStore { watch: Some(watch), ..self }
+    }
+
+    /// Commits.
+    pub(super) async fn commit(&self, transaction: Transaction<'_, Sqlite>) -> anyhow::Result<()> {
+        self.tell_watch();
+        transaction.commit().await?;
+        self.tell_watch();
+        Ok(())
+    }
+
+    fn tell_watch(&self) {
+        if let Some(watch) = &self.watch {
+            watch();
+        }
     }
 
     /// A conversation, or none with this id.
@@ -83,6 +107,20 @@ impl StateStore {
             serde_json::from_str(&document).with_context(|| format!("session {id}"))
         })
         .transpose()
+    }
+
+    /// Begins a conversation in which nothing was said yet.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn begin(&self, session: &Session) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+            .bind(session.id.to_string())
+            .bind(serde_json::to_string(session)?)
+            .bind(Timestamp::now().to_string())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Stores a conversation and its new turn together: both or neither.
@@ -131,7 +169,7 @@ impl StateStore {
         if let Some(line) = &aside.line {
             put_line(&mut transaction, session.id, line).await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 

@@ -1,8 +1,10 @@
 //! Work on the merchant's own systems: what is told about orders, and the desk that changes them. Code alone decides.
 //! In: a command, the conversation, the shopper's proof of identity. Out: moves, facts and what is still missing.
 
+pub mod cart;
 pub mod desk;
 mod identity;
+mod naming;
 mod order;
 pub mod talk;
 
@@ -12,6 +14,8 @@ use crate::domain::{Fact, Move};
 
 pub use identity::{Door, Identity};
 pub use order::order;
+pub use talk::address::parse as address_in;
+pub use talk::pieces::named_in;
 
 /// What a task came to.
 #[derive(Clone, Debug, Default)]

@@ -85,6 +85,7 @@ fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outc
         product,
         size: slots.size.clone(),
         colour: slots.colour.clone(),
+        answers: outcome.menu.as_ref().map(|menu| menu.chosen.clone()).unwrap_or_default(),
         open: false,
         at: outcome.now,
     });

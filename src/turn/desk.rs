@@ -82,10 +82,10 @@ pub(super) fn asks(moves: &[Move]) -> bool {
 /// The commands with each contact and number where it belongs: beside a wish about an order it is no request for a call. What
 /// the desk does comes last, because its question must be the one that stands at the end.
 pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
-    use CommandName::{CancelOrder, ChangeOrder, LeaveContact, OrderStatus, RestockNotice, ReturnItem};
+    use CommandName::{CancelOrder, ChangeOrder, Checkout, LeaveContact, OrderStatus, RestockNotice, ReturnItem};
     let wishes = |name| matches!(name, CancelOrder | ChangeOrder | ReturnItem);
     let of_order = |name| name == OrderStatus || wishes(name);
-    let told = |name| of_order(name) || name == RestockNotice;
+    let told = |name| of_order(name) || matches!(name, RestockNotice | Checkout);
     if !commands.iter().any(|command| told(command.name)) {
         return commands.to_vec();
     }
@@ -96,7 +96,7 @@ pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
     for command in all.iter_mut().filter(|command| told(command.name)) {
         command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
         command.slots.email = command.slots.email.take().or_else(|| email.clone());
-        if of_order(command.name) {
+        if of_order(command.name) || command.name == Checkout {
             command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
         }
     }

@@ -2,9 +2,12 @@
 //! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
 
 mod answer;
+mod cart;
+mod checkout;
 mod clock;
 mod contact;
 mod desk;
+mod menu;
 mod person;
 mod respond;
 mod settle;
@@ -12,6 +15,7 @@ mod settle;
 use crate::app::App;
 use crate::audit::TurnRecord;
 use crate::domain::handover::{Aside, Case};
+use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
 use crate::plan;
@@ -34,6 +38,8 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
 
     clock.enter(Stage::Screening);
     let screened = app.screening.screen(&message.text, session.language, message.locale);
+    let language = if names_a_place(&session, &screened) { session.language } else { screened.language };
+    let screened = Screened { language, ..screened };
     session.language = screened.language;
     if let Some(case) = person::taken(app, &session).await? {
         return leave_to_person(app, session, (&message, &screened), (case, clock)).await;
@@ -118,6 +124,16 @@ pub async fn warm_up(app: &App) {
     }
 }
 
+/// True when the message answers where something goes: a foreign address does not change the language, nor the currency.
+fn names_a_place(session: &Session, screened: &Screened) -> bool {
+    let asked = session.pending.as_ref().map(|pending| pending.asked);
+    match asked {
+        Some(Ask::Address | Ask::Destination) => true,
+        Some(Ask::Town) => screened.text.split_whitespace().count() <= 2,
+        _ => false,
+    }
+}
+
 async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
     let limit = app.config.server.message_chars;
     let chars = message.text.chars().count();
@@ -161,6 +177,23 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
         Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
         Some(Said::Unclear) | None => {}
+    }
+    match session.checkout.as_ref().and_then(|_| app.answers.order(&screened.text)) {
+        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
+        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
+        Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
+        None => {}
+    }
+    if let Some(command) = menu::chosen(app, session, screened) {
+        let name = command.name;
+        return Understanding {
+            commands: vec![command],
+            notes: vec!["a choice of the menu".to_string()],
+            ..decided(name, 0.97)
+        };
+    }
+    if app.cart_words.read(&screened.text).is_some() {
+        return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
@@ -206,6 +239,12 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
+    session.menu = outcome.menu.clone();
+    session.checkout = outcome.checkout.clone();
+    if let Some(checkout) = &mut session.checkout {
+        let asked = cart::asks(&outcome.moves) && !desk::asks(&outcome.moves);
+        checkout.open = answer.check.status == CheckStatus::Accepted && asked;
+    }
     if let Some(consent) = &mut session.consent {
         consent.open = answer.check.status == CheckStatus::Accepted && contact::asks(&outcome.moves);
     }

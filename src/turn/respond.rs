@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::domain::cart::CheckoutTalk;
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
 use crate::domain::lead::Consent;
+use crate::domain::menu::MenuTalk;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
@@ -16,9 +18,11 @@ use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
 
 use super::answer::Stage;
+use super::cart;
 use super::clock::StageClock;
 use super::contact;
 use super::desk;
+use super::menu;
 use super::person;
 
 /// Passages among which the model may choose.
@@ -56,6 +60,12 @@ pub struct Outcome {
     /// A contact that waits for a yes: nobody's business before that.
     #[serde(skip)]
     pub consent: Option<Consent>,
+    /// A menu that waits for a choice.
+    #[serde(skip)]
+    pub menu: Option<MenuTalk>,
+    /// An order that waits for a yes; its token is nobody else's business.
+    #[serde(skip)]
+    pub checkout: Option<CheckoutTalk>,
     /// Messages in a row that nobody was sure about, this one included.
     #[serde(skip)]
     pub unsure: u8,
@@ -109,17 +119,20 @@ impl Outcome {
 /// Answers every command in order.
 pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, clock: &mut StageClock<'_>) -> Outcome {
     let now = turn.app.now();
-    let mut outcome = Outcome { now, talk: turn.session.talk.clone(), ..Outcome::default() };
+    let mut outcome =
+        Outcome { now, talk: turn.session.talk.clone(), checkout: turn.session.checkout.clone(), ..Outcome::default() };
+    menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
     let answered = contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
-        if !desk::desk(turn, command, &mut outcome).await {
+        if !desk::desk(turn, command, &mut outcome).await && !cart::cart(turn, command, &mut outcome).await {
             one(turn, command, &mut outcome, clock).await;
         }
     }
+    menu::end(&commands, &mut outcome);
     desk::remind(turn, &mut outcome).await;
     if outcome.moves.is_empty() {
         outcome.say(Move::NotFound { why: Absence::NothingFound });
@@ -131,7 +144,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
 async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     use CommandName::*;
     match command.name {
-        FindProduct | Price | Stock | Compare | CartAdd => products(turn, command, outcome, clock).await,
+        FindProduct | Price | Stock | Compare => products(turn, command, outcome, clock).await,
         Correct if turn.session.pending.is_some() || !turn.session.focus.is_empty() => {
             products(turn, command, outcome, clock).await;
         }
@@ -143,18 +156,20 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         Policy => policy(turn, command, outcome).await,
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(command, outcome),
-        Checkout => outcome.say(Move::Human { reason: HandoverReason::Task }),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
-        Menu | Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
+        Menu => menu::menu(turn, outcome),
+        Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
             outcome.say(Move::Smalltalk { kind: courtesy(command) });
         }
+        // The till has answered these.
+        CartAdd | Checkout => {}
     }
 }
 
 fn courtesy(command: &Command) -> Courtesy {
     match (command.name, command.slots.topic.as_deref()) {
-        (CommandName::Menu | CommandName::Correct, _) => Courtesy::Menu,
+        (CommandName::Correct, _) => Courtesy::Menu,
         (CommandName::Confirm, _) => Courtesy::Confirmed,
         (CommandName::Deny, _) => Courtesy::Denied,
         (CommandName::OutOfScope, _) => Courtesy::OutOfScope,
@@ -167,7 +182,8 @@ fn courtesy(command: &Command) -> Courtesy {
     }
 }
 
-async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+/// What a command's words find, with the hits kept.
+pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> Found {
     let app = turn.app;
     let sources = Sources { search: &*app.search, catalog: &*app.catalog, shop: &app.shop };
     let language = turn.screened.language;
@@ -189,12 +205,20 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     } else {
         retrieval::products(sources, &question, limits).await
     };
-    let found = retrieved.found;
     outcome.hits.extend(retrieved.hits);
+    retrieved.found
+}
 
+async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+    let found = sought(turn, command, outcome).await;
     clock.enter(Stage::Drafting);
-    let brief =
-        Brief { message: &turn.screened.text, language, command, found: &found, offers: app.config.search.offers };
+    let brief = Brief {
+        message: &turn.screened.text,
+        language: turn.screened.language,
+        command,
+        found: &found,
+        offers: turn.app.config.search.offers,
+    };
     let ruled = plan::by_rule(&brief);
     let moves = match (composed(turn, &brief, ruled.as_deref(), outcome).await, ruled) {
         (Some(moves), _) | (None, Some(moves)) => moves,

@@ -19,6 +19,7 @@ struct Raw {
     filler: Words,
     wait: Words,
     call: Words,
+    order: Words,
     act: BTreeMap<Wish, Words>,
     unclear: BTreeMap<Wish, Words>,
     all: Words,
@@ -33,8 +34,17 @@ enum Part {
     Filler,
     Wait,
     Call,
+    Order,
     Act(Wish),
     Unclear(Wish),
+}
+
+/// What the question was about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Wish(Wish),
+    Contact,
+    Order,
 }
 
 /// The compiled words.
@@ -70,6 +80,7 @@ impl Answers {
         add(raw.filler, Part::Filler);
         add(raw.wait, Part::Wait);
         add(raw.call, Part::Call);
+        add(raw.order, Part::Order);
         raw.act.into_iter().for_each(|(wish, words)| add(words, Part::Act(wish)));
         raw.unclear.into_iter().for_each(|(wish, words)| add(words, Part::Unclear(wish)));
         let lexicon = |words: Words| Lexicon::new(flat(words).map(|word| (word, ())));
@@ -83,25 +94,36 @@ impl Answers {
 
     /// The answer to a proposal of `wish`; none when the message says something else.
     pub fn read(&self, text: &str, wish: Wish) -> Option<Answer> {
-        self.judge(text, Some(wish))
+        self.judge(text, Asked::Wish(wish))
     }
 
     /// The answer to the question whether a contact may be used.
     pub fn consent(&self, text: &str) -> Option<Answer> {
-        self.judge(text, None)
+        self.judge(text, Asked::Contact)
     }
 
-    /// Without a wish the question is about a contact, and words that order an operation say nothing.
-    fn judge(&self, text: &str, wish: Option<Wish>) -> Option<Answer> {
+    /// The answer to the question whether an order may be placed.
+    pub fn order(&self, text: &str) -> Option<Answer> {
+        self.judge(text, Asked::Order)
+    }
+
+    /// Words that order an operation on an order say nothing to another question.
+    fn judge(&self, text: &str, asked: Asked) -> Option<Answer> {
+        let wish = match asked {
+            Asked::Wish(wish) => Some(wish),
+            Asked::Contact | Asked::Order => None,
+        };
         let asks = text.contains(['?', '？']);
         let folded = fold(text);
         let mut hits = self.parts.find(&folded);
         hits.retain(|hit| match hit.value {
             Part::Act(_) | Part::Unclear(_) => wish.is_some(),
-            Part::Call => wish.is_none(),
+            Part::Call => asked == Asked::Contact,
+            Part::Order => asked == Asked::Order,
             _ => true,
         });
-        let own = |part: Part| matches!(part, Part::Yes | Part::Call) || wish.map(Part::Act) == Some(part);
+        let own =
+            |part: Part| matches!(part, Part::Yes | Part::Call | Part::Order) || wish.map(Part::Act) == Some(part);
         let has = |wanted: &dyn Fn(Part) -> bool| hits.iter().any(|hit| wanted(*hit.value));
         // The same word may order one operation and another: its own proposal's meaning goes first.
         let foreign = |part: Part| matches!(part, Part::Act(other) | Part::Unclear(other) if Some(other) != wish);
@@ -259,6 +281,30 @@ mod tests {
         }
         check(Wish::Return, "cancel", Some(Answer::No));
         check(Wish::Address, "отмена", Some(Answer::No));
+    }
+
+    #[test]
+    fn an_order_is_placed_by_a_clear_yes_alone() {
+        let answers = Answers::parse(include_str!("../../data/rules/desk.toml")).unwrap();
+        let check = |text: &str, expected: Option<Answer>| assert_eq!(answers.order(text), expected, "{text}");
+        for text in [
+            "yes",
+            "yes, place the order",
+            "да, оформляйте",
+            "оформляйте заказ",
+            "áno, objednajte",
+            "objednať",
+            "好的，下单吧",
+            "确认下单",
+        ] {
+            check(text, Some(Answer::Yes));
+        }
+        for text in ["no", "нет, не надо", "不用了"] {
+            check(text, Some(Answer::No));
+        }
+        check("yes, but with two mugs", None);
+        check("да, а доставка?", None);
+        check("wait", Some(Answer::Unclear));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Batch<'a> {
     pub embed: Option<&'a dyn Embed>,
     /// The language model, when there is one.
     pub generate: Option<&'a dyn Generate>,
+    /// Also says why: the notes of each message.
+    pub explain: bool,
 }
 
 #[derive(Serialize)]
@@ -31,6 +33,8 @@ struct CaseOut<'a> {
     confidence: f32,
     tier: Tier,
     ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<&'a [String]>,
 }
 
 /// Reads every row and writes its understanding; each row is a conversation of its own. Returns how many there were.
@@ -60,6 +64,7 @@ pub async fn run(batch: &Batch<'_>, reader: impl BufRead, mut writer: impl Write
             confidence: understood.confidence,
             tier: understood.tier,
             ms,
+            notes: batch.explain.then_some(understood.notes.as_slice()),
         };
         serde_json::to_writer(&mut writer, &out)?;
         writer.write_all(b"\n")?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cases::Batch;
 use super::measure::{Labelled, Share, same};
-use super::{Input, examples, model};
+use super::{Hinting, Input, examples, model};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language, Slots, Tier};
 use crate::engine::{EmbedInput, Generate};
@@ -83,7 +83,7 @@ pub async fn without_model(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Resu
     Ok(vec![rules, votes, both])
 }
 
-/// One model: alone and after the other tiers, each time with as many retrieved examples as `shots` says.
+/// One model: alone and after the other tiers, each time with as much of the examples' vote as `hinting` says.
 ///
 /// # Errors
 /// There is no embedder, or it fails.
@@ -91,23 +91,25 @@ pub async fn with_model(
     batch: &Batch<'_>,
     rows: &[Labelled],
     (name, generate): (&str, &dyn Generate),
-    shots: usize,
+    hinting: Hinting,
 ) -> anyhow::Result<[Way; 2]> {
-    let mut alone = Way::named(format!("{name}, {shots} shots, alone"));
-    let mut together = Way::named(format!("{name}, {shots} shots, together"));
+    let Hinting { shots, candidates } = hinting;
+    let among = if candidates < CommandName::ALL.len() { candidates.to_string() } else { "all".to_string() };
+    let named = |how: &str| Way::named(format!("{name}, {shots} shots, {among} commands, {how}"));
+    let (mut alone, mut together) = (named("alone"), named("together"));
     for row in rows {
         let (message, session) = ((batch.screen)(&row.text), session(row));
         let input = Input { message: &message, session: &session, vector: None };
         let started = Instant::now();
         let vector = vector(batch, &message.text).await?;
         let vote = batch.understander.vote(&message, &vector);
-        let few = batch.understander.few_shots(vote.as_ref(), shots);
-        let told = model::ask(&batch.understander.rules, few, input, generate).await;
+        let hints = batch.understander.hints(vote.as_ref(), hinting);
+        let told = model::ask(&batch.understander.rules, hints, input, generate).await;
         let commands: Vec<Command> = told.unwrap_or_default().into_iter().map(bare).collect();
         let right = same(&commands, &row.expected);
         alone.add(row, right, started);
         let started = Instant::now();
-        let whole = batch.understander.decide(input, batch.embed, (Some(generate), shots)).await;
+        let whole = batch.understander.decide(input, batch.embed, (Some(generate), hinting)).await;
         let right = same(&whole.commands, &row.expected);
         if whole.tier == Tier::Model {
             together.asked.add(right);

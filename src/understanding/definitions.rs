@@ -115,6 +115,8 @@ pub struct CommandRules {
     pub(super) places_in_list: Lexicon<i8>,
     /// Words that say that something is looked for.
     pub(super) wish: Lexicon<()>,
+    /// What says that something was bought before.
+    pub(super) bought: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
     pub(super) slots: SlotTable,
@@ -137,6 +139,7 @@ struct RawPhrases {
     cues: BTreeMap<CommandName, Wordings>,
     stop: BTreeMap<Language, Vec<String>>,
     wish: BTreeMap<Language, Vec<String>>,
+    bought: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +186,7 @@ impl CommandRules {
             edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
             han_edges: slots.han_edges(),
             wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
+            bought: Lexicon::new(phrases.bought.into_values().flatten().map(|word| (word, ()))),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
             places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cases::Batch;
 use super::folded::fold;
-use super::{Input, examples};
+use super::{Input, Vote, examples};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language};
 use crate::engine::EmbedInput;
@@ -100,8 +100,23 @@ pub struct Report {
     pub rules_ms: Vec<f64>,
     /// Milliseconds of messages that the examples were needed for, embedding included.
     pub examples_ms: Vec<f64>,
+    /// How sure the examples were of each message with one wish, and whether they were right.
+    pub sure: Vec<(f32, bool)>,
+    /// Messages with one wish: what was wanted, what was told, how often.
+    pub taken: Vec<(CommandName, CommandName, usize)>,
     /// What went wrong, one line a message.
     pub faults: Vec<String>,
+}
+
+impl Report {
+    fn count_single(&mut self, row: &Labelled, told: &[Command], vote: Option<&Vote>) {
+        let ([wanted], Some(told)) = (row.expected.as_slice(), told.first()) else { return };
+        match self.taken.iter_mut().find(|(a, b, _)| (a, b) == (wanted, &told.name)) {
+            Some((_, _, times)) => *times += 1,
+            None => self.taken.push((*wanted, told.name, 1)),
+        }
+        self.sure.extend(vote.map(|vote| (vote.confidence, vote.name == *wanted)));
+    }
 }
 
 /// Reads a table.
@@ -159,6 +174,7 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
         let vote = vectors.first().and_then(|vector| batch.understander.vote(&message, vector));
         let right = same(&whole.commands, &row.expected);
+        report.count_single(row, &whole.commands, vote.as_ref());
         let mut count = SlotCount::default();
         if let Some(slots) = &row.slots {
             count = slot_count(&whole.commands, row, slots);

@@ -9,6 +9,7 @@ use crate::engine::{Embed, EmbedInput, Generate};
 mod alarms;
 mod amounts;
 mod answers;
+mod cart_words;
 pub mod cases;
 mod clauses;
 pub mod compare;
@@ -16,6 +17,7 @@ mod definitions;
 mod examples;
 mod folded;
 pub mod measure;
+mod menus;
 mod model;
 mod rules;
 mod several;
@@ -24,9 +26,11 @@ mod slots;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
+pub use cart_words::{CartAsk, CartWords};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
+pub use menus::MenuWords;
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.
@@ -38,13 +42,33 @@ pub struct UnderstandingSettings {
     pub clause_sure: f32,
     /// The same beside a half that a rule is sure of.
     pub clause_beside_rule: f32,
-    /// How many labelled examples the model is shown.
-    pub few_shots: usize,
+    /// From here on the examples' word about the whole message forbids a cut without it.
+    pub whole_sure: f32,
+    /// From here on it overrules a cue.
+    pub cue_yields: f32,
+    /// What the model is given beside the message.
+    pub hinting: Hinting,
+}
+
+/// How much of what the examples know is given to the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Hinting {
+    /// Labelled examples like the message.
+    pub shots: usize,
+    /// Likeliest commands among which it chooses.
+    pub candidates: usize,
 }
 
 impl Default for UnderstandingSettings {
     fn default() -> Self {
-        UnderstandingSettings { examples_sure: 0.75, clause_sure: 0.6, clause_beside_rule: 0.45, few_shots: 8 }
+        UnderstandingSettings {
+            examples_sure: 0.75,
+            clause_sure: 0.9,
+            clause_beside_rule: 0.5,
+            whole_sure: 0.9,
+            cue_yields: 0.75,
+            hinting: Hinting { shots: 8, candidates: 5 },
+        }
     }
 }
 
@@ -79,37 +103,36 @@ impl Understander {
         embed: Option<&dyn Embed>,
         generate: Option<&dyn Generate>,
     ) -> Understanding {
-        self.decide(input, embed, (generate, self.settings.few_shots)).await
+        self.decide(input, embed, (generate, self.settings.hinting)).await
     }
 
     async fn decide(
         &self,
         input: Input<'_>,
         embed: Option<&dyn Embed>,
-        (generate, shots): (Option<&dyn Generate>, usize),
+        (generate, hinting): (Option<&dyn Generate>, Hinting),
     ) -> Understanding {
         let sure = self.rules.decide(input);
         if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
             return self.ruled(input, sure);
         }
-        if let Some(cut) = self.cut(input, embed).await {
-            return self.finish(
-                input,
-                cut.commands,
-                Verdict { confidence: cut.confidence, tier: cut.tier, notes: vec!["cut in two".into()] },
-            );
-        }
-        if let Some(sure) = sure {
-            return self.ruled(input, &sure);
-        }
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
+        let cut = self.cut(input, embed).await.filter(|cut| !self.contradicts(vote.as_ref(), cut));
+        if let Some(cut) = cut {
+            notes.push("cut in two".into());
+            return self.finish(input, cut.commands, Verdict { confidence: cut.confidence, tier: cut.tier, notes });
+        }
+        if let Some(mut sure) = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure)) {
+            sure.notes.append(&mut notes);
+            return self.ruled(input, &sure);
+        }
         if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
             let commands = vec![self.command(vote.name, input)];
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
-            match model::ask(&self.rules, self.few_shots(vote.as_ref(), shots), input, generate).await {
+            match model::ask(&self.rules, self.hints(vote.as_ref(), hinting), input, generate).await {
                 Ok(names) => {
                     notes.push(format!(
                         "model: {}",
@@ -122,6 +145,20 @@ impl Understander {
             }
         }
         self.best_guess(input, vote, notes)
+    }
+
+    /// The examples are sure of the whole message, and neither side of the cut is what they say.
+    fn contradicts(&self, vote: Option<&Vote>, cut: &several::Cut) -> bool {
+        vote.is_some_and(|vote| {
+            vote.confidence >= self.settings.whole_sure && cut.commands.iter().all(|command| command.name != vote.name)
+        })
+    }
+
+    /// A cue is a few words; examples that are sure of the whole message know better.
+    fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
+        vote.is_some_and(|vote| {
+            vote.confidence >= self.settings.cue_yields && sure.commands.iter().all(|command| command.name != vote.name)
+        })
     }
 
     /// The first tier alone.
@@ -174,9 +211,16 @@ impl Understander {
         Some(vote)
     }
 
-    fn few_shots(&self, vote: Option<&Vote>, shots: usize) -> Vec<(String, CommandName)> {
-        let Some((examples, vote)) = self.examples.as_ref().zip(vote) else { return Vec::new() };
-        vote.neighbours.iter().take(shots).rev().map(|(at, _)| examples.labelled(*at)).collect()
+    /// What the model is told of the vote; without one it chooses among all commands.
+    fn hints(&self, vote: Option<&Vote>, hinting: Hinting) -> model::Hints {
+        let Some((examples, vote)) = self.examples.as_ref().zip(vote) else {
+            return model::Hints { shots: Vec::new(), candidates: CommandName::ALL.to_vec() };
+        };
+        let near = vote.neighbours.iter().take(hinting.shots).rev();
+        model::Hints {
+            shots: near.map(|(at, _)| examples.labelled(*at)).collect(),
+            candidates: vote.order.iter().take(hinting.candidates).copied().collect(),
+        }
     }
 
     /// No tier is sure: the nearest example's command, or a search for the message's words.

@@ -17,17 +17,26 @@ pub(super) enum ModelError {
     Unreadable(String),
 }
 
-/// Asks the model which commands the message holds; `shots` are labelled messages like it, the nearest last.
+/// What the tier before knows of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Hints {
+    /// Labelled messages like it, the nearest last.
+    pub(super) shots: Vec<(String, CommandName)>,
+    /// Commands it may hold; the others cannot be named.
+    pub(super) candidates: Vec<CommandName>,
+}
+
+/// Asks the model which commands the message holds.
 pub(super) async fn ask(
     rules: &CommandRules,
-    shots: Vec<(String, CommandName)>,
+    hints: Hints,
     input: Input<'_>,
     generate: &dyn Generate,
 ) -> Result<Vec<CommandName>, ModelError> {
     let job = Job {
         system: system(rules),
-        turns: turns(shots, &input.message.text),
-        grammar: Some(grammar()),
+        turns: turns(hints.shots, &input.message.text),
+        grammar: Some(grammar(&hints.candidates)),
         max_tokens: 24,
         temperature: 0.0,
         seed: 0,
@@ -57,9 +66,9 @@ fn turns(shots: Vec<(String, CommandName)>, text: &str) -> Vec<PromptTurn> {
     turns
 }
 
-/// Lark: one to three names of the closed set, separated by commas.
-fn grammar() -> String {
-    let names: Vec<String> = CommandName::ALL.iter().map(|name| format!("\"{name}\"")).collect();
+/// Lark: one to three names of the candidates, separated by commas.
+fn grammar(candidates: &[CommandName]) -> String {
+    let names: Vec<String> = candidates.iter().map(|name| format!("\"{name}\"")).collect();
     format!(
         "start: command | command \",\" command | command \",\" command \",\" command\ncommand: {}\n",
         names.join(" | ")
@@ -91,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_names_every_command() {
-        let grammar = grammar();
-        assert!(CommandName::ALL.iter().all(|name| grammar.contains(&format!("\"{name}\""))));
+    fn the_grammar_names_the_candidates_and_no_others() {
+        let grammar = grammar(&[CommandName::Price, CommandName::Stock]);
+        assert!(grammar.ends_with("command: \"price\" | \"stock\"\n"), "{grammar}");
     }
 }

@@ -27,6 +27,8 @@ struct Side {
     tier: Tier,
     /// Says that something is looked for.
     wishes: bool,
+    /// Tells of something bought before.
+    bought: bool,
 }
 
 impl Side {
@@ -39,6 +41,7 @@ impl Side {
         self.tier == Tier::Rules
             || self.commands.iter().all(|command| match command.name {
                 C::Menu | C::Confirm | C::Deny | C::Correct | C::OutOfScope | C::Spam | C::Unsafe => false,
+                C::CartAdd | C::Checkout => !self.bought,
                 C::Complaint => other.commands.iter().any(mends),
                 // A bare name before a question is what the question is about: "the green scarf, how much?"
                 C::FindProduct => self.wishes || !other.commands.iter().any(asks_of_a_product),
@@ -87,7 +90,7 @@ impl Understander {
         }
         let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
         let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
-        Some(Cut { commands, confidence, tier })
+        (commands.len() > 1).then_some(Cut { commands, confidence, tier })
     }
 
     async fn sides(&self, input: Input<'_>, halves: &[Range<usize>], embed: Option<&dyn Embed>) -> Vec<Option<Side>> {
@@ -100,8 +103,9 @@ impl Understander {
         for ((at, vector), text) in open.into_iter().zip(vectors).zip(texts) {
             let vote = examples.vote(&text, &vector);
             let commands = vec![self.part(vote.name, input, &halves[at])];
-            let wishes = self.rules.wishes(&input.message.text[halves[at].clone()]);
-            sides[at] = Some(Side { commands, confidence: vote.confidence, tier: Tier::Examples, wishes });
+            let half = &input.message.text[halves[at].clone()];
+            let (wishes, bought) = (self.rules.wishes(half), self.rules.tells_of_buying(half));
+            sides[at] = Some(Side { commands, confidence: vote.confidence, tier: Tier::Examples, wishes, bought });
         }
         sides
     }
@@ -110,7 +114,13 @@ impl Understander {
         let text = input.message.text[range.clone()].trim().to_string();
         let part = Screened { text, injection: 0.0, spam: 0.0, ..input.message.clone() };
         let sure = self.rules.decide(Input { message: &part, session: &Session::default(), vector: None })?;
-        Some(Side { commands: sure.commands, confidence: sure.confidence, tier: Tier::Rules, wishes: false })
+        Some(Side {
+            commands: sure.commands,
+            confidence: sure.confidence,
+            tier: Tier::Rules,
+            wishes: false,
+            bought: false,
+        })
     }
 
     fn part(&self, name: CommandName, input: Input<'_>, range: &Range<usize>) -> Command {

@@ -282,8 +282,10 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
         slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
-            let order_number = order_number.filter(|_| name == C::Correct);
-            let (phone, email) = if name == C::Correct { (phone, email) } else { (None, None) };
+            // Paying for an order that waits needs its number and its owner.
+            let told = matches!(name, C::Correct | C::Checkout);
+            let order_number = order_number.filter(|_| told);
+            let (phone, email) = if told { (phone, email) } else { (None, None) };
             let wish = wish.filter(|_| name == C::FindProduct);
             Slots {
                 product,

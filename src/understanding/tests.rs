@@ -127,7 +127,8 @@ async fn without_any_model_words_are_searched_for() {
 async fn cases_come_out_as_lines() {
     let understander = Understander::new(CommandRules::new(texts()).unwrap(), None, UnderstandingSettings::default());
     let screen = |text: &str| screened(text);
-    let batch = cases::Batch { understander: &understander, screen: &screen, embed: None, generate: None };
+    let batch =
+        cases::Batch { understander: &understander, screen: &screen, embed: None, generate: None, explain: false };
     let mut out = Vec::new();
     assert_eq!(cases::run(&batch, "id\ttext\na1\tTT-10401\n".as_bytes(), &mut out).await.unwrap(), 1);
     let line: serde_json::Value = serde_json::from_slice(&out).unwrap();

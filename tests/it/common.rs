@@ -42,8 +42,17 @@ pub async fn app(config: Config, generate: Option<Arc<dyn Generate>>) -> Arc<App
 
 /// The same over another shop front.
 pub async fn app_over(config: Config, generate: Option<Arc<dyn Generate>>, front: ShopFront) -> Arc<App> {
-    let front = Arc::new(front);
     let state = StateStore::in_memory().await.expect("SQLite in memory");
+    app_keeping(config, generate, (front, state)).await
+}
+
+/// The same keeping its state elsewhere.
+pub async fn app_keeping(
+    config: Config,
+    generate: Option<Arc<dyn Generate>>,
+    (front, state): (ShopFront, StateStore),
+) -> Arc<App> {
+    let front = Arc::new(front);
     let book = OrderBook::load(&config.paths.data.join("orders")).expect("data/orders");
     state.take_orders(&book).await.expect("orders taken over");
     let engines = Engines {

@@ -57,6 +57,52 @@ async fn a_contact_is_kept_after_a_yes_and_only_then() {
 }
 
 #[tokio::test]
+async fn a_quiz_leads_to_products_and_a_menu_to_a_call_with_what_was_chosen() {
+    for (locale, opening, find, morning, phone, yes, question) in [
+        ("en", "menu", "kettle", "in the morning", "+421 900 000 555", "yes please", "When may"),
+        ("ru", "меню", "чайник", "утром", "+7 900 000-05-55", "да, звоните", "Когда"),
+        ("sk", "menu", "kanvica", "doobeda", "+421 900 000 555", "áno", "Kedy"),
+        ("zh", "菜单", "水壶", "上午", "+86 138 0000 0555", "好的", "什么时候"),
+    ] {
+        let (app, door) = shop().await;
+        let first = say(&door, (locale, None), opening).await;
+        assert!(text(&first).contains("1. ") && text(&first).contains("5. "), "{}", text(&first));
+        let kind = say(&door, (locale, Some(&first)), "1").await;
+        assert!(text(&kind).contains("4. "), "{}", text(&kind));
+        let budget = say(&door, (locale, Some(&first)), find).await;
+        assert!(text(&budget).contains("3. "), "{}", text(&budget));
+        let shown = say(&door, (locale, Some(&first)), "3").await;
+        assert_eq!(shown["commands"][0]["name"], "find_product", "{shown}");
+        // The search of tests knows words between spaces only.
+        assert!(shown["reply"]["segments"][0]["kind"] == "offer" || locale == "zh", "{shown}");
+
+        let first = say(&door, (locale, None), opening).await;
+        let when = say(&door, (locale, Some(&first)), "5").await;
+        assert!(text(&when).contains(question), "{}", text(&when));
+        say(&door, (locale, Some(&first)), morning).await;
+        say(&door, (locale, Some(&first)), phone).await;
+        assert_eq!(app.state.events().await.unwrap(), 0, "nothing is kept before a yes");
+        say(&door, (locale, Some(&first)), yes).await;
+        let event = app.state.latest_events(1).await.unwrap().remove(0);
+        let lead: Value = serde_json::from_str(&event.document).unwrap();
+        let answers = lead["consent"]["answers"].as_array().unwrap_or_else(|| panic!("{lead}"));
+        assert_eq!(answers.len(), 2, "{lead}");
+        assert!(answers[1][1].as_str().unwrap().to_lowercase().contains(morning), "{lead}");
+        // A question of another kind lets the menu go; its numbers mean nothing then.
+        let open = say(&door, (locale, None), opening).await;
+        let other = say(&door, (locale, Some(&open)), "How much is the Volna electric kettle 1.7 l?").await;
+        assert!(
+            text(&other).contains("39.90")
+                || text(&other).contains("3\u{a0}490")
+                || text(&other).contains("249")
+                || text(&other).contains("39,90"),
+            "{}",
+            text(&other)
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_figures_count_what_happened() {
     let (_, door) = shop().await;
     let thanked = say(&door, ("en", None), "How much is the Volna electric kettle 1.7 l?").await;

@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
+mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
 mod common;
@@ -15,6 +16,7 @@ mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod prose; // replies in the model's own words
 mod retail; // the public retail world: every write the policy forbids is refused

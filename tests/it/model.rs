@@ -12,11 +12,11 @@ use truetill::inference::{Generator, GeneratorSettings};
 
 use crate::common::{Server, TestApp, app, config};
 
-/// The smallest model with room for so many waiting jobs; says so when it is not on this machine.
-fn tiny(queue: usize) -> Option<Arc<Generator>> {
+/// The smallest model, so many jobs at once and room for so many that wait; says so when it is not on this machine.
+fn tiny(sessions: usize, queue: usize) -> Option<Arc<Generator>> {
     match truetill::pull::locate("tiny") {
         Ok(model) => {
-            let settings = GeneratorSettings { queue, ..GeneratorSettings::default() };
+            let settings = GeneratorSettings { queue, sessions, ..GeneratorSettings::default() };
             Some(Arc::new(Generator::load(&model, settings).unwrap()))
         }
         Err(error) => {
@@ -44,7 +44,7 @@ fn short() -> Job {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_refuses_at_once_and_a_dropped_job_makes_room() {
-    let Some(model) = tiny(1) else { return };
+    let Some(model) = tiny(1, 1) else { return };
     let mut running = Vec::new();
     let refusal = loop {
         let (model, done) = (Arc::clone(&model), tokio::sync::oneshot::channel());
@@ -72,7 +72,7 @@ async fn a_full_queue_refuses_at_once_and_a_dropped_job_makes_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_takes_too_long_is_a_problem_with_a_code() {
-    let Some(model) = tiny(4) else { return };
+    let Some(model) = tiny(4, 4) else { return };
     let mut settings = config();
     settings.server.turn_timeout_s = 0;
     let test = TestApp::over(app(settings, Some(Arc::clone(&model) as Arc<dyn Generate>)).await);
@@ -86,7 +86,7 @@ async fn a_turn_that_takes_too_long_is_a_problem_with_a_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_stops_its_generation() {
-    let Some(model) = tiny(1) else { return };
+    let Some(model) = tiny(1, 1) else { return };
     let server = Server::over(app(config(), Some(Arc::clone(&model) as Arc<dyn Generate>)).await).await;
     let messages = json!([{ "role": "user", "content": "Tell me all that you know, at length." }]);
     let body = json!({ "model": "raw", "max_tokens": 3000, "messages": messages }).to_string();
@@ -112,4 +112,36 @@ async fn a_client_that_leaves_stops_its_generation() {
     };
     assert!(matches!(answer.text.as_str(), "yes" | "no"), "{answer:?}");
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_at_the_same_time_get_what_each_would_get_alone() {
+    let Some(model) = tiny(4, 16) else { return };
+    let mut settings = config();
+    settings.server.turn_timeout_s = 600;
+    let test = Arc::new(TestApp::over(app(settings, Some(model as Arc<dyn Generate>)).await));
+    let body = |n: usize| {
+        let text = format!("Say something about the number {n}. {}", "It is a number. ".repeat(n * 7 % 40));
+        let messages = json!([{ "role": "user", "content": text }]);
+        json!({ "model": "raw", "max_tokens": 12 + n, "seed": n, "temperature": 0.8, "messages": messages }).to_string()
+    };
+    let said = async |test: &TestApp, n: usize| {
+        let reply = test.post("/v1/chat/completions", body(n), &[]).await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        reply.json()["choices"][0]["message"]["content"].as_str().unwrap().to_string()
+    };
+    let mut alone = Vec::new();
+    for n in 0..8 {
+        alone.push(said(&test, n).await);
+    }
+    let ask = |n: usize| {
+        let (test, body) = (Arc::clone(&test), body(n));
+        tokio::spawn(async move { test.post("/v1/chat/completions", body, &[]).await })
+    };
+    let together: Vec<_> = (0..8).map(ask).collect();
+    for (n, reply) in together.into_iter().enumerate() {
+        let reply = reply.await.unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.json()["choices"][0]["message"]["content"], alone[n], "customer {n}");
+    }
 }

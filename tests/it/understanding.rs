@@ -124,6 +124,7 @@ async fn labelled_messages_are_understood() {
         screen: &|text| screening.screen(text, Language::En, None),
         embed: Some(&embed),
         generate: None,
+        explain: false,
     };
     let rows = measure::read(include_str!("../../data/eval/understanding/dev.tsv")).unwrap();
     let report = measure::run(&batch, &rows).await.unwrap();

@@ -59,7 +59,11 @@ impl ChatRequest {
     }
 }
 
-fn check_customer(customer: &str, caller: &Caller) -> Result<(), Problem> {
+/// Lets pass a customer this caller may name.
+///
+/// # Errors
+/// An untrusted caller, or an id that is none.
+pub fn check_customer(customer: &str, caller: &Caller) -> Result<(), Problem> {
     if !caller.trusted {
         let detail = "This caller could be anybody, so it cannot say who the customer is.";
         return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));

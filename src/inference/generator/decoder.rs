@@ -1,17 +1,18 @@
-//! The language model with the memory of a few prompts: what a new prompt shares with one of them is not read again.
-//! In: token ids. Out: the scores of the next token. Knows nothing of text.
+//! The language model with the memory of several sequences: what a new prompt shares with a remembered one is not read
+//! again. In: token ids. Out: the scores of next tokens. Knows nothing of text.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use candle_core::Device;
 
 use super::super::weights::Weights;
-use super::layers::{Layers, Load, Memory, Scratch};
+use super::layers::{Layers, Load, Scratch, Span};
 use super::matrix::Matrix;
+use super::memory::{Arena, PAGE, Sequence};
 use super::stock::Stock;
 
-/// Prompts remembered at once: the product asks three kinds of questions.
-const REMEMBERED: usize = 3;
-/// Tokens read in one pass; whoever waits can be let go between passes.
+/// Prompt openings remembered at most.
+const REMEMBERED: usize = 8;
+/// Tokens read in one pass where nobody else waits.
 const CHUNK: usize = 256;
 
 /// A loaded language model.
@@ -23,40 +24,81 @@ pub struct Decoder {
 enum Engine {
     /// Our own layers on the processor.
     Own(Box<Own>),
-    /// candle's model on a GPU, which remembers nothing.
+    /// candle's model on a GPU, which has one sequence and remembers nothing.
     Stock(Box<Stock>),
 }
 
 struct Own {
     layers: Layers,
-    sequences: Vec<Sequence>,
+    arena: Arena,
     scratch: Scratch,
-    current: usize,
+    remembered: Vec<Remembered>,
     clock: u64,
 }
 
-/// Tokens read so far and what is kept of them.
-struct Sequence {
-    tokens: Vec<u32>,
-    memory: Memory,
+/// The opening of a prompt.
+struct Remembered {
+    sequence: Sequence,
     used: u64,
 }
 
+/// Room for sequences.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// The most tokens of one.
+    pub context: usize,
+    /// The most bytes of keys and values of all.
+    pub bytes: usize,
+}
+
+/// One sequence's part of a step.
+pub struct Run<'a> {
+    /// The sequence.
+    pub sequence: &'a mut Sequence,
+    /// The tokens that it reads, at least one.
+    pub tokens: &'a [u32],
+    /// The scores that are asked for.
+    pub wanted: Wanted<'a>,
+}
+
+/// Which scores are asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// None.
+    Nothing,
+    /// Of these tokens after the last one read, in their order.
+    Few(&'a [u32]),
+    /// Of all tokens after the last one read.
+    All,
+    /// Of all tokens after each one read.
+    Each,
+}
+
+impl Wanted<'_> {
+    /// After how many of `count` tokens.
+    fn rows(&self, count: usize) -> usize {
+        match self {
+            Wanted::Nothing => 0,
+            Wanted::Few(_) | Wanted::All => 1,
+            Wanted::Each => count,
+        }
+    }
+}
+
 impl Decoder {
-    /// Reads the model onto a device, with room for `positions` tokens or what the model was made for.
-    pub fn load(weights: Weights, device: &Device, positions: usize) -> anyhow::Result<Decoder> {
+    /// Reads the model onto a device.
+    pub fn load(weights: Weights, device: &Device, room: Room) -> anyhow::Result<Decoder> {
         if !device.is_cpu() {
             return Self::load_stock(weights, device);
         }
-        Self::load_own(weights, positions, Matrix::load)
+        Self::load_own(weights, room, Matrix::load)
     }
 
-    fn load_own(mut weights: Weights, positions: usize, load: Load) -> anyhow::Result<Decoder> {
+    fn load_own(mut weights: Weights, room: Room, load: Load) -> anyhow::Result<Decoder> {
         let layers = Layers::load(&mut weights, load)?;
-        let context = positions.min(layers.shape.context);
-        let sequence = |_| Sequence { tokens: Vec::new(), memory: Memory::new(&layers.shape, context), used: 0 };
-        let sequences = (0..REMEMBERED).map(sequence).collect();
-        let own = Own { layers, sequences, scratch: Scratch::default(), current: 0, clock: 0 };
+        let arena = Arena::new(&layers.shape, room.bytes)?;
+        let context = room.context.min(layers.shape.context).min(arena.positions());
+        let own = Own { layers, arena, scratch: Scratch::default(), remembered: Vec::new(), clock: 0 };
         Ok(Decoder { engine: Engine::Own(Box::new(own)), context })
     }
 
@@ -69,11 +111,11 @@ impl Decoder {
 
     /// The same sums on floats: what the kernels' rounding is measured against.
     #[cfg(test)]
-    pub fn load_exact(weights: Weights, positions: usize) -> anyhow::Result<Decoder> {
-        Self::load_own(weights, positions, Matrix::exact)
+    pub fn load_exact(weights: Weights, room: Room) -> anyhow::Result<Decoder> {
+        Self::load_own(weights, room, Matrix::exact)
     }
 
-    /// Bytes of weights that writing a token reads, where it is known.
+    /// Bytes of weights that a step reads, where it is known.
     pub fn bytes(&self) -> Option<usize> {
         match &self.engine {
             Engine::Own(own) => Some(own.layers.bytes()),
@@ -81,90 +123,183 @@ impl Decoder {
         }
     }
 
-    /// The tokens it can hold, prompt and answer together.
+    /// Bytes of keys and values that are held, and the most that can be.
+    pub fn memory(&self) -> (usize, usize) {
+        match &self.engine {
+            Engine::Own(own) => own.arena.bytes(),
+            Engine::Stock(_) => (0, 0),
+        }
+    }
+
+    /// The tokens a sequence can hold, prompt and answer together.
     pub fn context(&self) -> usize {
         self.context
     }
 
-    /// Forgets everything.
-    pub fn reset(&mut self) {
+    /// Whether several sequences can be read in one step, each in parts.
+    pub fn batches(&self) -> bool {
+        matches!(self.engine, Engine::Own(_))
+    }
+
+    /// Forgets what it remembers.
+    pub fn forget(&mut self) {
         match &mut self.engine {
-            Engine::Own(own) => own.sequences.iter_mut().for_each(|s| s.tokens.clear()),
+            Engine::Own(own) => own.remembered.drain(..).for_each(|r| own.arena.give_back(&r.sequence.pages)),
             Engine::Stock(stock) => stock.reset(),
         }
     }
 
-    /// Turns to a prompt; its first tokens, as many as returned, need not be read. At least one must be.
-    pub fn begin(&mut self, prompt: &[u32]) -> usize {
+    /// Forgets everything; no sequence from before may be used again.
+    pub fn clear(&mut self) {
+        self.forget();
+        if let Engine::Own(own) = &mut self.engine {
+            own.arena.clear();
+        }
+    }
+
+    /// A sequence with room for a prompt and `more` tokens; it begins with what is remembered of the prompt, but for one
+    /// token at least. None when there is no room now.
+    pub fn open(&mut self, prompt: &[u32], more: usize) -> Option<Sequence> {
         match &mut self.engine {
-            Engine::Own(own) => own.begin(prompt),
+            Engine::Own(own) => own.open(prompt, more),
             Engine::Stock(stock) => {
                 stock.reset();
-                0
+                Some(Sequence::default())
             }
         }
     }
 
-    /// Forgets all but the first tokens of the prompt at hand.
-    pub fn keep(&mut self, tokens: usize) {
+    /// Remembers the first tokens of a sequence for prompts that begin like it.
+    pub fn remember(&mut self, sequence: &Sequence, tokens: usize) {
+        if let Engine::Own(own) = &mut self.engine {
+            own.remember(sequence, tokens.min(sequence.tokens.len()));
+        }
+    }
+
+    /// Ends a sequence: nothing stays of it but what was remembered.
+    pub fn close(&mut self, sequence: Sequence) {
         match &mut self.engine {
-            Engine::Own(own) => own.sequences[own.current].tokens.truncate(tokens),
+            Engine::Own(own) => own.arena.give_back(&sequence.pages),
             Engine::Stock(stock) => stock.reset(),
         }
     }
 
-    /// Reads more tokens and gives the scores of what may follow: of all tokens, or of the `wanted` ones in
-    /// their order. `go_on` is asked between passes.
-    pub fn read(
-        &mut self,
-        tokens: &[u32],
-        wanted: Option<&[u32]>,
-        go_on: &dyn Fn() -> bool,
-    ) -> anyhow::Result<Option<Vec<f32>>> {
-        ensure!(!tokens.is_empty(), "nothing to read");
-        match &mut self.engine {
-            Engine::Own(own) => own.read(tokens, wanted, go_on),
-            Engine::Stock(stock) => {
-                let Some(all) = stock.read(tokens, go_on)? else { return Ok(None) };
-                let score = |id: &u32| all.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
-                Ok(Some(wanted.map_or_else(|| all.clone(), |ids| ids.iter().map(score).collect())))
+    /// Reads the tokens of all runs in one pass and gives the scores that each asked for.
+    pub fn step(&mut self, runs: &mut [Run<'_>]) -> anyhow::Result<Vec<Vec<Vec<f32>>>> {
+        ensure!(runs.iter().all(|run| !run.tokens.is_empty()), "nothing to read");
+        let scores = match &mut self.engine {
+            Engine::Own(own) => own.step(runs)?,
+            Engine::Stock(stock) => match runs {
+                [run] => vec![stock_scores(stock, run)?],
+                _ => anyhow::bail!("candle's model reads one sequence at a time"),
+            },
+        };
+        runs.iter_mut().for_each(|run| run.sequence.tokens.extend(run.tokens));
+        Ok(scores)
+    }
+
+    /// Reads tokens of one sequence and gives the scores of all that may follow.
+    pub fn read(&mut self, sequence: &mut Sequence, tokens: &[u32]) -> anyhow::Result<Vec<f32>> {
+        let chunk = if self.batches() { CHUNK } else { tokens.len().max(1) };
+        let mut rest = tokens;
+        loop {
+            let (tokens, others) = rest.split_at(chunk.min(rest.len()));
+            rest = others;
+            let wanted = if rest.is_empty() { Wanted::All } else { Wanted::Nothing };
+            let mut scores = self.step(&mut [Run { sequence, tokens, wanted }])?;
+            if rest.is_empty() {
+                return scores.pop().and_then(|mut s| s.pop()).context("no scores");
             }
         }
     }
 }
 
+fn stock_scores(stock: &mut Stock, run: &Run<'_>) -> anyhow::Result<Vec<Vec<f32>>> {
+    let all = stock.read(run.tokens)?;
+    Ok(match run.wanted {
+        Wanted::Nothing => Vec::new(),
+        Wanted::All => vec![all],
+        Wanted::Few(ids) => {
+            let score = |id: &u32| all.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+            vec![ids.iter().map(score).collect()]
+        }
+        Wanted::Each => anyhow::bail!("candle's model scores the last token only"),
+    })
+}
+
 impl Own {
-    fn begin(&mut self, prompt: &[u32]) -> usize {
+    fn open(&mut self, prompt: &[u32], more: usize) -> Option<Sequence> {
         self.clock += 1;
-        let shared = |s: &Sequence| s.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        // A memory that the prompt continues is used as it is; else the one that rested longest is given up,
-        // not one that shares only the opening of the chat template.
-        let whole = |s: &Sequence| !s.tokens.is_empty() && shared(s) == s.tokens.len().min(prompt.len());
-        let order = |s: &Sequence| (whole(s), if whole(s) { s.tokens.len() as u64 } else { u64::MAX - s.used });
-        let best = (0..self.sequences.len()).max_by_key(|n| order(&self.sequences[*n]));
-        self.current = best.unwrap_or(0);
-        let sequence = &mut self.sequences[self.current];
-        let kept = shared(sequence).min(prompt.len().saturating_sub(1));
-        sequence.tokens.truncate(kept);
-        sequence.used = self.clock;
-        kept
+        let pages = (prompt.len() + more).div_ceil(PAGE);
+        loop {
+            let shared = |r: &Remembered| r.sequence.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+            let best = self.remembered.iter_mut().max_by_key(|r| shared(r));
+            let best = best.map(|r| (shared(r).min(prompt.len().saturating_sub(1)), r));
+            let kept = best.as_ref().map_or(0, |(kept, _)| *kept);
+            if let Some(private) = self.arena.take(pages - kept / PAGE) {
+                let mut sequence = Sequence { tokens: prompt[..kept].to_vec(), pages: Vec::new() };
+                if let Some((kept, remembered)) = best.filter(|(kept, _)| *kept > 0) {
+                    remembered.used = self.clock;
+                    let (whole, rest) = remembered.sequence.pages.split_at(kept / PAGE);
+                    self.arena.share(whole);
+                    sequence.pages.extend(whole);
+                    if kept % PAGE > 0 {
+                        self.arena.copy(rest[0], private[0], kept % PAGE);
+                    }
+                }
+                sequence.pages.extend(private);
+                return Some(sequence);
+            }
+            self.forget_oldest()?;
+        }
     }
 
-    fn read(
-        &mut self,
-        tokens: &[u32],
-        wanted: Option<&[u32]>,
-        go_on: &dyn Fn() -> bool,
-    ) -> anyhow::Result<Option<Vec<f32>>> {
-        let sequence = &mut self.sequences[self.current];
-        let mut last = Vec::new();
-        for step in tokens.chunks(CHUNK) {
-            if !go_on() {
-                return Ok(None);
-            }
-            last = self.layers.read((step, sequence.tokens.len()), &mut sequence.memory, &mut self.scratch)?;
-            sequence.tokens.extend(step);
+    fn remember(&mut self, sequence: &Sequence, tokens: usize) {
+        self.clock += 1;
+        let opening = &sequence.tokens[..tokens];
+        if let Some(known) = self.remembered.iter_mut().find(|r| r.sequence.tokens.starts_with(opening)) {
+            known.used = self.clock;
+            return;
         }
-        Ok(Some(self.layers.scores(&last, wanted)?))
+        if self.remembered.len() >= REMEMBERED {
+            let _ = self.forget_oldest();
+        }
+        let (whole, rest) = sequence.pages.split_at(tokens / PAGE);
+        let mut kept = Sequence { tokens: opening.to_vec(), pages: whole.to_vec() };
+        // The last page goes on with somebody's words: only what stands before them is copied.
+        match (tokens % PAGE > 0).then(|| self.arena.take(1)).flatten() {
+            Some(own) => {
+                self.arena.copy(rest[0], own[0], tokens % PAGE);
+                kept.pages.extend(own);
+            }
+            None => kept.tokens.truncate(tokens / PAGE * PAGE),
+        }
+        self.arena.share(whole);
+        self.remembered.push(Remembered { sequence: kept, used: self.clock });
+    }
+
+    /// None when nothing is remembered.
+    fn forget_oldest(&mut self) -> Option<()> {
+        let oldest = (0..self.remembered.len()).min_by_key(|n| self.remembered[*n].used)?;
+        let forgotten = self.remembered.swap_remove(oldest);
+        self.arena.give_back(&forgotten.sequence.pages);
+        Some(())
+    }
+
+    fn step(&mut self, runs: &[Run<'_>]) -> anyhow::Result<Vec<Vec<Vec<f32>>>> {
+        let mut spans = Vec::new();
+        for Run { sequence, tokens, wanted } in runs {
+            let (first, count) = (sequence.tokens.len(), tokens.len());
+            spans.push(Span { pages: &sequence.pages, first, count, wanted: wanted.rows(count) });
+        }
+        let tokens: Vec<u32> = runs.iter().flat_map(|run| run.tokens).copied().collect();
+        let rows = self.layers.read((&tokens, &spans), &mut self.arena, &mut self.scratch)?;
+        let mut named = Vec::new();
+        for (run, span) in runs.iter().zip(&spans) {
+            let ids = if let Wanted::Few(ids) = run.wanted { Some(ids) } else { None };
+            named.extend(std::iter::repeat_n(ids, span.wanted));
+        }
+        let mut scores = self.layers.scores(&rows, &named)?.into_iter();
+        Ok(spans.iter().map(|span| scores.by_ref().take(span.wanted).collect()).collect())
     }
 }

@@ -1,7 +1,7 @@
 //! The own decoder against candle's model, and a remembered prompt against a fresh one.
 
 use super::core::Core;
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Room, Run, Wanted};
 use super::*;
 use crate::engine::{PromptTurn, Speaker};
 use crate::inference::weights::Weights;
@@ -47,9 +47,7 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
-fn read(decoder: &mut Decoder, tokens: &[u32]) -> Vec<f32> {
-    decoder.read(tokens, None, &|| true).unwrap().unwrap()
-}
+const ROOM: Room = Room { context: 512, bytes: 1 << 26 };
 
 /// How far a decoder is from sums of floats over the same tokens.
 #[derive(Debug, Default)]
@@ -77,19 +75,20 @@ fn compare(model: &VerifiedModel, texts: &[&str]) -> (Nearness, Nearness) {
     let weights = || Weights::open(model).unwrap();
     let mut ours = core.decoder;
     let mut theirs = Decoder::load_stock(weights(), &Device::Cpu).unwrap();
-    let mut exact = Decoder::load_exact(weights(), 512).unwrap();
+    let mut exact = Decoder::load_exact(weights(), ROOM).unwrap();
     let (mut near, mut stock) = (Nearness::default(), Nearness::default());
     for text in texts {
         let mut tokens = core.vocabulary.encode_text(text).unwrap();
-        for decoder in [&mut ours, &mut theirs, &mut exact] {
-            decoder.reset();
-        }
+        let mut decoders = [&mut exact, &mut ours, &mut theirs];
+        let mut sequences = decoders.each_mut().map(|d| d.open(&tokens, STEPS).unwrap());
         for _ in 0..STEPS {
-            let want = read(&mut exact, &tokens);
-            near.add(&read(&mut ours, &tokens), &want);
-            stock.add(&read(&mut theirs, &tokens), &want);
+            let mut each = decoders.iter_mut().zip(&mut sequences).map(|(d, s)| d.read(s, &tokens).unwrap());
+            let [want, ours, theirs] = std::array::from_fn(|_| each.next().unwrap());
+            near.add(&ours, &want);
+            stock.add(&theirs, &want);
             tokens = vec![best(&want)];
         }
+        decoders.into_iter().zip(sequences).for_each(|(d, s)| d.close(s));
     }
     (near, stock)
 }
@@ -121,23 +120,47 @@ fn the_model_named_in_the_environment_is_near_to_exact_sums() {
 #[test]
 fn a_remembered_prompt_gives_the_very_same_scores() {
     let Some(model) = model("tiny") else { return };
-    let mut core = Core::load(&model, &GeneratorSettings::default()).unwrap();
+    let mut decoder = Core::load(&model, &GeneratorSettings::default()).unwrap().decoder;
     let prompt: Vec<u32> = (0..300).map(|i| 300 + i * 7 % 1000).collect();
-    core.decoder.reset();
-    assert_eq!(core.decoder.begin(&prompt), 0);
-    let cold = read(&mut core.decoder, &prompt);
-    core.decoder.keep(201);
-    let other: Vec<u32> = (0..40).map(|i| 500 + i).collect();
-    assert_eq!(core.decoder.begin(&other), 0);
-    read(&mut core.decoder, &other);
-    assert_eq!(core.decoder.begin(&prompt), 201);
-    assert!(read(&mut core.decoder, &prompt[201..]) == cold, "read in two parts the scores differ");
-    assert_eq!(core.decoder.begin(&prompt), 299);
-    assert!(read(&mut core.decoder, &prompt[299..]) == cold, "the last token alone gives other scores");
-    let few = [best(&cold), 7, 300];
-    assert_eq!(core.decoder.begin(&prompt), 299);
-    let some = core.decoder.read(&prompt[299..], Some(&few), &|| true).unwrap().unwrap();
-    assert_eq!(best(&some), 0);
+    let mut sequence = decoder.open(&prompt, 0).unwrap();
+    assert!(sequence.tokens.is_empty());
+    let cold = decoder.read(&mut sequence, &prompt).unwrap();
+    // 201 tokens end within a page, 224 with one.
+    for kept in [201, 224, 299, 300] {
+        decoder.forget();
+        decoder.remember(&sequence, kept);
+        let other: Vec<u32> = (0..40).map(|i| 500 + i).collect();
+        let mut between = decoder.open(&other, 0).unwrap();
+        assert!(between.tokens.is_empty());
+        decoder.read(&mut between, &other).unwrap();
+        decoder.close(between);
+        let mut again = decoder.open(&prompt, 0).unwrap();
+        assert_eq!(again.tokens.len(), kept.min(299));
+        assert!(decoder.read(&mut again, &prompt[kept.min(299)..]).unwrap() == cold, "{kept}: the scores differ");
+        decoder.close(again);
+    }
+    decoder.close(sequence);
+    decoder.forget();
+    assert_eq!(decoder.memory().0, 0, "pages were lost");
+}
+
+#[test]
+fn scores_after_each_token_are_those_of_reading_one_by_one() {
+    let Some(model) = model("tiny") else { return };
+    let mut decoder = Core::load(&model, &GeneratorSettings::default()).unwrap().decoder;
+    let prompt: Vec<u32> = (0..45).map(|i| 300 + i * 11 % 1000).collect();
+    let mut sequence = decoder.open(&prompt, 0).unwrap();
+    let one_by_one: Vec<_> = prompt.iter().map(|t| decoder.read(&mut sequence, &[*t]).unwrap()).collect();
+    decoder.close(sequence);
+    let (mut first, mut second) = (decoder.open(&prompt, 0).unwrap(), decoder.open(&prompt, 0).unwrap());
+    let few = [best(&one_by_one[44]), 7, 8];
+    let scores = decoder.step(&mut [
+        Run { sequence: &mut first, tokens: &prompt, wanted: Wanted::Each },
+        Run { sequence: &mut second, tokens: &prompt, wanted: Wanted::Few(&few) },
+    ]);
+    let scores = scores.unwrap();
+    assert!(scores[0] == one_by_one, "the scores depend on what is read together");
+    assert_eq!(best(&scores[1][0]), 0);
 }
 
 #[test]
@@ -163,13 +186,14 @@ fn jobs_between_jobs_change_nothing() {
     let cold: Vec<String> = jobs
         .iter()
         .map(|job| {
-            core.decoder.reset();
+            core.decoder.forget();
             core.generate(job, &|| true).unwrap().text
         })
         .collect();
-    core.decoder.reset();
+    core.decoder.forget();
     let warm: Vec<String> = jobs.iter().map(|job| core.generate(job, &|| true).unwrap().text).collect();
     assert_eq!(cold, warm);
     let (prompt, fixed) = core.chat.prompt(&jobs[0], &core.vocabulary).unwrap();
-    assert!(fixed > 80 && core.decoder.begin(&prompt) == fixed, "{fixed} tokens stand before the shopper's");
+    let sequence = core.decoder.open(&prompt, 0).unwrap();
+    assert!(fixed > 80 && sequence.tokens.len() == fixed, "{fixed} tokens stand before the shopper's");
 }

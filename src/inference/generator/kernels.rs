@@ -3,6 +3,7 @@
 //! not depend on how many rows are worked on together, so a prompt read in parts gives the very same numbers.
 
 use super::super::embedder::{Level, LevelKind, fused};
+use super::memory::PAGE;
 use super::packed::{Block, quantise};
 
 const LANES: usize = 16;
@@ -37,15 +38,17 @@ macro_rules! widened {
     };
 }
 
+/// Queries that are worked on together: each key and value is fetched once for all of them.
+const TOGETHER: usize = 3;
+
 /// One head's keys and values, and the queries of the heads that share them.
 pub struct Attend<'a> {
-    /// Keys of all positions that there is room for, each of `size` numbers; the room is a multiple of four.
-    pub keys: &'a [f32],
-    /// Values, the same way; finite also where nothing has been put yet.
-    pub values: &'a [f32],
+    /// Keys and values of each page of positions, in half precision: keys `[number][position]`, values
+    /// `[position][number]`, finite also where nothing has been put yet.
+    pub pages: Vec<(&'a [u16], &'a [u16])>,
     /// Numbers in a head; a multiple of 16.
     pub size: usize,
-    /// Each query, scaled, with the count of positions it may see.
+    /// Each query, scaled, with the count of positions it may see; at least one.
     pub queries: Vec<(&'a [f32], usize)>,
 }
 
@@ -66,6 +69,10 @@ widened! {
     to_blocks, quantise_body, (row: &[f32], out: &mut [Block])
 }
 widened! {
+    /// Rounds to half precision, ties to even; what is too large becomes the largest.
+    to_halves, to_halves_body, (from: &[f32], to: &mut [u16])
+}
+widened! {
     /// The products of `x` with each row.
     dots, dots_body, (rows: &[f32], x: &[f32], out: &mut [f32])
 }
@@ -77,84 +84,113 @@ fn quantise_body<const FUSED: bool>(row: &[f32], out: &mut [Block]) {
 
 #[inline(always)]
 fn attend_body<const FUSED: bool>(task: &Attend<'_>, out: &mut [f32]) {
-    let longest = task.queries.iter().map(|(_, seen)| seen.next_multiple_of(4)).max().unwrap_or(0);
-    let mut room = vec![0f32; 2 * longest];
-    let (mut queries, mut out) = (&task.queries[..], out);
-    // Two at a time: each key and value is fetched once for both.
-    while let [first, rest @ ..] = queries {
-        let (to, others) = std::mem::take(&mut out).split_at_mut(task.size * (1 + rest.len().min(1)));
-        match rest {
-            [second, rest @ ..] => {
-                attend_some::<FUSED, 2>(task, [first, second], (&mut room, to));
-                queries = rest;
-            }
-            [] => {
-                attend_some::<FUSED, 1>(task, [first], (&mut room, to));
-                queries = rest;
+    let (size, queries) = (task.size, &task.queries[..]);
+    let pages = queries.iter().map(|(_, seen)| seen.div_ceil(PAGE)).max().unwrap_or(0);
+    let width = pages * PAGE;
+    let (mut room, mut tile) = (vec![0f32; queries.len() * width], vec![0f32; size * PAGE]);
+    for (page, (keys, _)) in task.pages[..pages].iter().enumerate() {
+        widen(keys, &mut tile);
+        let rooms = room.chunks_mut(TOGETHER * width);
+        for (queries, room) in queries.chunks(TOGETHER).zip(rooms) {
+            match queries {
+                _ if queries.iter().all(|(_, seen)| *seen <= page * PAGE) => {}
+                [a, b, c] => page_scores::<FUSED, 3>(&tile, [a.0, b.0, c.0], (&mut room[page * PAGE..], width)),
+                [a, b] => page_scores::<FUSED, 2>(&tile, [a.0, b.0], (&mut room[page * PAGE..], width)),
+                _ => page_scores::<FUSED, 1>(&tile, [queries[0].0], (&mut room[page * PAGE..], width)),
             }
         }
-        out = others;
     }
-}
-
-#[inline(always)]
-fn attend_some<const FUSED: bool, const N: usize>(
-    task: &Attend<'_>,
-    queries: [&(&[f32], usize); N],
-    (room, out): (&mut [f32], &mut [f32]),
-) {
-    let size = task.size;
-    // Positions go by in fours; those that are not to be seen weigh nothing.
-    let seen = queries.iter().map(|(_, seen)| seen.next_multiple_of(4)).max().unwrap_or(0);
-    let room = &mut room[..N * seen];
-    for (at, four) in task.keys[..seen * size].chunks_exact(4 * size).enumerate() {
-        let scores = dots_of_four::<FUSED, N>(four, queries.map(|(query, _)| *query));
-        for (n, scores) in scores.iter().enumerate() {
-            room[n * seen + at * 4..][..4].copy_from_slice(scores);
-        }
-    }
-    for (scores, (_, may)) in room.chunks_exact_mut(seen).zip(queries) {
+    for (scores, (_, may)) in room.chunks_exact_mut(width).zip(queries) {
         softmax(&mut scores[..*may]);
         scores[*may..].fill(0.0);
     }
     out.fill(0.0);
-    for (at, four) in task.values[..seen * size].chunks_exact(4 * size).enumerate() {
-        let weights: [&[f32]; N] = std::array::from_fn(|n| &room[n * seen + at * 4..][..4]);
-        let (a, rest) = four.split_at(size);
-        let (b, rest) = rest.split_at(size);
-        let (c, d) = rest.split_at(size);
-        let parts = a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0);
-        let parts = parts.zip(c.as_chunks::<LANES>().0.iter().zip(d.as_chunks::<LANES>().0)).enumerate();
-        for (part, ((a, b), (c, d))) in parts {
-            for (n, w) in weights.iter().enumerate() {
-                let to = &mut out[n * size + part * LANES..][..LANES];
-                for lane in 0..LANES {
-                    let first = fused::<FUSED>(w[1], b[lane], w[0] * a[lane]);
-                    let second = fused::<FUSED>(w[3], d[lane], w[2] * c[lane]);
-                    to[lane] += first + second;
-                }
+    for (page, (_, values)) in task.pages[..pages].iter().enumerate() {
+        widen(values, &mut tile);
+        let rooms = room.chunks(TOGETHER * width).zip(out.chunks_mut(TOGETHER * size));
+        for (queries, (room, out)) in queries.chunks(TOGETHER).zip(rooms) {
+            let room = (&room[page * PAGE..], width);
+            match queries.len() {
+                _ if queries.iter().all(|(_, seen)| *seen <= page * PAGE) => {}
+                3 => page_values::<FUSED, 3>(&tile, room, (out, size)),
+                2 => page_values::<FUSED, 2>(&tile, room, (out, size)),
+                _ => page_values::<FUSED, 1>(&tile, room, (out, size)),
             }
         }
     }
 }
 
-/// The products of four rows with each query.
+/// The products of some queries with the keys of a page; those of the next query stand `width` further on.
 #[inline(always)]
-fn dots_of_four<const FUSED: bool, const N: usize>(rows: &[f32], queries: [&[f32]; N]) -> [[f32; 4]; N] {
-    let size = rows.len() / 4;
-    let mut sums = [[[0f32; LANES]; 4]; N];
-    for at in (0..size).step_by(LANES) {
-        for row in 0..4 {
-            let k = &rows[row * size + at..][..LANES];
-            for n in 0..N {
-                let q = &queries[n][at..][..LANES];
+fn page_scores<const FUSED: bool, const N: usize>(
+    tile: &[f32],
+    queries: [&[f32]; N],
+    (room, width): (&mut [f32], usize),
+) {
+    let mut sums = [[[0f32; LANES]; 2]; N];
+    for (at, keys) in tile.as_chunks::<LANES>().0.as_chunks::<2>().0.iter().enumerate() {
+        for (sums, query) in sums.iter_mut().zip(queries) {
+            let q = query[at];
+            for (sums, keys) in sums.iter_mut().zip(keys) {
                 for lane in 0..LANES {
-                    sums[n][row][lane] = fused::<FUSED>(q[lane], k[lane], sums[n][row][lane]);
+                    sums[lane] = fused::<FUSED>(q, keys[lane], sums[lane]);
                 }
             }
         }
     }
-    sums.map(|rows| rows.map(total))
+    for (n, sums) in sums.iter().enumerate() {
+        room[n * width..][..PAGE].copy_from_slice(sums.as_flattened());
+    }
+}
+
+/// Adds the values of a page with the weights of some queries; position after position, whoever else is there.
+#[inline(always)]
+fn page_values<const FUSED: bool, const N: usize>(
+    tile: &[f32],
+    (room, width): (&[f32], usize),
+    (out, size): (&mut [f32], usize),
+) {
+    let weights: [&[f32]; N] = std::array::from_fn(|n| &room[n * width..][..PAGE]);
+    for first in (0..size).step_by(LANES) {
+        let mut sums: [[f32; LANES]; N] =
+            std::array::from_fn(|n| std::array::from_fn(|lane| out[n * size + first + lane]));
+        for at in 0..PAGE {
+            let values = &tile[at * size + first..][..LANES];
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                let w = weights[at];
+                for lane in 0..LANES {
+                    sums[lane] = fused::<FUSED>(w, values[lane], sums[lane]);
+                }
+            }
+        }
+        for (n, sums) in sums.iter().enumerate() {
+            out[n * size + first..][..LANES].copy_from_slice(sums);
+        }
+    }
+}
+
+/// Half precision to single; exact.
+#[inline(always)]
+fn widen(from: &[u16], to: &mut [f32]) {
+    // 2^112: what the exponents of the two forms differ by.
+    const SHIFT: f32 = f32::from_bits((127 + 112) << 23);
+    for (from, to) in from.iter().zip(to) {
+        let bits = u32::from(*from);
+        let size = f32::from_bits((bits & 0x7fff) << 13) * SHIFT;
+        *to = f32::from_bits(size.to_bits() | (bits & 0x8000) << 16);
+    }
+}
+
+/// As `to_half`, without a branch: compilers vectorise it.
+#[inline(always)]
+fn to_halves_body<const FUSED: bool>(from: &[f32], to: &mut [u16]) {
+    for (from, to) in from.iter().zip(to) {
+        let bits = from.abs().min(65504.0).to_bits();
+        let normal = bits.wrapping_add(0xfff + (bits >> 13 & 1)).wrapping_sub(112 << 23) >> 13;
+        let small = (f32::from_bits(bits) + 0.5).to_bits().wrapping_sub(0.5f32.to_bits());
+        let half = if bits < 0x3880_0000 { small } else { normal };
+        *to = (half | from.to_bits() >> 16 & 0x8000) as u16;
+    }
 }
 
 #[inline(always)]
@@ -236,6 +272,8 @@ fn exp(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::embedder::half;
+    use super::super::packed::formats::to_half;
     use super::*;
 
     #[test]
@@ -248,28 +286,45 @@ mod tests {
     }
 
     #[test]
+    fn halves_go_there_and_back() {
+        let (mut wide, mut back) = (vec![0.0; 1 << 16], vec![0; 1 << 16]);
+        let all: Vec<u16> = (0..=u16::MAX).filter(|bits| bits & 0x7fff < 0x7c00).collect();
+        widen(&all, &mut wide);
+        to_halves(&wide[..all.len()], &mut back);
+        assert_eq!(back[..all.len()], all);
+        for bits in (0..0x4780_0000u32).step_by(997) {
+            let x = f32::from_bits(bits);
+            to_halves(&[x, -x], &mut back[..2]);
+            assert_eq!(back[..2], [to_half(x), to_half(-x)], "{x}");
+        }
+    }
+
+    #[test]
     fn attention_is_a_weighted_mean() {
-        let size = 16;
-        let keys: Vec<f32> = (0..8 * size).map(|i| (i % 11) as f32 / 11.0).collect();
-        let values: Vec<f32> = (0..8 * size).map(|i| (i % 5) as f32).collect();
+        let (size, positions) = (16, 2 * PAGE);
+        let numbers = |seed: usize| (0..positions * size).map(move |i| to_half((i * seed % 97) as f32 / 97.0));
+        let (keys, values): (Vec<u16>, Vec<u16>) = (numbers(31).collect(), numbers(57).collect());
+        let pages: Vec<_> = keys.chunks_exact(PAGE * size).zip(values.chunks_exact(PAGE * size)).collect();
+        let key = |p: usize, i: usize| f64::from(half(keys[p / PAGE * PAGE * size + i * PAGE + p % PAGE]));
+        let value = |p: usize, i: usize| f64::from(half(values[p * size + i]));
         let query: Vec<f32> = (0..size).map(|i| i as f32 / 8.0).collect();
-        let score = |p: usize| (0..size).map(|i| f64::from(keys[p * size + i] * query[i])).sum::<f64>().exp();
-        let seen = [1, 4, 7, 5, 6];
+        let score = |p: usize| (0..size).map(|i| key(p, i) * f64::from(query[i])).sum::<f64>().exp();
+        let seen = [1usize, 4, 40, 32, 33, 64, 7];
         let mut alone = Vec::new();
         for seen in seen {
             let mut out = vec![0.0; size];
-            let queries = vec![(&query[..], seen)];
-            attend(&Attend { keys: &keys, values: &values, size, queries }, &mut out);
+            let pages = pages[..seen.div_ceil(PAGE)].to_vec();
+            attend(&Attend { pages, size, queries: vec![(&query[..], seen)] }, &mut out);
             let all: f64 = (0..seen).map(score).sum();
             for (i, out) in out.iter().enumerate() {
-                let mean = (0..seen).map(|p| score(p) / all * f64::from(values[p * size + i])).sum::<f64>();
+                let mean = (0..seen).map(|p| score(p) / all * value(p, i)).sum::<f64>();
                 assert!((mean - f64::from(*out)).abs() < 1e-5, "{seen} {i}: {mean} {out}");
             }
             alone.extend(out);
         }
         let mut together = vec![0.0; seen.len() * size];
         let queries = seen.map(|seen| (&query[..], seen)).to_vec();
-        attend(&Attend { keys: &keys, values: &values, size, queries }, &mut together);
+        attend(&Attend { pages, size, queries }, &mut together);
         assert_eq!(together, alone);
     }
 }

@@ -1,12 +1,14 @@
-//! The layers of a llama, qwen2 or qwen3 model: token ids in, the last hidden numbers out.
-//! Keys and values go to the caller's `Memory`, where they are read in place; nothing is copied or repeated.
+//! The layers of a llama, qwen2 or qwen3 model: token ids of several sequences in, hidden numbers out.
+//! Each matrix is read once for all of them. Keys and values go to the caller's `Arena` and are read there in place.
+//! What is computed for a token does not depend on which others are in the step.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::super::threads;
 use super::super::weights::Weights;
 use super::kernels::{self, Attend};
 use super::matrix::{Matrix, Rows, Stripes};
+use super::memory::{Arena, PAGE, Place};
 use super::packed::PANEL;
 use super::shape::Shape;
 
@@ -16,20 +18,17 @@ const ROWS: usize = 8;
 /// Reads a matrix of a name and a size out of a file.
 pub type Load = fn(&mut Weights, &str, (usize, usize)) -> anyhow::Result<Matrix>;
 
-/// The keys and values of one sequence: `[layer][kv head][position][number]`.
-pub struct Memory {
-    layers: Vec<[Vec<f32>; 2]>,
-    positions: usize,
-}
-
-impl Memory {
-    /// Room for so many positions; the system gives pages as they are first written.
-    pub fn new(shape: &Shape, positions: usize) -> Memory {
-        // Attention reads positions in fours.
-        let size = shape.kv_heads * positions.next_multiple_of(4) * shape.head;
-        let layers = (0..shape.layers).map(|_| [vec![0.0; size], vec![0.0; size]]).collect();
-        Memory { layers, positions }
-    }
+/// Tokens of one sequence in a step.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    /// The pages of the sequence.
+    pub pages: &'a [u32],
+    /// The position of the first of the tokens.
+    pub first: usize,
+    /// How many they are.
+    pub count: usize,
+    /// After how many of them, the last ones, it is asked what may follow.
+    pub wanted: usize,
 }
 
 /// All layers of a model.
@@ -55,13 +54,13 @@ struct Layer {
 }
 
 /// Which part of a step a layer does.
-struct Part {
-    /// The position of the first token.
-    first: usize,
-    /// Whether the products of the layer before are to be added first.
-    added: bool,
-    /// Whether it is the last layer.
-    last: bool,
+struct Part<'a> {
+    /// The layer's number.
+    number: usize,
+    /// Whose tokens the rows are.
+    spans: &'a [Span<'a>],
+    /// In the last layer: the rows that go on when keys and values are stored.
+    wanted: Option<&'a [usize]>,
 }
 
 /// What a step works in, kept from step to step.
@@ -91,35 +90,49 @@ impl Layers {
         Ok(Layers { shape, words, output, norm, layers, speeds })
     }
 
-    /// Reads tokens that follow `first` others and gives the normed numbers of the last.
+    /// Reads the tokens of all spans, one span after the other, and gives the normed numbers of those that are wanted.
     pub fn read(
         &self,
-        (tokens, first): (&[u32], usize),
-        memory: &mut Memory,
+        (tokens, spans): (&[u32], &[Span<'_>]),
+        arena: &mut Arena,
         scratch: &mut Scratch,
     ) -> anyhow::Result<Vec<f32>> {
-        ensure!(first + tokens.len() <= memory.positions, "the context of {} is full", memory.positions);
+        ensure!(spans.iter().map(|s| s.count).sum::<usize>() == tokens.len(), "tokens that belong to nobody");
+        let fits = |s: &Span<'_>| s.first + s.count <= s.pages.len() * PAGE && s.wanted <= s.count;
+        ensure!(spans.iter().all(fits), "the context is full");
         scratch.hidden = self.words.take(tokens)?;
         let turn = |p: usize| self.speeds.iter().map(move |s| (p as f32 * s).sin_cos());
         scratch.turns.clear();
-        scratch.turns.extend((first..first + tokens.len()).flat_map(turn));
-        for (n, (layer, memory)) in self.layers.iter().zip(&mut memory.layers).enumerate() {
-            let part = Part { first, added: n > 0, last: n + 1 == self.layers.len() };
-            layer.attention(&self.shape, &part, memory, scratch)?;
+        scratch.turns.extend(spans.iter().flat_map(|s| s.first..s.first + s.count).flat_map(turn));
+        let wanted = wanted(spans);
+        for (number, layer) in self.layers.iter().enumerate() {
+            let last = number + 1 == self.layers.len();
+            let part = Part { number, spans, wanted: last.then_some(&wanted[..]) };
+            layer.attention(&self.shape, &part, arena, scratch)?;
+            if last && wanted.is_empty() {
+                return Ok(Vec::new());
+            }
             layer.feed_forward(&self.shape, scratch)?;
         }
         let mut last = std::mem::take(&mut scratch.hidden);
-        scratch.products.add(0, &mut last);
-        kernels::rms_norm(&mut last, &self.norm, self.shape.epsilon);
+        for (row, last) in last.chunks_exact_mut(self.shape.width).enumerate() {
+            scratch.products.add(row, last);
+            kernels::rms_norm(last, &self.norm, self.shape.epsilon);
+        }
         Ok(last)
     }
 
-    /// The scores of all tokens, or of the `wanted` ones in their order.
-    pub fn scores(&self, last: &[f32], wanted: Option<&[u32]>) -> anyhow::Result<Vec<f32>> {
-        match wanted {
-            Some(ids) => self.output.apply_some(ids, last),
-            None => self.output.apply(last),
-        }
+    /// The scores of all tokens after each row, or of those that are named, in their order.
+    pub fn scores(&self, rows: &[f32], named: &[Option<&[u32]>]) -> anyhow::Result<Vec<Vec<f32>>> {
+        let width = self.shape.width;
+        let whole: Vec<&[f32]> =
+            rows.chunks_exact(width).zip(named).filter(|(_, n)| n.is_none()).map(|(row, _)| row).collect();
+        let mut whole = self.output.apply(&whole)?.into_iter();
+        let each = rows.chunks_exact(width).zip(named).map(|(row, named)| match named {
+            Some(ids) => self.output.apply_some(ids, row),
+            None => whole.next().context("a row too few"),
+        });
+        each.collect()
     }
 
     /// Bytes of the matrices that one token goes through.
@@ -168,11 +181,11 @@ impl Layer {
     fn attention(
         &self,
         shape: &Shape,
-        &Part { mut first, added, last }: &Part,
-        memory: &mut [Vec<f32>; 2],
+        &Part { number, spans, wanted }: &Part<'_>,
+        arena: &mut Arena,
         scratch: &mut Scratch,
     ) -> anyhow::Result<()> {
-        norm(shape, &self.norm, added, scratch);
+        norm(shape, &self.norm, number > 0, scratch);
         let Scratch { hidden, rows, products, asked, attended, turns } = scratch;
         let [q, k, v] = &self.ask;
         Matrix::multiply(&[q, k, v], rows, products)?;
@@ -185,19 +198,22 @@ impl Layer {
             products.copy(row, 0, to);
             self.turn(shape, to, turns);
         });
-        for (n, row) in asked.chunks_exact(width).enumerate() {
-            let (keys, values) = row[own..].split_at(shared);
-            store(shape, keys, first + n, &mut memory[0]);
-            store(shape, values, first + n, &mut memory[1]);
+        store(shape, asked, (number, spans), arena);
+        let mut spans = spans.to_vec();
+        if let Some(wanted) = wanted {
+            // Nobody asks for the scores after the others.
+            keep(wanted, width, asked);
+            keep(wanted, shape.width, hidden);
+            count = wanted.len();
+            for span in &mut spans {
+                (span.first, span.count) = (span.first + span.count - span.wanted, span.wanted);
+            }
         }
-        if last {
-            // Nobody asks for the scores after the others: from here on only the last row goes on.
-            asked.drain(..(count - 1) * width);
-            hidden.drain(..(count - 1) * shape.width);
-            (first, count) = (first + count - 1, 1);
+        if count == 0 {
+            return Ok(());
         }
         attended.resize(count * own, 0.0);
-        attend(shape, asked, (first, &*memory), attended);
+        attend(shape, asked, (number, &spans, arena), attended);
         let group = own / shape.kv_heads;
         rows.fill((count, own), std::iter::repeat(()), |row, (), to| {
             for (kv, to) in to.chunks_exact_mut(group).enumerate() {
@@ -280,30 +296,72 @@ fn turn(shape: &Shape, row: &mut [f32], turns: &[(f32, f32)]) {
     }
 }
 
-/// Puts the heads of one position to their place in the memory of a layer.
-fn store(shape: &Shape, row: &[f32], position: usize, memory: &mut [f32]) {
-    let per_head = memory.len() / shape.kv_heads;
-    for (row, memory) in row.chunks_exact(shape.head).zip(memory.chunks_exact_mut(per_head)) {
-        memory[position * shape.head..][..shape.head].copy_from_slice(row);
+/// The rows whose numbers are asked for.
+fn wanted(spans: &[Span<'_>]) -> Vec<usize> {
+    let mut end = 0;
+    let last = |span: &Span<'_>| {
+        end += span.count;
+        end - span.wanted..end
+    };
+    spans.iter().flat_map(last).collect()
+}
+
+/// Keeps some rows, which are named in their order.
+fn keep(rows: &[usize], width: usize, numbers: &mut Vec<f32>) {
+    for (to, from) in rows.iter().enumerate() {
+        numbers.copy_within(from * width..(from + 1) * width, to * width);
     }
+    numbers.truncate(rows.len() * width);
+}
+
+/// Puts the keys and values of all rows to their places.
+fn store(shape: &Shape, asked: &[f32], (layer, spans): (usize, &[Span<'_>]), arena: &mut Arena) {
+    let (own, size) = (shape.heads * shape.head, shape.head);
+    let shared = shape.kv_heads * size;
+    let mut rows = asked.chunks_exact(own + 2 * shared);
+    for span in spans {
+        for (position, row) in (span.first..).zip(rows.by_ref().take(span.count)) {
+            let (keys, values) = row[own..].split_at(shared);
+            for (head, both) in keys.chunks_exact(size).zip(values.chunks_exact(size)).enumerate() {
+                let place = Place { page: span.pages[position / PAGE], layer, head };
+                arena.put(place, position % PAGE, both);
+            }
+        }
+    }
+}
+
+/// Some rows of one span and one head of keys.
+struct Task<'a> {
+    span: &'a Span<'a>,
+    head: usize,
+    /// The first row, counted in all spans and in its own.
+    row: (usize, usize),
+    out: &'a mut [f32],
 }
 
 /// Causal attention of all rows; heads that share keys are worked on together, their results lie
 /// `[kv head][row][head of the group]`.
-fn attend(shape: &Shape, asked: &[f32], (first, memory): (usize, &[Vec<f32>; 2]), out: &mut [f32]) {
+fn attend(shape: &Shape, asked: &[f32], (layer, spans, arena): (usize, &[Span<'_>], &Arena), out: &mut [f32]) {
     let (size, group) = (shape.head, shape.heads / shape.kv_heads);
     let width = (shape.heads + 2 * shape.kv_heads) * size;
-    let (count, per_head) = (asked.len() / width, memory[0].len() / shape.kv_heads);
-    let heads = out.chunks_exact_mut(count * group * size).enumerate();
-    let work = heads.flat_map(|(kv, out)| out.chunks_mut(ROWS * group * size).enumerate().map(move |w| (kv, w)));
-    threads::share(work, |(kv, (block, out))| {
-        let rows = block * ROWS..count.min((block + 1) * ROWS);
-        let query = |row: usize, n: usize| {
-            let at = row * width + (kv * group + n) * size;
-            (&asked[at..at + size], first + row + 1)
+    let mut tasks = Vec::new();
+    for (head, mut out) in out.chunks_exact_mut(asked.len() / width * group * size).enumerate() {
+        let mut row = 0;
+        for span in spans {
+            let (part, rest) = std::mem::take(&mut out).split_at_mut(span.count * group * size);
+            let blocks = part.chunks_mut(ROWS * group * size).enumerate();
+            tasks.extend(blocks.map(|(n, out)| Task { span, head, row: (row + n * ROWS, n * ROWS), out }));
+            (row, out) = (row + span.count, rest);
+        }
+    }
+    threads::share(tasks.into_iter(), |Task { span, head, row, out }| {
+        let query = |n: usize| {
+            let at = (row.0 + n / group) * width + (head * group + n % group) * size;
+            (&asked[at..at + size], span.first + row.1 + n / group + 1)
         };
-        let queries = rows.flat_map(|row| (0..group).map(move |n| query(row, n))).collect();
-        let [keys, values] = memory.each_ref().map(|m| &m[kv * per_head..(kv + 1) * per_head]);
-        kernels::attend(&Attend { keys, values, size, queries }, out);
+        let queries: Vec<_> = (0..out.len() / size).map(query).collect();
+        let seen = queries.last().map_or(0, |(_, seen)| seen.div_ceil(PAGE));
+        let pages = span.pages[..seen].iter().map(|page| arena.get(Place { page: *page, layer, head })).collect();
+        kernels::attend(&Attend { pages, size, queries }, out);
     });
 }

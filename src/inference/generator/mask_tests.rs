@@ -10,7 +10,8 @@ use crate::inference::weights::Weights;
 use crate::plan::prose::{SENTENCES, Shape, Slot, grammar};
 use crate::pull::VerifiedModel;
 
-const STEPS: usize = 10_000;
+/// In each of four languages, so ten thousand with each tokenizer.
+const STEPS: usize = 2_500;
 /// The longest text of the grammar, in characters: runs of sixty, three products of four slots a sentence.
 const LONGEST: usize = SENTENCES * (62 + 3 * 4 * (62 + 9));
 const MONEY: &str = "$¢£¤¥֏؋৲৳₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿﷼﹩＄￠￡￥￦";
@@ -88,7 +89,7 @@ fn random_walks_never_write_a_number_nor_an_amount_of_another_product() {
             let walks = masks.walk(&shape(language, &products), STEPS, 7).unwrap();
             check(&walks, &products);
             let amounts = walks.texts.iter().filter(|text| text.contains("{price")).count();
-            assert!(amounts > 5, "{language}: only {amounts} of {} texts tell a price", walks.texts.len());
+            assert!(amounts > 2, "{language}: only {amounts} of {} texts tell a price", walks.texts.len());
         }
     }
 }
@@ -140,7 +141,13 @@ fn numbers_hidden_in_parts_of_characters_are_not_taken() {
         let check = |language: Language, text: &str, expected: bool| {
             let lark = shape(language, &products);
             let [words, bytes] = taken(&grammars, &vocabulary, (&lark, text));
-            assert_eq!((words, bytes), (expected, expected), "{language}: {text}");
+            // Where a slot is the only way on, its own tokens are asked for: single bytes of it may be refused.
+            let fits = if expected { words } else { !words && !bytes };
+            assert!(fits, "{language}: {text}: words {words}, bytes {bytes}");
+        };
+        let begun = |language: Language, text: &str| {
+            let lark = shape(language, &products);
+            assert_eq!(taken(&grammars, &vocabulary, (&lark, text)), [true, true], "{language}: {text}");
         };
         check(Language::En, "We have {name1} for {price1}.", true);
         check(Language::Ru, "{name1} — хороший выбор, цена {price1}.", true);
@@ -155,6 +162,7 @@ fn numbers_hidden_in_parts_of_characters_are_not_taken() {
                 (Language::Sk, "Máme "),
                 (Language::Zh, "我们有"),
             ] {
+                begun(language, before);
                 check(language, &format!("{before}{number}"), false);
             }
         }

@@ -80,8 +80,8 @@ impl Rows {
 impl Stripes {
     /// Outputs of one row from panel `first` on.
     pub fn copy(&self, row: usize, first: usize, to: &mut [f32]) {
-        for (at, to) in to.chunks_exact_mut(PANEL).enumerate() {
-            to.copy_from_slice(&self.numbers[((first + at) * self.count + row) * PANEL..][..PANEL]);
+        for (at, to) in to.chunks_mut(PANEL).enumerate() {
+            to.copy_from_slice(&self.numbers[((first + at) * self.count + row) * PANEL..][..to.len()]);
         }
     }
 
@@ -152,13 +152,20 @@ impl Matrix {
         Ok(())
     }
 
-    /// The products with one row.
-    pub fn apply(&self, x: &[f32]) -> anyhow::Result<Vec<f32>> {
-        let (mut rows, mut out) = (Rows::default(), Stripes::default());
-        rows.fill((1, x.len()), std::iter::once(()), |_, (), row| row.copy_from_slice(x));
-        Self::multiply(&[self], &rows, &mut out)?;
-        out.numbers.truncate(self.rows);
-        Ok(out.numbers)
+    /// The products with each of some rows.
+    pub fn apply(&self, each: &[&[f32]]) -> anyhow::Result<Vec<Vec<f32>>> {
+        if each.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut rows, mut products) = (Rows::default(), Stripes::default());
+        rows.fill((each.len(), self.columns), each.iter(), |_, from, row| row.copy_from_slice(from));
+        Self::multiply(&[self], &rows, &mut products)?;
+        let row = |n| {
+            let mut row = vec![0.0; self.rows];
+            products.copy(n, 0, &mut row);
+            row
+        };
+        Ok((0..each.len()).map(row).collect())
     }
 
     /// Chosen rows as floats, one after the other: a token's embedding.

@@ -1,6 +1,10 @@
-//! Text from the language model: one job at a time, on a thread of its own behind a bounded queue.
-//! In: a `Job`. Out: what the model wrote, under the job's grammar. A full queue refuses at once, a dropped future stops the work.
+//! Text from the language model: several jobs at a time, on a thread of its own behind a bounded queue.
+//! In: a `Job`. Out: what the model wrote, under the job's grammar. A full queue refuses at once, a dropped future ends the
+//! job before the next step.
 
+mod batch;
+#[cfg(test)]
+mod batch_tests;
 mod chat;
 mod constraint;
 mod core;
@@ -12,7 +16,9 @@ mod layers;
 #[cfg(test)]
 mod mask_tests;
 mod matrix;
+mod memory;
 mod packed;
+mod session;
 mod shape;
 mod stock;
 #[cfg(test)]
@@ -21,7 +27,7 @@ mod vocabulary;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -31,8 +37,10 @@ use tokio::sync::oneshot;
 use crate::engine::{Generate, GenerateError, Generated, Job, ModelId};
 use crate::pull::VerifiedModel;
 
+use self::batch::Batch;
 pub(in crate::inference) use self::constraint::{Constraint, Grammars};
 pub(in crate::inference) use self::core::Core;
+use self::session::Prepared;
 pub(in crate::inference) use self::vocabulary::Vocabulary;
 
 /// How the generator works.
@@ -40,6 +48,10 @@ pub(in crate::inference) use self::vocabulary::Vocabulary;
 pub struct GeneratorSettings {
     /// Jobs that may wait; one more is refused.
     pub queue: usize,
+    /// Jobs worked on at once.
+    pub sessions: usize,
+    /// The most bytes of keys and values.
+    pub memory: usize,
     /// The most tokens of prompt and answer together; the model's own limit also holds.
     pub context: usize,
     /// Where the model runs.
@@ -59,7 +71,14 @@ pub enum DeviceChoice {
 
 impl Default for GeneratorSettings {
     fn default() -> Self {
-        GeneratorSettings { queue: 8, context: 4096, device: DeviceChoice::Cpu, stock: false }
+        GeneratorSettings {
+            queue: 8,
+            sessions: 8,
+            memory: 512 << 20,
+            context: 4096,
+            device: DeviceChoice::Cpu,
+            stock: false,
+        }
     }
 }
 
@@ -87,12 +106,13 @@ impl Generator {
     /// Loads the model and starts its thread, which ends when the generator is dropped.
     pub fn load(model: &VerifiedModel, settings: GeneratorSettings) -> anyhow::Result<Generator> {
         let core = Core::load(model, &settings)?;
+        let sessions = if core.decoder.batches() { settings.sessions.max(1) } else { 1 };
         let (queue, requests) = sync_channel(settings.queue.max(1));
         let load = Arc::new(Load::default());
         let shared = load.clone();
         std::thread::Builder::new()
             .name("generator".into())
-            .spawn(move || serve(core, &requests, &shared))
+            .spawn(move || Service::new(core, requests, shared, sessions).serve())
             .context("starting the generator's thread")?;
         Ok(Generator { id: model.id.clone(), queue, load })
     }
@@ -127,26 +147,104 @@ impl Generate for Generator {
     }
 }
 
-fn serve(mut core: Core, requests: &Receiver<Request>, load: &Load) {
-    // The kernels pack the weights at first use: before the first request, not during it.
-    if let Err(error) = core.warm_up() {
-        tracing::warn!("the model's first pass failed: {error:#}");
+/// The thread's own: the model, the jobs it works on and who waits for them.
+struct Service {
+    core: Core,
+    batch: Batch,
+    requests: Receiver<Request>,
+    owners: Vec<(u64, Request)>,
+    load: Arc<Load>,
+    sessions: usize,
+    tickets: u64,
+}
+
+impl Service {
+    fn new(core: Core, requests: Receiver<Request>, load: Arc<Load>, sessions: usize) -> Service {
+        Service { core, batch: Batch::default(), requests, owners: Vec::new(), load, sessions, tickets: 0 }
     }
-    while let Ok(Request { job, answer, asked }) = requests.recv() {
-        load.waiting.fetch_sub(1, Ordering::Relaxed);
-        let queue_ms = asked.elapsed().as_secs_f64() * 1e3;
-        if answer.is_closed() {
-            continue;
+
+    /// Works until nobody can ask any more.
+    fn serve(mut self) {
+        // The kernels prepare some things at first use: before the first request, not during it.
+        if let Err(error) = self.core.warm_up() {
+            tracing::warn!("the model's first pass failed: {error:#}");
         }
-        let started = Instant::now();
-        let result = {
-            let go_on = || !answer.is_closed();
-            let work = || core.generate(&job, &go_on);
-            // A fault in one job must not end the thread that serves all others.
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        };
-        let result = result.unwrap_or_else(|_| Err(GenerateError::Failed("the model failed on this job".into())));
-        load.last_ms.store(started.elapsed().as_millis() as u64, Ordering::Relaxed);
-        let _ = answer.send(result.map(|done| Generated { queue_ms, ..done }));
+        while self.take() {
+            self.let_go();
+            let step = || self.batch.step(&mut self.core);
+            // A fault in a step must not end the thread that serves all others.
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(step));
+            match done {
+                Ok(done) => done.into_iter().for_each(|(ticket, result)| self.answer(ticket, result)),
+                Err(_) => self.start_over(),
+            }
+            self.tell();
+        }
+    }
+
+    /// Takes in what has been asked while there is room, and waits when there is nothing to do. False at the end.
+    fn take(&mut self) -> bool {
+        while self.batch.len() < self.sessions {
+            let request = match self.batch.is_empty() {
+                true => self.requests.recv().map_err(|_| TryRecvError::Disconnected),
+                false => self.requests.try_recv(),
+            };
+            match request {
+                Ok(request) => self.begin(request),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return !self.batch.is_empty(),
+            }
+        }
+        true
+    }
+
+    fn begin(&mut self, request: Request) {
+        self.load.waiting.fetch_sub(1, Ordering::Relaxed);
+        if request.answer.is_closed() {
+            return;
+        }
+        let prepare = || Prepared::new(&request.job, &self.core);
+        let job = std::panic::catch_unwind(std::panic::AssertUnwindSafe(prepare));
+        match job.unwrap_or_else(|_| Err(GenerateError::Failed("the job could not be prepared".into()))) {
+            Ok(job) => {
+                self.tickets += 1;
+                self.batch.add(self.tickets, job);
+                self.owners.push((self.tickets, request));
+            }
+            Err(error) => {
+                let _ = request.answer.send(Err(error));
+            }
+        }
+    }
+
+    /// Ends the jobs that nobody waits for any more.
+    fn let_go(&mut self) {
+        for (ticket, _) in self.owners.extract_if(.., |(_, request)| request.answer.is_closed()) {
+            self.batch.cancel(ticket, &mut self.core);
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, result: Result<Generated, GenerateError>) {
+        let Some(at) = self.owners.iter().position(|(t, _)| *t == ticket) else { return };
+        let Request { answer, asked, .. } = self.owners.swap_remove(at).1;
+        let whole_ms = asked.elapsed().as_secs_f64() * 1e3;
+        self.load.last_ms.store(whole_ms as u64, Ordering::Relaxed);
+        let _ = answer.send(result.map(|done| Generated { queue_ms: (whole_ms - done.total_ms).max(0.0), ..done }));
+    }
+
+    fn start_over(&mut self) {
+        self.batch = Batch::default();
+        self.core.decoder.clear();
+        for (_, request) in self.owners.drain(..) {
+            let _ = request.answer.send(Err(GenerateError::Failed("the model failed".into())));
+        }
+    }
+
+    /// What an operator sees of it.
+    fn tell(&self) {
+        let (held, most) = self.core.decoder.memory();
+        metrics::gauge!("truetill_model_sessions").set(self.batch.running() as f64);
+        metrics::gauge!("truetill_model_memory_bytes").set(held as f64);
+        metrics::gauge!("truetill_model_memory_limit_bytes").set(most as f64);
     }
 }

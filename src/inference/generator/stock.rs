@@ -61,22 +61,18 @@ impl Stock {
         }
     }
 
-    /// Reads more tokens and gives the scores of what may follow; `go_on` is asked between steps.
-    pub fn read(&mut self, tokens: &[u32], go_on: &dyn Fn() -> bool) -> anyhow::Result<Option<Vec<f32>>> {
-        ensure!(!tokens.is_empty(), "nothing to read");
+    /// Reads more tokens and gives the scores of what may follow.
+    pub fn read(&mut self, tokens: &[u32]) -> anyhow::Result<Vec<f32>> {
         ensure!(self.position + tokens.len() <= self.context, "the context of {} is full", self.context);
         let mut scores = None;
         let mut rest = tokens;
         while !rest.is_empty() {
-            if !go_on() {
-                return Ok(None);
-            }
             let (step, others) = rest.split_at(self.step(rest.len()));
             scores = Some(self.forward(step)?);
             rest = others;
         }
         let scores = scores.context("nothing to read")?;
-        Ok(Some(scores.flatten_all()?.to_vec1()?))
+        Ok(scores.flatten_all()?.to_vec1()?)
     }
 
     /// How many tokens to read at once.

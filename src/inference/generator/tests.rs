@@ -101,7 +101,7 @@ fn a_job_stops_when_nobody_waits() {
 #[tokio::test]
 async fn a_full_queue_refuses_and_a_dropped_future_frees_it() {
     let Some(model) = tiny() else { return };
-    let settings = GeneratorSettings { queue: 1, ..GeneratorSettings::default() };
+    let settings = GeneratorSettings { queue: 1, sessions: 1, ..GeneratorSettings::default() };
     let generator = Arc::new(Generator::load(&model, settings).unwrap());
     let long = Job { max_tokens: 3000, ..job("Tell me a story.", Some("start: /[a-z ]{9000}/")) };
     let mut held: Vec<_> = Vec::new();

@@ -30,9 +30,20 @@ pub struct Vocabulary {
     begin: Option<u32>,
 }
 
-impl Vocabulary {
-    /// Rebuilds the tokenizer from a model file.
-    pub fn load(weights: &mut Weights) -> anyhow::Result<Vocabulary> {
+/// What a model file says of its tokens.
+pub struct Listed {
+    tokens: Vec<String>,
+    merges: Vec<String>,
+    is_control: Vec<bool>,
+    split: PreTokenizerWrapper,
+    composed: bool,
+    end: u32,
+    begin: Option<u32>,
+}
+
+impl Listed {
+    /// Takes it out of a model file.
+    pub fn take(weights: &mut Weights) -> anyhow::Result<Listed> {
         let kind = weights.text("tokenizer.ggml.model")?;
         ensure!(kind == "gpt2", "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)");
         let split = splitter(weights.text("tokenizer.ggml.pre").unwrap_or("gpt-2"))?;
@@ -44,6 +55,19 @@ impl Vocabulary {
         let begin = weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
         ensure!((end as usize) < tokens.len(), "its end token {end} is outside the vocabulary");
         let begin = begin.filter(|b| (*b as usize) < tokens.len());
+        Ok(Listed { tokens, merges, is_control, split, composed, end, begin })
+    }
+}
+
+impl Vocabulary {
+    /// Rebuilds the tokenizer from a model file.
+    pub fn load(weights: &mut Weights) -> anyhow::Result<Vocabulary> {
+        Self::new(Listed::take(weights)?)
+    }
+
+    /// Rebuilds the tokenizer.
+    pub fn new(listed: Listed) -> anyhow::Result<Vocabulary> {
+        let Listed { tokens, merges, is_control, split, composed, end, begin } = listed;
         let mut text = Tokenizer::new(bpe(&tokens, &is_control, merges)?);
         text.with_pre_tokenizer(Some(split));
         if composed {

@@ -11,7 +11,7 @@ pub(super) fn empty() -> Address {
 }
 
 /// Reads an address; `town` holds the names of a town the message is known to name.
-pub(super) fn parse(text: &str, town: &Localised) -> Option<Address> {
+pub fn parse(text: &str, town: &Localised) -> Option<Address> {
     let text = after_label(text);
     let mut parts: Vec<String> =
         text.split([',', '，', ';', '；', '\n']).map(tidy).filter(|part| !part.is_empty()).collect();

@@ -2,8 +2,8 @@
 //! an answer, and what is known so far. Out: what to say, and what is known now. It writes through the desk alone, and only on
 //! the token of the very proposal that was shown.
 
-mod address;
-mod pieces;
+pub(super) mod address;
+pub(super) mod pieces;
 
 use anyhow::Context;
 use jiff::SignedDuration;

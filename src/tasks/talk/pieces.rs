@@ -6,6 +6,7 @@ use crate::domain::plan::Ask;
 use crate::domain::product::Variant;
 use crate::domain::{Language, Localised, Money, Offer, Product, Sku};
 
+use super::super::naming;
 use super::{Counter, Said};
 
 /// Every piece of an order, two of a kind twice.
@@ -74,7 +75,10 @@ impl Counter<'_> {
             let product = self.product(sku).await?;
             let name = product.as_ref().map_or_else(
                 || Localised::only(Language::En, sku.as_str()),
-                |product| self.name(product, product.variants.iter().find(|variant| variant.sku == *sku)),
+                |product| {
+                    let variant = product.variants.iter().find(|variant| variant.sku == *sku);
+                    naming::of_variant(product, variant, self.colour)
+                },
             );
             let held = order.items.iter().find(|item| item.sku == *sku);
             let price = match (held, &product) {
@@ -85,17 +89,6 @@ impl Counter<'_> {
             pieces.push(Piece { sku: sku.clone(), name, quantity: 1, price });
         }
         Ok(pieces)
-    }
-
-    fn name(&self, product: &Product, variant: Option<&Variant>) -> Localised {
-        let of = |language: Language, name: &str| {
-            let size = variant.and_then(|variant| variant.size.clone());
-            let colour = variant.and_then(|variant| variant.colour.as_deref()).map(|colour| (self.colour)(colour));
-            let colour = colour.map(|colour| colour.get(language).to_string());
-            let parts: Vec<String> = size.into_iter().chain(colour).filter(|part| !part.is_empty()).collect();
-            if parts.is_empty() { name.to_string() } else { format!("{name} ({})", parts.join(", ")) }
-        };
-        Localised(product.name.all().map(|(language, name)| (language, of(language, name))).collect())
     }
 
     async fn product(&self, sku: &Sku) -> anyhow::Result<Option<Product>> {
@@ -120,6 +113,13 @@ fn instead(product: &Product, old: &Sku, (size, colour): (Option<&str>, Option<&
         same(size, &variant.size, &old.size) && same(colour, &variant.colour, &old.colour) && variant.sku != old.sku
     };
     product.variants.iter().find(fits).map(|variant| variant.sku.clone())
+}
+
+/// The variants that words name, each by words no other shares.
+pub fn named_in(words: &str, variants: &[(Sku, Localised)]) -> Vec<Sku> {
+    let piece =
+        |(sku, name): &(Sku, Localised)| Piece { sku: sku.clone(), name: name.clone(), quantity: 1, price: None };
+    meant(words, &variants.iter().map(piece).collect::<Vec<_>>())
 }
 
 /// Pieces that words name and no other piece shares those words.

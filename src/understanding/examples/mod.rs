@@ -63,8 +63,9 @@ pub struct Vote {
     pub near: bool,
     /// The nearest examples: index and cosine, nearest first.
     pub neighbours: Vec<(usize, f32)>,
-    /// The runner-up, and the score of either.
-    second: CommandName,
+    /// Commands by score, the highest first.
+    pub order: Vec<CommandName>,
+    /// The scores of the first two.
     scores: (f32, f32),
 }
 
@@ -83,7 +84,7 @@ impl Vote {
         let (first, second) = self.scores;
         format!(
             "examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}",
-            self.name, self.second, self.confidence
+            self.name, self.order[1], self.confidence
         )
     }
 }
@@ -220,8 +221,8 @@ impl ExampleIndex {
             confidence: 0.0,
             near: false,
             neighbours,
-            second: CommandName::ALL[order[1]],
             scores: (scores[order[0]], scores[order[1]]),
+            order: order.into_iter().map(|at| CommandName::ALL[at]).collect(),
         };
         let calibration = &self.fitted.calibration;
         vote.confidence = calibration.chance(vote.margin(), vote.nearness());

@@ -89,7 +89,7 @@ impl CommandRules {
                 let size = set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short));
                 return set(&mut slots.colour, said.colour.filter(|_| short)) || size;
             }
-            Ask::Address => {
+            Ask::Address | Ask::Destination => {
                 return text.chars().any(|c| c.is_ascii_digit()) || text.contains([',', '，']);
             }
             Ask::Product => {
@@ -255,6 +255,11 @@ impl CommandRules {
     /// True when a text says that something is looked for.
     pub(super) fn wishes(&self, text: &str) -> bool {
         !self.wish.find(&fold(text)).is_empty()
+    }
+
+    /// True when a text tells of something bought before.
+    pub(super) fn tells_of_buying(&self, text: &str) -> bool {
+        !self.bought.find(&fold(text)).is_empty()
     }
 
     fn cued(&self, text: &str) -> bool {

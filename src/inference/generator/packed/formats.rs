@@ -8,6 +8,10 @@ use super::super::super::embedder::half;
 /// Weights that are read at once.
 pub const BLOCK: usize = 32;
 
+/// The low four, and two, bits of each byte.
+const FOURS: u64 = 0x0f0f_0f0f_0f0f_0f0f;
+const TWOS: u64 = 0x0303_0303_0303_0303;
+
 /// How many bits the numbers of a type have, once packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -78,8 +82,23 @@ fn float(bytes: &[u8]) -> f32 {
     half(u16::from_le_bytes([bytes[0], bytes[1]]))
 }
 
-fn nibbles(bytes: &[u8]) -> [u8; BLOCK] {
-    std::array::from_fn(|k| if k < 16 { bytes[k] & 15 } else { bytes[k - 16] >> 4 })
+/// Eight neighbouring bytes as one number: what is done to it is done to all of them.
+pub fn eight(bytes: &[u8], at: usize) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&bytes[at * 8..at * 8 + 8]);
+    u64::from_le_bytes(eight)
+}
+
+/// Bytes in groups of eight.
+fn bytes(groups: [u64; BLOCK / 8]) -> [u8; BLOCK] {
+    let mut bytes = [0; BLOCK];
+    bytes.chunks_exact_mut(8).zip(groups).for_each(|(to, from)| to.copy_from_slice(&from.to_le_bytes()));
+    bytes
+}
+
+/// The low four bits of 16 bytes, then the high ones.
+fn nibbles(packed: &[u8]) -> [u8; BLOCK] {
+    bytes(std::array::from_fn(|n| eight(packed, n % 2) >> (n / 2 * 4) & FOURS))
 }
 
 /// Four bytes of fifth bits, then the nibbles.
@@ -103,7 +122,7 @@ fn q4k(bytes: &[u8], at: usize) -> Piece {
     let (scale, off) = sixes(bytes, at);
     let packed = &bytes[16 + at / 2 * 32..][..32];
     let shift = at % 2 * 4;
-    simple(std::array::from_fn(|k| packed[k] >> shift & 15), scale, off)
+    simple(self::bytes(std::array::from_fn(|n| eight(packed, n) >> shift & FOURS)), scale, off)
 }
 
 fn q5k(bytes: &[u8], at: usize) -> Piece {
@@ -118,7 +137,8 @@ fn q6k(bytes: &[u8], at: usize) -> Piece {
     let low = &bytes[half_at * 64 + quarter % 2 * 32..][..32];
     let high = &bytes[128 + half_at * 32..][..32];
     let (low_shift, high_shift) = (quarter / 2 * 4, quarter * 2);
-    let numbers = std::array::from_fn(|k| low[k] >> low_shift & 15 | (high[k] >> high_shift & 3) << 4);
+    let number = |n| eight(low, n) >> low_shift & FOURS | (eight(high, n) >> high_shift & TWOS) << 4;
+    let numbers = self::bytes(std::array::from_fn(number));
     let scale = |n: usize| float(&bytes[208..]) * f32::from(bytes[192 + at * 2 + n] as i8);
     Piece { numbers, scales: [scale(0), scale(1)], off: 0.0 }
 }

@@ -176,16 +176,19 @@ fn put(kind: Kind, tile: &mut [Line], row: usize, piece: &Piece) {
             }
         }
         Kind::Four | Kind::Six => {
-            for (line, eight) in tile.iter_mut().zip(numbers.as_chunks::<8>().0) {
-                let packed: [u8; 4] = std::array::from_fn(|j| eight[j] & 15 | eight[j + 4] << 4);
-                line.0[at..at + 4].copy_from_slice(&packed);
+            for (n, line) in tile[..4].iter_mut().enumerate() {
+                let low = formats::eight(numbers, n) & 0x0f0f_0f0f_0f0f_0f0f;
+                let packed = low as u32 | (low >> 32 << 4) as u32;
+                line.0[at..at + 4].copy_from_slice(&packed.to_le_bytes());
             }
         }
     }
     if kind == Kind::Six {
-        for (line, n) in tile[4..6].iter_mut().zip(numbers.as_chunks::<16>().0) {
-            let high = |j: usize| n[j] >> 4 | n[4 + j] >> 4 << 2 | n[8 + j] >> 4 << 4 | n[12 + j] >> 4 << 6;
-            line.0[at..at + 4].copy_from_slice(&std::array::from_fn::<u8, 4, _>(high));
+        for (n, line) in tile[4..6].iter_mut().enumerate() {
+            let high = |at| formats::eight(numbers, at) >> 4 & 0x0303_0303_0303_0303;
+            let (first, second) = (high(2 * n), high(2 * n + 1));
+            let packed = (first | first >> 32 << 2) as u32 | (second << 4 | second >> 32 << 6) as u32;
+            line.0[at..at + 4].copy_from_slice(&packed.to_le_bytes());
         }
     }
     let second = if kind == Kind::Six { piece.scales[1] } else { piece.off };

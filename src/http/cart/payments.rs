@@ -1,0 +1,110 @@
+//! What payment providers tell: each in its own way, believed only when it can be nobody else, and written once.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain::cart::Settled;
+use crate::engine::{Carts, Notice, NoticeError};
+use crate::http::Gate;
+use crate::http::door::auth::Caller;
+use crate::http::door::body;
+use crate::http::door::call::inside;
+use crate::http::error::{Code, Problem, ProblemBody};
+
+/// What a notice came to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NoticedBody {
+    /// `paid`: the order is paid now; `known`: it was before; `ignored`: the notice says nothing about money that came in, or is not
+    /// about an order of this shop; `amount`: another amount than the order's, so that nothing was written.
+    result: &'static str,
+}
+
+/// A notice of Stripe, signed with the secret of `payments.webhook_secret`. Sending it again changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/payments/stripe", tag = "cart", request_body(content = Object, description = "Stripe's event"),
+    params(("Stripe-Signature" = String, Header, description = "t=...,v1=...; at most 300 s off")),
+    responses(
+        (status = 200, description = "Read", body = NoticedBody),
+        (status = 400, description = "Not signed by Stripe", body = ProblemBody),
+        (status = 503, description = "Cannot be looked at now; send it again", body = ProblemBody),
+    )
+)]
+pub async fn stripe(State(gate): State<Arc<Gate>>, request: Request) -> Result<impl IntoResponse, Problem> {
+    noticed(&gate, "stripe", request).await
+}
+
+/// A notice of YooKassa. It is not signed, so the payment is read from YooKassa again before it is believed.
+#[utoipa::path(
+    post, path = "/api/v1/payments/yookassa", tag = "cart", request_body(content = Object, description = "YooKassa's notice"),
+    responses(
+        (status = 200, description = "Read", body = NoticedBody),
+        (status = 400, description = "It names no payment", body = ProblemBody),
+        (status = 503, description = "YooKassa could not be asked; send it again", body = ProblemBody),
+    )
+)]
+pub async fn yookassa(State(gate): State<Arc<Gate>>, request: Request) -> Result<impl IntoResponse, Problem> {
+    noticed(&gate, "yookassa", request).await
+}
+
+/// The shop's own page tells that an order was paid: `order`, `amount`, `currency`. Admin keys only.
+#[utoipa::path(
+    post, path = "/api/v1/payments/link", tag = "cart",
+    request_body(content = Object, description = "`order`, `amount` as digits with a point, `currency`"),
+    responses(
+        (status = 200, description = "Read", body = NoticedBody),
+        (status = 400, description = "It names no payment", body = ProblemBody),
+        (status = 403, description = "An admin key is needed", body = ProblemBody),
+    )
+)]
+pub async fn link(
+    State(gate): State<Arc<Gate>>,
+    caller: Caller,
+    request: Request,
+) -> Result<impl IntoResponse, Problem> {
+    // Without keys every caller counts as admin, so this must be one on this machine too.
+    if !caller.admin || !caller.trusted {
+        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
+    }
+    noticed(&gate, "link", request).await
+}
+
+async fn noticed(gate: &Gate, provider: &'static str, request: Request) -> Result<Json<NoticedBody>, Problem> {
+    let app = &gate.app;
+    let signature = header(request.headers(), "stripe-signature");
+    let bytes = body::whole(request, app.config.server.body_bytes).await?.1;
+    if app.payments.provider() != provider {
+        let detail = format!("payments.provider is {}, not {provider}.", app.payments.provider());
+        return Err(Problem::new(Code::NoticeRefused, detail));
+    }
+    let notice = Notice { body: &bytes, signature: signature.as_deref(), now: app.now() };
+    let paid = match app.payments.paid(notice).await {
+        Ok(Some(paid)) => paid,
+        Ok(None) => return Ok(Json(NoticedBody { result: "ignored" })),
+        Err(NoticeError::Refused(why)) => return Err(Problem::new(Code::NoticeRefused, format!("{why}."))),
+        Err(NoticeError::Unknown(error)) => {
+            tracing::error!("a payment could not be looked up: {error:#}");
+            let problem = Problem::new(Code::Busy, "The payment could not be looked up.");
+            return Err(Problem { retry_after_s: Some(30), ..problem });
+        }
+    };
+    let result = match app.state.settle(provider, &paid).await.map_err(inside("the payment"))? {
+        Settled::Now => "paid",
+        Settled::Before => "known",
+        Settled::Unknown => "ignored",
+        Settled::WrongAmount => {
+            tracing::error!(provider, reference = paid.reference, "a payment of another amount than its order's");
+            "amount"
+        }
+    };
+    Ok(Json(NoticedBody { result }))
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_string)
+}

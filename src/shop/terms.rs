@@ -1,0 +1,32 @@
+//! The rules as carts and orders ask for them.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::Shop;
+use crate::domain::fact::DeliveryFact;
+use crate::domain::place::PlaceId;
+use crate::domain::{Currency, FactBody, Localised};
+use crate::engine::Terms;
+
+impl Terms for Shop {
+    fn colour(&self, colour: &str) -> Localised {
+        self.colour_name(colour)
+    }
+
+    fn delivery_to(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<DeliveryFact> {
+        match self.delivery(place, currency, now)?.body {
+            // Terms in another currency are told, but no sum can be made of them.
+            FactBody::Delivery(delivery) if delivery.cost.currency == currency => Some(delivery),
+            _ => None,
+        }
+    }
+
+    fn country(&self, place: &PlaceId) -> Option<String> {
+        self.places.get(place)?.country.clone()
+    }
+
+    fn day(&self, now: Timestamp) -> Date {
+        self.today(now)
+    }
+}

@@ -1,0 +1,306 @@
+//! The cart in a turn: which messages are its business, and what the till's answer becomes in the reply.
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::cart::{CartFact, CartNo, Checkout, CheckoutState, CheckoutTalk, Edit, Owner};
+use crate::domain::desk::Shown;
+use crate::domain::found::Candidate;
+use crate::domain::plan::{Absence, Ask, CartSay, Courtesy, HandoverReason};
+use crate::domain::session::Pending;
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Sku};
+use crate::tasks::cart::{Cashier, Denied, Priced, Till, Visit, fact};
+use crate::understanding::{Answer, CartAsk};
+
+use super::desk;
+use super::respond::{Outcome, Turn, sought};
+
+/// Answers a command, if it is about the cart or its order.
+pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
+    let answer = answered(turn, command);
+    let done = match (answer, command.name) {
+        (Some(answer), _) => answer_to_proposal(turn, answer, outcome).await,
+        (None, CommandName::CartAdd) => match turn.app.cart_words.read(&turn.screened.text) {
+            Some(ask) => changed(turn, ask, outcome).await,
+            None => added(turn, command, outcome).await,
+        },
+        (None, CommandName::Checkout) => super::checkout::checkout(turn, command, outcome).await,
+        _ => return false,
+    };
+    if let Err(error) = done {
+        tracing::error!(error = format!("{error:#}"), "the till could not answer");
+        outcome.say(Move::NotFound { why: Absence::SourceDown });
+        outcome.say(Move::Human { reason: HandoverReason::Failure });
+    }
+    true
+}
+
+/// True when the reply asks whether to place what it shows.
+pub(super) fn asks(moves: &[Move]) -> bool {
+    use CartSay::{Expired, Proposal, Renewed, Unclear};
+    moves.iter().any(|step| matches!(step, Move::Cart { say: Proposal | Renewed | Expired | Unclear, .. }))
+}
+
+pub(super) fn till<'a>(turn: &Turn<'a>, outcome: &Outcome) -> Till<'a> {
+    let app = turn.app;
+    Till { book: &app.state, catalog: &*app.catalog, terms: &app.shop, rules: &app.cart_rules, now: outcome.now }
+}
+
+pub(super) fn owner(turn: &Turn<'_>) -> Owner {
+    Owner { customer: turn.session.customer.clone(), session: Some(turn.session.id) }
+}
+
+pub(super) fn visit<'a>(turn: &Turn<'_>, owner: &'a Owner) -> Visit<'a> {
+    let language = turn.screened.language;
+    Visit { owner, currency: turn.app.config.shop.currency_of(language), language }
+}
+
+/// Says something of a cart.
+pub(super) fn tell(outcome: &mut Outcome, fact: Fact, say: CartSay) {
+    outcome.say(Move::Cart { fact: fact.id.clone(), say });
+    outcome.learn(vec![fact]);
+}
+
+/// What stands for this very change in this very turn: a message that comes again changes nothing twice.
+pub(super) fn operation(turn: &Turn<'_>, edit: &Edit) -> anyhow::Result<String> {
+    let told = serde_json::to_string(&(turn.session.id, turn.session.turns, edit))?;
+    Ok(hex::encode(Sha256::digest(told)))
+}
+
+fn answered(turn: &Turn<'_>, command: &Command) -> Option<Answer> {
+    let talk = turn.session.checkout.as_ref()?;
+    match (turn.app.answers.order(&turn.screened.text), command.name) {
+        (Some(Answer::Yes), _) if talk.open => Some(Answer::Yes),
+        (Some(Answer::No), _) | (None, CommandName::Deny) => Some(Answer::No),
+        (Some(_), _) | (None, CommandName::Confirm) => Some(Answer::Unclear),
+        (None, _) => None,
+    }
+}
+
+async fn answer_to_proposal(turn: &Turn<'_>, answer: Answer, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let Some(CheckoutTalk { shown: Shown { task, token }, .. }) = turn.session.checkout.clone() else { return Ok(()) };
+    let till = till(turn, outcome);
+    outcome.checkout = None;
+    let ended = match answer {
+        Answer::Yes => till.confirm(&task, &token).await?,
+        Answer::No => till.withdraw(&task, &token).await?,
+        Answer::Unclear => {
+            outcome.checkout.clone_from(&turn.session.checkout);
+            let Some(open) = till.book.checkout(&task).await? else { return Ok(()) };
+            tell(outcome, fact(open.shown, open.cart_version, outcome.now), CartSay::Unclear);
+            return Ok(());
+        }
+    };
+    let Ok(ended) = ended else {
+        outcome.say(Move::Smalltalk { kind: Courtesy::Denied });
+        return Ok(());
+    };
+    match (ended.state, ended.refusal) {
+        (CheckoutState::Placed, _) => placed(turn, ended, outcome).await,
+        (CheckoutState::Refused, Some(CartNo::Changed)) => renewed(turn, ended, (CartSay::Renewed, outcome)).await,
+        (CheckoutState::Refused, Some(CartNo::Expired)) => renewed(turn, ended, (CartSay::Expired, outcome)).await,
+        _ => {
+            tell(outcome, fact(ended.shown, ended.cart_version, outcome.now), CartSay::Withdrawn);
+            Ok(())
+        }
+    }
+}
+
+/// The order as it was read back, and where it is paid.
+async fn placed(turn: &Turn<'_>, checkout: Checkout, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let till = till(turn, outcome);
+    let Some(number) = checkout.order.clone() else { anyhow::bail!("a placed checkout has no order") };
+    let order = till.book.placed(&number).await?;
+    let order = order.ok_or_else(|| anyhow::anyhow!("order {number} is gone"))?;
+    let cashier = Cashier { book: &turn.app.state, links: &*turn.app.payments, now: outcome.now };
+    let link = cashier.link(&order).await;
+    let version = checkout.cart_version;
+    let mut shown = CartFact { order: Some(number), ..checkout.shown };
+    match link {
+        Ok(link) => shown.link = Some(link.url),
+        Err(error) => {
+            // The order stands; only its link is late, and a person sends it.
+            tracing::error!(error = format!("{error:#}"), "a payment link could not be made");
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+        }
+    }
+    let told = fact(shown, version, outcome.now);
+    outcome.moves.insert(0, Move::Cart { fact: told.id.clone(), say: CartSay::Placed });
+    outcome.learn(vec![told]);
+    Ok(())
+}
+
+async fn renewed(turn: &Turn<'_>, ended: Checkout, (say, outcome): (CartSay, &mut Outcome)) -> anyhow::Result<()> {
+    let owner = owner(turn);
+    let proposed = till(turn, outcome).propose(visit(turn, &owner), ended.buyer).await?;
+    propose(proposed, say, outcome);
+    Ok(())
+}
+
+/// Shows a proposal, or why there is none.
+pub(super) fn propose(proposed: Result<Checkout, Denied>, say: CartSay, outcome: &mut Outcome) {
+    match proposed {
+        Ok(open) => {
+            let shown = Shown { task: open.id.clone(), token: open.token.clone() };
+            outcome.checkout = Some(CheckoutTalk { shown, open: false, at: outcome.now });
+            tell(outcome, fact(open.shown, open.cart_version, outcome.now), say);
+        }
+        Err(denied) => refused(denied, outcome),
+    }
+}
+
+pub(super) fn refused(denied: Denied, outcome: &mut Outcome) {
+    outcome.say(Move::CartNo { why: denied.why });
+    if denied.why == CartNo::TooMany {
+        outcome.say(Move::Human { reason: HandoverReason::Task });
+    }
+}
+
+fn take(done: Result<Priced, Denied>, (say, outcome): (CartSay, &mut Outcome)) {
+    match done {
+        Ok(priced) => {
+            let told = priced.into_fact(outcome.now);
+            tell(outcome, told, say);
+        }
+        Err(denied) => refused(denied, outcome),
+    }
+}
+
+/// Looks into the cart, or changes what lies there.
+async fn changed(turn: &Turn<'_>, ask: CartAsk, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let (owner, till) = (owner(turn), till(turn, outcome));
+    let visit = visit(turn, &owner);
+    let edit = match ask {
+        CartAsk::Show => {
+            take(Ok(till.show(visit).await?), (CartSay::Shown, outcome));
+            return Ok(());
+        }
+        CartAsk::Clear => Edit::Clear,
+        CartAsk::Code(code) => Edit::Coupon { code },
+        CartAsk::NoCode => Edit::NoCoupon,
+        CartAsk::Remove | CartAsk::Set(_) => {
+            let priced = till.show(visit).await?;
+            let Some(sku) = meant(turn, &priced.fact) else {
+                let why = if priced.fact.lines.is_empty() { CartNo::Empty } else { CartNo::NotInCart };
+                outcome.say(Move::CartNo { why });
+                if why == CartNo::NotInCart {
+                    take(Ok(priced), (CartSay::Shown, outcome));
+                }
+                return Ok(());
+            };
+            match ask {
+                CartAsk::Set(quantity) => Edit::Set { sku, quantity },
+                _ => Edit::Remove { sku },
+            }
+        }
+    };
+    let done = till.edit(visit, &edit, &operation(turn, &edit)?).await?;
+    take(done, (CartSay::Changed, outcome));
+    Ok(())
+}
+
+/// The line a message names: the only one, or the one whose words no other shares; a line of the product spoken of before.
+fn meant(turn: &Turn<'_>, cart: &CartFact) -> Option<Sku> {
+    let lines: Vec<_> = cart.lines.iter().map(|line| (line.sku.clone(), line.name.clone())).collect();
+    let named = crate::tasks::named_in(&turn.screened.text, &lines);
+    match (named.as_slice(), cart.lines.as_slice()) {
+        ([only], _) => Some(only.clone()),
+        ([], [only]) => Some(only.sku.clone()),
+        ([], lines) => {
+            let mut spoken = lines.iter().filter(|line| turn.session.focus.contains(&line.offer.product));
+            spoken.next().filter(|_| spoken.next().is_none()).map(|line| line.sku.clone())
+        }
+        _ => None,
+    }
+}
+
+/// Puts what is named, or what was spoken of, into the cart.
+async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let found = sought(turn, command, outcome).await;
+    outcome.learn(found.facts.clone());
+    if let Some(why) = found.absence {
+        outcome.say(Move::NotFound { why });
+        return Ok(());
+    }
+    let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    let [candidate] = candidates else {
+        let shown = candidates.iter().take(turn.app.config.search.offers);
+        outcome.focus.extend(shown.clone().map(|candidate| candidate.product.id.clone()));
+        outcome.say(Move::Offer { facts: shown.flat_map(|candidate| candidate.matching.clone()).collect() });
+        ask(command, Ask::Product, outcome);
+        return Ok(());
+    };
+    outcome.focus.push(candidate.product.id.clone());
+    match variant(candidate, &found.facts) {
+        Chosen::One(sku) => put(turn, command, (sku, outcome)).await,
+        Chosen::SoldOut => {
+            outcome.say(Move::Stock { facts: candidate.matching.clone() });
+            Ok(())
+        }
+        Chosen::Ask(what) => {
+            outcome.say(Move::Stock { facts: candidate.matching.clone() });
+            let mut command = command.clone();
+            // The product is known now, whatever words named it.
+            command.slots.sku = Some(candidate.product.id.0.clone());
+            ask(&command, what, outcome);
+            Ok(())
+        }
+    }
+}
+
+fn ask(command: &Command, what: Ask, outcome: &mut Outcome) {
+    outcome.say(Move::Ask { what });
+    outcome.pending = Some(Pending { command: command.clone(), asked: what, failed: 0 });
+}
+
+async fn put(turn: &Turn<'_>, command: &Command, (sku, outcome): (Sku, &mut Outcome)) -> anyhow::Result<()> {
+    let (owner, till) = (owner(turn), till(turn, outcome));
+    let edit = Edit::Add { sku: sku.clone(), quantity: command.slots.quantity.unwrap_or(1).max(1) };
+    let done = till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?;
+    if matches!(&done, Err(denied) if denied.why == CartNo::NotEnough) {
+        outcome.say(Move::Stock { facts: vec![FactId(format!("offer:{sku}"))] });
+    }
+    take(done, (CartSay::Added, outcome));
+    Ok(())
+}
+
+/// Which variant is meant.
+enum Chosen {
+    One(Sku),
+    SoldOut,
+    Ask(Ask),
+}
+
+/// The variants that can be had: the only one, or what must be asked to tell them apart.
+fn variant(candidate: &Candidate, facts: &[Fact]) -> Chosen {
+    let offers = candidate.matching.iter().filter_map(|id| facts.iter().find(|fact| fact.id == *id));
+    let offers = offers.filter_map(|fact| match &fact.body {
+        FactBody::Offer(offer) if offer.offer.in_stock() != Some(0) => Some(&offer.offer),
+        _ => None,
+    });
+    let offers: Vec<_> = offers.collect();
+    let [first, rest @ ..] = offers.as_slice() else { return Chosen::SoldOut };
+    if rest.iter().any(|offer| offer.size != first.size) {
+        return Chosen::Ask(Ask::Size);
+    }
+    if rest.iter().any(|offer| offer.colour != first.colour) {
+        return Chosen::Ask(Ask::Colour);
+    }
+    Chosen::One(first.sku.clone())
+}
+
+/// Where an order that waits for its payment is paid.
+pub(super) async fn pay(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    desk::status(turn, command, outcome).await;
+    let order = outcome.facts.iter().find_map(|fact| match &fact.body {
+        FactBody::Order(order) if order.state == crate::domain::order::OrderState::AwaitingPayment => {
+            Some(order.clone())
+        }
+        _ => None,
+    });
+    let Some(order) = order else { return Ok(()) };
+    let cashier = Cashier { book: &turn.app.state, links: &*turn.app.payments, now: outcome.now };
+    let link = cashier.link(&order).await?;
+    let paper = CartFact::of_order(order.number.clone(), order.currency, link.url);
+    tell(outcome, fact(paper, 0, outcome.now), CartSay::Pay);
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! What is meant with a cart besides putting something in: looking, taking out, another number, a promotion's code. In: the words of
+//! `data/rules/cart.toml` and a message. Out: what is meant, or nothing. Which line is meant is for whoever knows the cart.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::folded::{Folded, Lexicon, fold, is_han};
+use crate::domain::Language;
+
+type Words = BTreeMap<Language, Vec<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    cart: Words,
+    show: Words,
+    clear: Words,
+    remove: Words,
+    set: Words,
+    code: Words,
+    no_code: Words,
+    known: Words,
+}
+
+/// The compiled words.
+pub struct CartWords {
+    cart: Lexicon<()>,
+    show: Lexicon<()>,
+    clear: Lexicon<()>,
+    remove: Lexicon<()>,
+    set: Lexicon<()>,
+    code: Lexicon<()>,
+    no_code: Lexicon<()>,
+    known: Vec<String>,
+}
+
+/// What is meant with the cart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CartAsk {
+    /// What is in it.
+    Show,
+    /// Everything out.
+    Clear,
+    /// Something out.
+    Remove,
+    /// So many of something.
+    Set(u32),
+    /// This code.
+    Code(String),
+    /// No code.
+    NoCode,
+}
+
+impl CartWords {
+    /// Reads `data/rules/cart.toml`.
+    ///
+    /// # Errors
+    /// Not its shape, with the line.
+    pub fn parse(text: &str) -> Result<CartWords, toml::de::Error> {
+        let raw: Raw = toml::from_str(text)?;
+        let lexicon = |words: Words| Lexicon::new(words.into_values().flatten().map(|word| (word, ())));
+        Ok(CartWords {
+            cart: lexicon(raw.cart),
+            show: lexicon(raw.show),
+            clear: lexicon(raw.clear),
+            remove: lexicon(raw.remove),
+            set: lexicon(raw.set),
+            code: lexicon(raw.code),
+            no_code: lexicon(raw.no_code),
+            known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
+        })
+    }
+
+    /// What is meant; none when the message says nothing of the kind.
+    pub fn read(&self, text: &str) -> Option<CartAsk> {
+        let folded = fold(text);
+        let has = |lexicon: &Lexicon<()>| !lexicon.find(&folded).is_empty();
+        if has(&self.no_code) {
+            return Some(CartAsk::NoCode);
+        }
+        if let Some(code) = self.named_code(text) {
+            return Some(CartAsk::Code(code));
+        }
+        if has(&self.clear) {
+            return Some(CartAsk::Clear);
+        }
+        if !has(&self.cart) {
+            return None;
+        }
+        if has(&self.remove) {
+            return Some(CartAsk::Remove);
+        }
+        if let (true, Some(number)) = (has(&self.set), self.number(&folded)) {
+            return Some(if number == 0 { CartAsk::Remove } else { CartAsk::Set(number) });
+        }
+        has(&self.show).then_some(CartAsk::Show)
+    }
+
+    /// The word of Latin letters or digits after a word for a code: written in capitals or with a digit in it.
+    fn named_code(&self, text: &str) -> Option<String> {
+        let folded = Folded::new(text);
+        let cue = self.code.find(&folded.text).into_iter().last()?;
+        let rest = &text[folded.source_range(&cue.range).end..];
+        let words = rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).filter(|word| !word.is_empty());
+        let telling = |word: &&str| {
+            let marked = word.chars().any(|c| c.is_ascii_digit()) || word.chars().all(|c| c.is_ascii_uppercase());
+            (4..=20).contains(&word.len())
+                && marked
+                && word.chars().any(|c| c.is_ascii_alphabetic())
+                && !self.known.contains(&fold(word))
+        };
+        words.take(4).find(telling).map(str::to_string)
+    }
+
+    /// The one number of the message.
+    fn number(&self, folded: &str) -> Option<u32> {
+        let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = folded.split(|c: char| c == ' ' || is_han(c));
+        let numbers: Vec<&str> = parts.filter(is_number).collect();
+        // A size may stand before it; what is wanted is said last.
+        numbers.last().and_then(|number| number.parse().ok()).filter(|number| *number < 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<CartAsk>) {
+        let words = CartWords::parse(include_str!("../../data/rules/cart.toml")).unwrap();
+        assert_eq!(words.read(text), expected, "{text}");
+    }
+
+    #[test]
+    fn looking_and_taking_out_are_told_from_putting_in() {
+        use CartAsk::{Clear, Remove, Set, Show};
+        for text in
+            ["what's in my cart?", "show me the cart", "Что у меня в корзине?", "čo mám v košíku", "购物车里有什么"]
+        {
+            check(text, Some(Show));
+        }
+        for text in [
+            "remove the kettle from my cart",
+            "уберите чайник из корзины",
+            "odstráňte kanvicu z košíka",
+            "把水壶从购物车删掉",
+        ] {
+            check(text, Some(Remove));
+        }
+        for text in ["empty my cart please", "очистите корзину", "vyprázdnite košík", "清空购物车"]
+        {
+            check(text, Some(Clear));
+        }
+        check("change the mugs in my cart to 3", Some(Set(3)));
+        check("измените количество чайников в корзине на 2", Some(Set(2)));
+        check("zmeňte počet kanvíc v košíku na 4", Some(Set(4)));
+        check("购物车里的水壶改成3个", Some(Set(3)));
+        for text in
+            ["add two of these to my cart", "положите два чайника в корзину", "pridajte do košíka", "加两个到购物车"]
+        {
+            check(text, None);
+        }
+        check("remove the stain from the jacket", None);
+    }
+
+    #[test]
+    fn a_code_is_a_word_of_its_own() {
+        let code = |code: &str| Some(CartAsk::Code(code.to_string()));
+        check("I have a promo code TEPLO10", code("TEPLO10"));
+        check("промокод TEPLO10", code("TEPLO10"));
+        check("mám zľavový kód VITAJTE5, prosím", code("VITAJTE5"));
+        check("优惠码 TEPLO10", code("TEPLO10"));
+        check("coupon: teplo10", code("teplo10"));
+        check("do you have a promo code?", None);
+        check("у вас есть промокод?", None);
+        check("remove the code", Some(CartAsk::NoCode));
+        check("what is the postcode of Nitra?", None);
+    }
+}
