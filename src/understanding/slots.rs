@@ -40,8 +40,9 @@ impl CommandRules {
         let folded = Folded::new(passage.text);
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
-        self.slots.numbers(&mut taken, &mut slots, passage.about);
+        // Before numbers: the ten of "ten druhý" is no ten.
         slots.pick = first(&self.places_in_list, &mut taken);
+        self.slots.numbers(&mut taken, &mut slots, passage.about);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
         for hit in self.cues.find(&folded.text) {

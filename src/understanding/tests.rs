@@ -44,7 +44,7 @@ struct Says(&'static str);
 #[async_trait]
 impl Generate for Says {
     async fn generate(&self, job: Job) -> Result<Generated, GenerateError> {
-        assert!(job.grammar.is_some_and(|grammar| grammar.contains("\"find_product\"")));
+        assert!(job.grammar.is_some_and(|grammar| grammar.contains("command: ")));
         Ok(Generated {
             text: self.0.into(),
             prompt_tokens: 1,

@@ -17,8 +17,14 @@ impl CommandRules {
         if self.cued(text) || self.is_phrase(text) {
             return None;
         }
-        let rest = self.slots.after_opening(&fold(text))?;
+        let folded = fold(text);
+        let opened = self.slots.after_opening(&folded);
+        let rest = opened.clone().unwrap_or(folded);
         let found = self.fill(Passage { message: input.message, text: &rest, about: None });
+        // A place in the list needs no "and".
+        if opened.is_none() && found.slots.pick.is_none() {
+            return None;
+        }
         if found.rest > MOST_WORDS {
             return None;
         }
