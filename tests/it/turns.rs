@@ -95,7 +95,7 @@ async fn a_wish_is_measured_by_what_the_talk_is_about() {
         let (cheaper, with_it) = match language {
             Language::En => ("do you have anything cheaper?", "what goes well with it?"),
             Language::Ru => ("а есть дешевле?", "какие аксессуары к нему есть?"),
-            Language::Sk => ("máte niečo lacnejšie?", "čo sa k tomu hodí? aké príslušenstvo?"),
+            Language::Sk => ("máte niečo lacnejšie?", "čo sa k tomu hodí?"),
             Language::Zh => ("有更便宜的吗？", "可以搭配什么？"),
         };
         let first = say(&app, language, question, None).await;
