@@ -234,8 +234,19 @@ fn plain() -> Vec<Move> {
     use Absence::*;
     use Courtesy::*;
     let absences = [NothingFound, FilteredOut, SourceDown, OutOfStock, NoPrice, NoPolicy, NoDelivery, NoOrder];
-    let courtesies =
-        [Greeting, Thanks, Goodbye, WhoAreYou, Menu, Confirmed, Denied, OutOfScope, Courtesy::Spam, Courtesy::Unsafe];
+    let courtesies = [
+        Greeting,
+        Thanks,
+        Goodbye,
+        WhoAreYou,
+        Menu,
+        Confirmed,
+        Denied,
+        OutOfScope,
+        Courtesy::Spam,
+        Courtesy::Unsafe,
+        Courtesy::Card,
+    ];
     let asked =
         [Ask::Product, Ask::Size, Ask::Colour, Ask::Town, Ask::OrderNumber, Ask::Identity, Ask::Phone, Ask::Topic];
     let reasons = [HandoverReason::Asked, HandoverReason::Complaint, HandoverReason::Task, HandoverReason::Failure];

@@ -300,6 +300,8 @@ pub enum Courtesy {
     Spam,
     /// Let us stay polite.
     Unsafe,
+    /// Card details do not belong into a chat.
+    Card,
 }
 
 impl OrderState {

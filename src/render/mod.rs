@@ -276,5 +276,6 @@ fn courtesy_key(kind: Courtesy) -> &'static str {
         Courtesy::OutOfScope => "out_of_scope",
         Courtesy::Spam => "spam",
         Courtesy::Unsafe => "unsafe",
+        Courtesy::Card => "card",
     }
 }

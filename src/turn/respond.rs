@@ -9,10 +9,11 @@ use crate::domain::desk::Talk;
 use crate::domain::found::Found;
 use crate::domain::lead::Consent;
 use crate::domain::menu::MenuTalk;
+use crate::domain::message::PiiKind;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Screened, Understanding};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Screened, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
@@ -121,6 +122,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     let now = turn.app.now();
     let mut outcome =
         Outcome { now, talk: turn.session.talk.clone(), checkout: turn.session.checkout.clone(), ..Outcome::default() };
+    if turn.screened.pii.iter().any(|found| found.kind == PiiKind::Card) {
+        outcome.say(Move::Smalltalk { kind: Courtesy::Card });
+    }
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
     let answered = contact::answered(turn, &mut outcome).await;
@@ -210,6 +214,13 @@ pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Out
 }
 
 async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+    // "The second one" of no list: there is nothing to look for.
+    if command.slots.pick.is_some() && turn.session.focus.is_empty() {
+        outcome.say(Move::Ask { what: Ask::Product });
+        let command = Command { name: command.name, slots: Slots { pick: None, ..command.slots.clone() } };
+        outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
+        return;
+    }
     let found = sought(turn, command, outcome).await;
     clock.enter(Stage::Drafting);
     let brief = Brief {
