@@ -197,3 +197,88 @@ fn jobs_between_jobs_change_nothing() {
     let sequence = core.decoder.open(&prompt, 0).unwrap();
     assert!(fixed > 80 && sequence.tokens.len() == fixed, "{fixed} tokens stand before the shopper's");
 }
+
+/// A qwen3 file of a few random numbers: no such model is small enough to be fetched for a test.
+fn made_qwen3(folder: &std::path::Path) -> VerifiedModel {
+    use candle_core::Tensor;
+    use candle_core::quantized::gguf_file::{self, Value};
+    use candle_core::quantized::{GgmlDType, QTensor};
+
+    let (width, head, inner, words) = (64, 32, 96, 128);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut tensor = |name: String, shape: &[usize]| {
+        let norm = shape.len() == 1;
+        let mut number = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let even = (state >> 40) as f32 / (1 << 24) as f32 - 0.5;
+            if norm { 1.0 + even * 0.4 } else { even * 0.4 }
+        };
+        let numbers: Vec<f32> = (0..shape.iter().product()).map(|_| number()).collect();
+        let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap();
+        let kind = if norm { GgmlDType::F32 } else { GgmlDType::Q8_0 };
+        (name, QTensor::quantize(&tensor, kind).unwrap())
+    };
+    let mut tensors = vec![
+        tensor("token_embd.weight".into(), &[words, width]),
+        tensor("output.weight".into(), &[words, width]),
+        tensor("output_norm.weight".into(), &[width]),
+    ];
+    for layer in 0..2 {
+        let shapes: [(&str, &[usize]); 11] = [
+            ("attn_norm", &[width]),
+            ("ffn_norm", &[width]),
+            ("attn_q_norm", &[head]),
+            ("attn_k_norm", &[head]),
+            ("attn_q", &[4 * head, width]),
+            ("attn_k", &[2 * head, width]),
+            ("attn_v", &[2 * head, width]),
+            ("attn_output", &[width, 4 * head]),
+            ("ffn_gate", &[inner, width]),
+            ("ffn_up", &[inner, width]),
+            ("ffn_down", &[width, inner]),
+        ];
+        tensors.extend(shapes.map(|(name, shape)| tensor(format!("blk.{layer}.{name}.weight"), shape)));
+    }
+    let number = |key: &str, value: u32| (format!("qwen3.{key}"), Value::U32(value));
+    let metadata = [
+        ("general.architecture".to_string(), Value::String("qwen3".into())),
+        number("attention.head_count", 4),
+        number("attention.head_count_kv", 2),
+        number("attention.key_length", head as u32),
+        number("block_count", 2),
+        number("embedding_length", width as u32),
+        number("feed_forward_length", inner as u32),
+        number("context_length", 256),
+        ("qwen3.attention.layer_norm_rms_epsilon".to_string(), Value::F32(1e-6)),
+        ("qwen3.rope.freq_base".to_string(), Value::F32(1e6)),
+    ];
+    let path = folder.join("qwen3.gguf");
+    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    gguf_file::write(&mut std::fs::File::create(&path).unwrap(), &metadata, &tensors).unwrap();
+    let id = crate::engine::ModelId { name: "qwen3 of random numbers".into(), sha256: String::new() };
+    VerifiedModel { bytes: std::fs::metadata(&path).unwrap().len(), path, id, entry: None }
+}
+
+#[test]
+fn qwen3_norms_its_heads_as_candle_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = made_qwen3(folder.path());
+    let weights = || Weights::open(&model).unwrap();
+    let mut decoders = [
+        Decoder::load_exact(weights(), ROOM).unwrap(),
+        Decoder::load(weights(), &Device::Cpu, ROOM).unwrap(),
+        Decoder::load_stock(weights(), &Device::Cpu).unwrap(),
+    ];
+    let mut tokens: Vec<u32> = (0..40).map(|at| at * 37 % 128).collect();
+    let mut sequences = decoders.each_mut().map(|decoder| decoder.open(&tokens, 8).unwrap());
+    for step in 0..6 {
+        let mut each = decoders.iter_mut().zip(&mut sequences).map(|(d, s)| d.read(s, &tokens).unwrap());
+        let [exact, ours, theirs] = std::array::from_fn(|_| each.next().unwrap());
+        let (near, stock) = (cosine(&ours, &exact), cosine(&theirs, &exact));
+        assert!(near > 0.995 && stock > 0.995, "step {step}: ours {near}, candle's {stock}");
+        tokens = vec![best(&exact)];
+    }
+}
