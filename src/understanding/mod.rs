@@ -66,7 +66,7 @@ impl Default for UnderstandingSettings {
             clause_sure: 0.9,
             clause_beside_rule: 0.5,
             whole_sure: 0.9,
-            cue_yields: 0.75,
+            cue_yields: 0.9,
             hinting: Hinting { shots: 8, candidates: 5 },
         }
     }
