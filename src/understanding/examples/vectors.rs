@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -111,7 +112,10 @@ pub(super) fn store(path: &Path, owner: &Owner, known: &Known) -> anyhow::Result
 
 /// Replaces a file whole.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let aside = path.with_extension(format!("tmp{}", std::process::id()));
+    // Two may write the same file at once, in this process or another.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let own = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let aside = path.with_extension(format!("tmp{}-{own}", std::process::id()));
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
