@@ -2,12 +2,13 @@
 //! here: how they are opened, how their writers wait for one another, and the words of SQL they do not share.
 //! The queries themselves are the same text for both.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Executor, Transaction};
+use sqlx::{AnyPool, Executor, Row, Transaction};
 
 use super::schema;
 
@@ -36,6 +37,8 @@ pub(super) struct Database {
     /// For writing. SQLite lets one write at a time: its one connection is a queue in which each waits its turn, where
     /// several would wake up by chance after ever longer naps.
     pub writer: AnyPool,
+    /// Where it is, for people.
+    pub place: String,
 }
 
 impl Database {
@@ -43,11 +46,14 @@ impl Database {
     pub async fn file(folder: &Path) -> anyhow::Result<Database> {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let folder = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
-        let options: AnyConnectOptions = file_url(&folder.join("truetill.db"))?.parse()?;
+        let path = folder.join("truetill.db");
+        let options: AnyConnectOptions = file_url(&path)?.parse()?;
+        // One program at a time makes the file and brings it up to date; SQLite has no lock that spans both.
+        let _alone = locked(folder.join("truetill.lock")).await?;
         let writer = lite(1).connect_with(options.clone()).await?;
         schema::migrate_file(&writer, &folder).await?;
         let pool = lite(READERS).connect_with(options).await?;
-        Ok(Database { kind: Kind::Sqlite, pool, writer })
+        Ok(Database { kind: Kind::Sqlite, pool, writer, place: path.display().to_string() })
     }
 
     /// A database that is gone when it is dropped.
@@ -56,7 +62,7 @@ impl Database {
         // One connection: each connection to `:memory:` is a database of its own.
         let pool = lite(1).connect("sqlite::memory:").await?;
         schema::migrate(&pool, Kind::Sqlite).await?;
-        Ok(Database { kind: Kind::Sqlite, writer: pool.clone(), pool })
+        Ok(Database { kind: Kind::Sqlite, writer: pool.clone(), pool, place: "memory".to_string() })
     }
 
     /// A database of a PostgreSQL server.
@@ -76,10 +82,16 @@ impl Database {
             })
         });
         let pool = pool.connect_with(options).await.context("store.url: the server does not let us in")?;
-        let encoding: String = sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(&pool).await?;
-        ensure!(encoding == "UTF8", "the database's encoding is {encoding}: make it with ENCODING 'UTF8'");
+        let server = sqlx::query(
+            "SELECT current_setting('server_encoding') AS encoding, current_setting('server_version') AS version,
+             CAST(current_database() AS TEXT) AS name",
+        );
+        let server = server.fetch_one(&pool).await?;
+        let told = |column: &str| server.try_get::<String, _>(column);
+        ensure!(told("encoding")? == "UTF8", "the database's encoding is not UTF8: make it anew with ENCODING 'UTF8'");
+        let place = format!("PostgreSQL {}, database {}", told("version")?, told("name")?);
         schema::migrate(&pool, Kind::Postgres).await?;
-        Ok(Database { kind: Kind::Postgres, writer: pool.clone(), pool })
+        Ok(Database { kind: Kind::Postgres, writer: pool.clone(), pool, place })
     }
 
     /// Begins a transaction that writes. In SQLite nobody else writes until it ends. In PostgreSQL others do: what it
@@ -120,6 +132,12 @@ pub(super) fn lite(connections: u32) -> AnyPoolOptions {
             connection.execute(settings).await.map(|_| ())
         })
     })
+}
+
+async fn locked(path: PathBuf) -> anyhow::Result<File> {
+    let named = path.display().to_string();
+    let locking = move || File::create(&path).and_then(|file| file.lock().map(|()| file));
+    tokio::task::spawn_blocking(locking).await?.with_context(|| format!("locking {named}"))
 }
 
 pub(super) fn file_url(path: &Path) -> anyhow::Result<String> {

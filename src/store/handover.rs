@@ -160,7 +160,8 @@ pub(super) async fn put_line(transaction: &mut Write<'_>, session: SessionId, li
         .bind(session.to_string())
         .bind(line.by.as_str())
         .bind(line.at.to_string())
-        .bind(&line.text)
+        // PostgreSQL keeps every character but this one.
+        .bind(line.text.replace('\0', " "))
         .execute(&mut **transaction)
         .await?;
     Ok(())

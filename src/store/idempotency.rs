@@ -112,23 +112,24 @@ impl StateStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cluster::state_in;
 
     #[tokio::test]
     async fn a_key_outlives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let key = |body| IdempotencyKey { caller: "c", key: "k", body };
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         assert_eq!(store.claim(key("one"), at(0)).await.unwrap(), Claimed::First);
         assert_eq!(store.claim(key("one"), at(1)).await.unwrap(), Claimed::InFlight);
         drop(store);
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         assert_eq!(store.claim(key("one"), at(2)).await.unwrap(), Claimed::InFlight);
         assert_eq!(store.claim(key("two"), at(3)).await.unwrap(), Claimed::Reused);
         assert_eq!(store.claim(key("one"), at(70)).await.unwrap(), Claimed::First);
         store.answered(key("one"), 201, "done").await.unwrap();
         drop(store);
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         let again = Claimed::Again(201, "done".to_string());
         assert_eq!(store.claim(key("one"), at(86_000)).await.unwrap(), again);
         assert_eq!(store.claim(key("two"), at(86_000)).await.unwrap(), Claimed::Reused);

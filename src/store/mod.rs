@@ -5,6 +5,9 @@
 pub mod carts;
 pub mod catalog;
 pub mod catalog_writer;
+#[cfg(test)]
+#[path = "../../tests/it/cluster.rs"]
+mod cluster;
 mod database;
 pub mod desk;
 pub mod fresh;

@@ -36,17 +36,10 @@ pub(super) async fn migrate(pool: &AnyPool, kind: Kind) -> anyhow::Result<()> {
     }
 }
 
-/// The same for a file: copied aside first, by one program at a time.
+/// The same for a file, which is copied aside first.
 pub(super) async fn migrate_file(pool: &AnyPool, folder: &Path) -> anyhow::Result<()> {
-    if applied(pool).await? < Some(newest()) {
-        let lock = folder.join("truetill.lock");
-        let held = File::create(&lock).with_context(|| format!("making {}", lock.display()))?;
-        let held = tokio::task::spawn_blocking(move || held.lock().map(|()| held)).await?;
-        let _held = held.with_context(|| format!("locking {}", lock.display()))?;
-        if let Some(version) = applied(pool).await?.filter(|version| *version < newest()) {
-            back_up(pool, folder, version).await?;
-        }
-        return migrate(pool, Kind::Sqlite).await;
+    if let Some(version) = applied(pool).await?.filter(|version| *version < newest()) {
+        back_up(pool, folder, version).await?;
     }
     migrate(pool, Kind::Sqlite).await
 }

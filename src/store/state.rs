@@ -69,6 +69,11 @@ impl StateStore {
         StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None }
     }
 
+    /// Where it keeps things, for people.
+    pub fn location(&self) -> &str {
+        &self.db.place
+    }
+
     /// The same store, telling of each commit before and after it: where a process may die and nothing may be half done.
     pub fn watched(self, watch: Watch) -> StateStore {
         StateStore { watch: Some(watch), ..self }
@@ -208,10 +213,11 @@ impl StateStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cluster::state;
 
     #[tokio::test]
     async fn a_session_and_its_turn_are_kept() {
-        let store = StateStore::in_memory().await.unwrap();
+        let store = state().await;
         let session = Session { turns: 3, ..Session::default() };
         let turn = TurnId::fresh();
         assert!(store.session(session.id).await.unwrap().is_none());
