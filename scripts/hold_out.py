@@ -2,10 +2,11 @@
 
 Run it on new text before anyone has measured with it:
     scripts/hold_out.py examples NEW.txt    `## command` lines, below each `en | ru | sk | zh`: one wish in four languages
+    scripts/hold_out.py own LANG NEW.tsv    `command<TAB>message` lines of one language alone; `command,command` for two wishes
     scripts/hold_out.py cases NEW.txt       `expected | en | ru | sk | zh`, with slots marked: `how much is the {1.product=kettle}`
-In both a quarter goes to data/eval/understanding/heldout.tsv, all four languages of a group together: the quarter of each
-command (of cases with one wish, and with several) whose sha256 of SEED, label and English text is smallest. The rest goes
-to data/rules/examples/LANG.toml or to data/eval/understanding/dev.tsv.
+In each a quarter goes to data/eval/understanding/heldout.tsv, all four languages of a group together: the quarter of each
+command (of cases with one wish, and with several) whose sha256 of SEED, label and first text is smallest. The rest goes
+to data/rules/examples/LANG.toml or, cases and what has several wishes, to data/eval/understanding/dev.tsv.
 """
 import hashlib
 import os
@@ -94,9 +95,31 @@ def extend_examples(language, added):
     open(path, "w").write(text)
 
 
+def read_own(path):
+    for line in open(path):
+        label, text = line.rstrip("\n").split("\t")
+        yield label, [text]
+
+
+def add_own(language, groups, held):
+    row = lambda label, text: f"{language}\t{label}\t-\t{text}\n"
+    append("heldout.tsv", [row(groups[at][0], groups[at][1][0]) for at in sorted(held)])
+    rest = [(label, texts[0]) for at, (label, texts) in enumerate(groups) if at not in held]
+    append("dev.tsv", [row(label, text) for label, text in rest if "," in label])
+    added = defaultdict(list)
+    for label, text in rest:
+        if "," not in label:
+            added[label].append(text)
+    extend_examples(language, added)
+
+
 def main():
-    kind, path = sys.argv[1:]
-    if kind == "examples":
+    kind, path = sys.argv[1], sys.argv[-1]
+    if kind == "own":
+        groups = list(read_own(path))
+        held = quarter(groups, lambda label: label if "," not in label else ",")
+        add_own(sys.argv[2], groups, held)
+    elif kind == "examples":
         groups = list(read_examples(path))
         held = quarter(groups, lambda label: label)
         append("heldout.tsv", [f"{language}\t{groups[at][0]}\t-\t{text}\n" for at in sorted(held) for language, text in zip(LANGUAGES, groups[at][1])])

@@ -104,6 +104,8 @@ pub struct Report {
     pub sure: Vec<(f32, bool)>,
     /// Messages with one wish: what was wanted, what was told, how often.
     pub taken: Vec<(CommandName, CommandName, usize)>,
+    /// Each cut into two wishes that was weighed: whether it was right, and its signs (`several.rs`).
+    pub cuts: Vec<(bool, Vec<f32>)>,
     /// What went wrong, one line a message.
     pub faults: Vec<String>,
 }
@@ -174,6 +176,9 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
         let vote = vectors.first().and_then(|vector| batch.understander.vote(&message, vector));
         let right = same(&whole.commands, &row.expected);
+        for cut in batch.understander.weighed_cuts(input, embed).await {
+            report.cuts.push((same(&cut.commands, &row.expected), cut.signs.to_vec()));
+        }
         report.count_single(row, &whole.commands, vote.as_ref());
         let mut count = SlotCount::default();
         if let Some(slots) = &row.slots {

@@ -31,6 +31,7 @@ pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
 pub use menus::MenuWords;
+use rules::Firm;
 use slots::{Passage, relevant};
 
 /// When a tier is sure enough.
@@ -38,14 +39,12 @@ use slots::{Passage, relevant};
 pub struct UnderstandingSettings {
     /// Examples decide from this confidence on; below it the model is asked.
     pub examples_sure: f32,
-    /// Each half of a message must reach this to become a command of its own.
-    pub clause_sure: f32,
-    /// The same beside a half that a rule is sure of.
-    pub clause_beside_rule: f32,
-    /// From here on the examples' word about the whole message forbids a cut without it.
-    pub whole_sure: f32,
-    /// From here on it overrules a cue.
+    /// A message is cut into two wishes from this chance on.
+    pub cut_sure: f32,
+    /// From here on the examples' word about the whole message overrules a cue.
     pub cue_yields: f32,
+    /// From here on it overrules what screening suspects.
+    pub suspicion_yields: f32,
     /// What the model is given beside the message.
     pub hinting: Hinting,
 }
@@ -63,10 +62,9 @@ impl Default for UnderstandingSettings {
     fn default() -> Self {
         UnderstandingSettings {
             examples_sure: 0.75,
-            clause_sure: 0.9,
-            clause_beside_rule: 0.5,
-            whole_sure: 0.9,
-            cue_yields: 0.9,
+            cut_sure: 0.33,
+            cue_yields: 0.7,
+            suspicion_yields: 0.9,
             hinting: Hinting { shots: 8, candidates: 5 },
         }
     }
@@ -113,17 +111,18 @@ impl Understander {
         (generate, hinting): (Option<&dyn Generate>, Hinting),
     ) -> Understanding {
         let sure = self.rules.decide(input);
-        if let Some(sure) = sure.as_ref().filter(|sure| !sure.partial) {
+        if let Some(sure) = sure.as_ref().filter(|sure| sure.firm == Firm::Final) {
             return self.ruled(input, sure);
         }
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
-        let cut = self.cut(input, embed).await.filter(|cut| !self.contradicts(vote.as_ref(), cut));
-        if let Some(cut) = cut {
-            notes.push("cut in two".into());
-            return self.finish(input, cut.commands, Verdict { confidence: cut.confidence, tier: cut.tier, notes });
+        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
+        let suspected = sure.as_ref().is_some_and(|sure| sure.firm == Firm::Suspected);
+        if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !suspected) {
+            notes.push(format!("cut in two, chance {:.2}", cut.chance));
+            return self.finish(input, cut.commands, Verdict { confidence: cut.chance, tier: cut.tier, notes });
         }
-        if let Some(mut sure) = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure)) {
+        if let Some(mut sure) = sure {
             sure.notes.append(&mut notes);
             return self.ruled(input, &sure);
         }
@@ -147,18 +146,25 @@ impl Understander {
         self.best_guess(input, vote, notes)
     }
 
-    /// The examples are sure of the whole message, and neither side of the cut is what they say.
-    fn contradicts(&self, vote: Option<&Vote>, cut: &several::Cut) -> bool {
-        vote.is_some_and(|vote| {
-            vote.confidence >= self.settings.whole_sure && cut.commands.iter().all(|command| command.name != vote.name)
+    /// A cue is a few words, and a suspicion a sum of them; examples that are sure of the whole message know better.
+    fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
+        let other = vote.filter(|vote| sure.commands.iter().all(|command| command.name != vote.name));
+        other.is_some_and(|vote| match sure.firm {
+            Firm::Final => false,
+            Firm::Cued => vote.confidence >= self.settings.cue_yields,
+            Firm::Suspected => vote.confidence >= self.settings.suspicion_yields && harmless(sure, vote.name),
         })
     }
 
-    /// A cue is a few words; examples that are sure of the whole message know better.
-    fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
-        vote.is_some_and(|vote| {
-            vote.confidence >= self.settings.cue_yields && sure.commands.iter().all(|command| command.name != vote.name)
-        })
+    /// Every cut of a message that was weighed, for measuring.
+    async fn weighed_cuts(&self, input: Input<'_>, embed: &dyn Embed) -> Vec<several::Cut> {
+        let sure = self.rules.decide(input);
+        if sure.as_ref().is_some_and(|sure| sure.firm == Firm::Final) {
+            return Vec::new();
+        }
+        let vote = self.by_examples(input, Some(embed), &mut Vec::new()).await;
+        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
+        self.cuts(input, &whole(vote.as_ref(), sure.as_ref()), Some(embed)).await
     }
 
     /// The first tier alone.
@@ -245,6 +251,18 @@ impl Understander {
         let Verdict { confidence, tier, notes } = verdict;
         Understanding { lang: input.message.language, commands, confidence, tier, notes }
     }
+}
+
+fn whole<'a>(vote: Option<&'a Vote>, sure: Option<&rules::Sure>) -> several::Whole<'a> {
+    let cued = sure.map(|sure| sure.commands.iter().map(|command| command.name).collect());
+    several::Whole { vote, cued: cued.unwrap_or_default() }
+}
+
+/// Whoever may be bending the assistant is only taken at another word where that word gets no facts and no deeds.
+fn harmless(sure: &rules::Sure, name: CommandName) -> bool {
+    use CommandName as C;
+    let bending = sure.commands.iter().any(|command| command.name == C::Unsafe);
+    !bending || matches!(name, C::Smalltalk | C::OutOfScope | C::Complaint)
 }
 
 struct Verdict {

@@ -1,9 +1,9 @@
-//! Several wishes in one message: each place where it may be cut is tried, and it is cut where both sides are sure
-//! of different commands. A message without such a place is one wish.
+//! Several wishes in one message: each place where it may be cut is tried, and weighed by what its two sides are and by what
+//! the message is as a whole (`signs`). A message without such a place is one wish.
 
 use std::ops::Range;
 
-use super::examples::anonymous;
+use super::examples::{Vote, anonymous};
 use super::slots::{Passage, relevant};
 use super::{Input, Understander, clauses, rules};
 use crate::domain::session::Session;
@@ -13,11 +13,66 @@ use crate::engine::{Embed, EmbedInput};
 /// More places to cut than this is a letter, not a message.
 const MOST_PIECES: usize = 6;
 
-/// Commands of the two sides of a cut.
+/// How many signs speak for or against a cut.
+const SIGNS: usize = 12;
+/// What each sign weighs, in the order of [`Whole::signs`]; the last is the constant. Fitted by `scripts/fit_cuts.py` over
+/// messages that no example knew, with one wish and with two.
+const WEIGHTS: [f32; SIGNS + 1] = [5.0, 14.8, -1.6, -1.8, 0.6, 0.8, -0.25, 1.3, 2.4, 1.6, -0.75, 1.15, -20.8];
+
+/// A place where a message may be cut.
+#[derive(Clone, Debug)]
 pub(super) struct Cut {
+    /// The commands of both sides.
     pub(super) commands: Vec<Command>,
-    pub(super) confidence: f32,
+    /// How likely these are what is wanted, 0 to 1.
+    pub(super) chance: f32,
+    /// What speaks for it and against it.
+    pub(super) signs: [f32; SIGNS],
+    /// Rules when both sides are theirs.
     pub(super) tier: Tier,
+}
+
+/// What is known of the message as a whole.
+pub(super) struct Whole<'a> {
+    pub(super) vote: Option<&'a Vote>,
+    /// What its cues name.
+    pub(super) cued: Vec<CommandName>,
+}
+
+impl Whole<'_> {
+    /// Each side's sureness; how far its command is behind the first over the whole message; whether cues agree; whether the
+    /// sides stand alone.
+    fn signs(&self, left: &Side, right: &Side, pieces: usize) -> [f32; SIGNS] {
+        let sides = [left.name(), right.name()];
+        let flag = |holds: bool| f32::from(u8::from(holds));
+        let behind = sides.map(|name| self.vote.map_or(1.0, |vote| vote.behind(name)));
+        let within = self.cued.iter().all(|name| sides.contains(name));
+        [
+            left.confidence.min(right.confidence),
+            left.confidence.max(right.confidence),
+            behind[0].max(behind[1]),
+            behind[0].min(behind[1]),
+            flag(self.vote.is_some_and(|vote| sides.contains(&vote.name))),
+            self.vote.map_or(0.5, |vote| vote.confidence),
+            pieces as f32 - 2.0,
+            flag(left.stands_beside(right) && right.stands_beside(left)),
+            flag(!self.cued.is_empty() && within),
+            flag(!within),
+            sides.iter().map(|name| flag(answers(*name))).sum(),
+            flag(sides.contains(&CommandName::FindProduct)),
+        ]
+    }
+}
+
+fn chance(signs: &[f32; SIGNS]) -> f32 {
+    let sum: f32 = signs.iter().zip(&WEIGHTS).map(|(sign, weight)| sign * weight).sum();
+    1.0 / (1.0 + (-(sum + WEIGHTS[SIGNS])).exp())
+}
+
+/// Commands that are seldom one wish of two.
+fn answers(name: CommandName) -> bool {
+    use CommandName as C;
+    matches!(name, C::Menu | C::Confirm | C::Deny | C::Correct | C::OutOfScope | C::Spam | C::Unsafe)
 }
 
 /// One side: its command, how sure, and by which tier.
@@ -32,6 +87,10 @@ struct Side {
 }
 
 impl Side {
+    fn name(&self) -> CommandName {
+        self.commands.first().map_or(CommandName::FindProduct, |command| command.name)
+    }
+
     /// What the examples only guess is no wish of its own when it says nothing alone: "right", "what would you advise".
     /// A complaint is one only before what should be done about it.
     fn stands_beside(&self, other: &Side) -> bool {
@@ -40,7 +99,7 @@ impl Side {
             |command: &Command| matches!(command.name, C::Human | C::ReturnItem | C::OrderStatus | C::CancelOrder);
         self.tier == Tier::Rules
             || self.commands.iter().all(|command| match command.name {
-                C::Menu | C::Confirm | C::Deny | C::Correct | C::OutOfScope | C::Spam | C::Unsafe => false,
+                name if answers(name) => false,
                 C::CartAdd | C::Checkout => !self.bought,
                 C::Complaint => other.commands.iter().any(mends),
                 // A bare name before a question is what the question is about: "the green scarf, how much?"
@@ -59,38 +118,27 @@ fn asks_of_a_product(command: &Command) -> bool {
 }
 
 impl Understander {
-    /// The best cut, when both its sides are sure of different commands.
-    pub(super) async fn cut(&self, input: Input<'_>, embed: Option<&dyn Embed>) -> Option<Cut> {
+    /// The likeliest cut, when it is likely enough.
+    pub(super) async fn cut(&self, input: Input<'_>, whole: &Whole<'_>, embed: Option<&dyn Embed>) -> Option<Cut> {
+        let cuts = self.cuts(input, whole, embed).await.into_iter();
+        cuts.filter(|cut| cut.chance >= self.settings.cut_sure).max_by(|one, other| one.chance.total_cmp(&other.chance))
+    }
+
+    /// All cuts into different commands.
+    pub(super) async fn cuts(&self, input: Input<'_>, whole: &Whole<'_>, embed: Option<&dyn Embed>) -> Vec<Cut> {
         let pieces = clauses::split(&input.message.text);
         if pieces.len() < 2 || pieces.len() > MOST_PIECES {
-            return None;
+            return Vec::new();
         }
         let end = pieces[pieces.len() - 1].end;
         let halves: Vec<Range<usize>> =
             (1..pieces.len()).flat_map(|at| [pieces[0].start..pieces[at - 1].end, pieces[at].start..end]).collect();
         let mut sides = self.sides(input, &halves, embed).await.into_iter();
-        let mut best: Option<Cut> = None;
+        let mut cuts = Vec::new();
         while let (Some(left), Some(right)) = (sides.next(), sides.next()) {
-            let Some(cut) = left.zip(right).and_then(|(left, right)| self.joined(left, right)) else { continue };
-            if best.as_ref().is_none_or(|best| cut.confidence > best.confidence) {
-                best = Some(cut);
-            }
+            cuts.extend(left.zip(right).and_then(|(left, right)| joined(left, right, whole, pieces.len())));
         }
-        best
-    }
-
-    fn joined(&self, left: Side, right: Side) -> Option<Cut> {
-        let confidence = left.confidence.min(right.confidence);
-        let ruled = left.tier == Tier::Rules || right.tier == Tier::Rules;
-        let enough = if ruled { self.settings.clause_beside_rule } else { self.settings.clause_sure };
-        let same = right.commands.iter().any(|command| left.commands.iter().any(|other| other.name == command.name));
-        // An answer or a greeting before a wish is no wish of its own where the sides only seem to differ.
-        if confidence < enough || same || !left.stands_beside(&right) || !right.stands_beside(&left) {
-            return None;
-        }
-        let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
-        let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
-        (commands.len() > 1).then_some(Cut { commands, confidence, tier })
+        cuts
     }
 
     async fn sides(&self, input: Input<'_>, halves: &[Range<usize>], embed: Option<&dyn Embed>) -> Vec<Option<Side>> {
@@ -127,4 +175,15 @@ impl Understander {
         let passage = Passage { message: input.message, text: &input.message.text[range.clone()], about: Some(name) };
         Command { name, slots: relevant(name, self.rules.fill(passage).slots) }
     }
+}
+
+/// Both sides as one reading of the message; none where they want the same.
+fn joined(left: Side, right: Side, whole: &Whole<'_>, pieces: usize) -> Option<Cut> {
+    if right.commands.iter().any(|command| left.commands.iter().any(|other| other.name == command.name)) {
+        return None;
+    }
+    let signs = whole.signs(&left, &right, pieces);
+    let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
+    let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
+    (commands.len() > 1).then(|| Cut { commands, chance: chance(&signs), signs, tier })
 }

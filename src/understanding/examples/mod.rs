@@ -65,13 +65,24 @@ pub struct Vote {
     pub neighbours: Vec<(usize, f32)>,
     /// Commands by score, the highest first.
     pub order: Vec<CommandName>,
-    /// The scores of the first two.
-    scores: (f32, f32),
+    /// The scores in the order of [`CommandName::ALL`].
+    scores: Vec<f32>,
 }
 
 impl Vote {
     fn margin(&self) -> f32 {
-        self.scores.0 - self.scores.1
+        self.score(self.order[0]) - self.score(self.order[1])
+    }
+
+    /// How much speaks for a command; the highest wins.
+    pub(super) fn score(&self, name: CommandName) -> f32 {
+        let at = CommandName::ALL.iter().position(|other| *other == name);
+        at.and_then(|at| self.scores.get(at)).copied().unwrap_or(f32::NEG_INFINITY)
+    }
+
+    /// How far a command is behind the first; 0 for the first itself.
+    pub(super) fn behind(&self, name: CommandName) -> f32 {
+        self.score(self.name) - self.score(name)
     }
 
     fn nearness(&self) -> f32 {
@@ -81,7 +92,7 @@ impl Vote {
     /// For `--explain`.
     pub fn explain(&self) -> String {
         let nearest = self.nearness();
-        let (first, second) = self.scores;
+        let (first, second) = (self.score(self.order[0]), self.score(self.order[1]));
         format!(
             "examples: {} {first:.2}, then {} {second:.2}, nearest {nearest:.3}, sure {:.2}",
             self.name, self.order[1], self.confidence
@@ -221,7 +232,7 @@ impl ExampleIndex {
             confidence: 0.0,
             near: false,
             neighbours,
-            scores: (scores[order[0]], scores[order[1]]),
+            scores: scores.to_vec(),
             order: order.into_iter().map(|at| CommandName::ALL[at]).collect(),
         };
         let calibration = &self.fitted.calibration;

@@ -44,7 +44,7 @@ impl CommandRules {
             commands: vec![command],
             confidence: 0.9,
             notes: vec![format!("goes on with {}", last.name)],
-            partial: false,
+            firm: super::Firm::Final,
         })
     }
 }

@@ -24,8 +24,18 @@ pub(super) struct Sure {
     pub(super) commands: Vec<Command>,
     pub(super) confidence: f32,
     pub(super) notes: Vec<String>,
-    /// True when a part of the message decided: another part may hold another wish.
-    pub(super) partial: bool,
+    pub(super) firm: Firm,
+}
+
+/// Whether the other tiers are heard as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Firm {
+    /// No.
+    Final,
+    /// A part of the message decided: another part may hold another wish, and the whole may mean something else.
+    Cued,
+    /// Screening's score.
+    Suspected,
 }
 
 impl CommandRules {
@@ -56,7 +66,7 @@ impl CommandRules {
             commands: vec![command],
             confidence: 0.97,
             notes: vec![format!("answers {asked:?}")],
-            partial: false,
+            firm: Firm::Final,
         })
     }
 
@@ -112,7 +122,7 @@ impl CommandRules {
                 commands: vec![Command { name: CommandName::Menu, slots }],
                 confidence: 0.9,
                 notes: vec!["menu digit".into()],
-                partial: false,
+                firm: Firm::Final,
             });
         }
         let meaning = self.phrases.get(&folded).or_else(|| self.only_phrases(&folded))?;
@@ -120,7 +130,7 @@ impl CommandRules {
             commands: vec![meant(meaning)],
             confidence: 0.98,
             notes: vec![format!("phrase `{folded}`")],
-            partial: false,
+            firm: Firm::Final,
         })
     }
 
@@ -175,7 +185,12 @@ impl CommandRules {
         )];
         let commands =
             tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
-        Some(Sure { partial: commands.len() == 1, commands, confidence: 0.9, notes })
+        Some(Sure {
+            firm: if commands.len() == 1 { Firm::Cued } else { Firm::Final },
+            commands,
+            confidence: 0.9,
+            notes,
+        })
     }
 
     fn commands(&self, input: Input<'_>, range: Range<usize>, meanings: &[Meaning]) -> Vec<Command> {
@@ -242,7 +257,12 @@ impl CommandRules {
             _ => return None,
         };
         let command = Command { name, slots: relevant(name, slots) };
-        Some(Sure { commands: vec![command], confidence: 0.9, notes: vec!["a number says it".into()], partial: false })
+        Some(Sure {
+            commands: vec![command],
+            confidence: 0.9,
+            notes: vec!["a number says it".into()],
+            firm: Firm::Final,
+        })
     }
 
     /// Which courtesy a message of small talk is.
@@ -385,7 +405,7 @@ fn by_score(name: CommandName, score: f32, enough: f32) -> Option<Sure> {
         commands: vec![command],
         confidence: score,
         notes: vec![format!("screening {score:.2}")],
-        partial: false,
+        firm: Firm::Suspected,
     })
 }
 

@@ -134,7 +134,7 @@ fn filled(text: &str) -> String {
         commands: vec![Command { name: CommandName::Stock, slots }],
         confidence: 1.0,
         notes: Vec::new(),
-        partial: false,
+        firm: Firm::Final,
     }))
 }
 
