@@ -14,13 +14,14 @@ use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
+use crate::identity::{Codes, Verifier};
 use crate::pay;
 use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
     UnderstandingSettings,
 };
 
@@ -58,6 +59,12 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Believes the shop's tokens; none when none are accepted.
+    pub tokens: Option<Verifier>,
+    /// Codes sent to phones and e-mails.
+    pub codes: Codes,
+    /// Words for another code.
+    pub code_words: CodeWords,
     /// Menus and quizzes.
     pub menus: Menus,
     /// Which of their choices is meant.
@@ -108,6 +115,9 @@ impl App {
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
         let payments = pay::open(&config.payments)?;
+        let tokens = Verifier::open(&config.identity.token)?;
+        let codes = Codes::open(&config.identity.code)?;
+        let code_words = CodeWords::parse(&text(&data, "identity.toml")?).context("in rules/identity.toml")?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -130,6 +140,9 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            tokens,
+            codes,
+            code_words,
             menus,
             menu_words,
             handover_rules,

@@ -5,7 +5,8 @@
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
-//! [`live`] follows it, [`pay`] makes links to pay by, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
+//! [`live`] follows it, [`pay`] makes links to pay by, [`identity`] knows whose word to take for who somebody is,
+//! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
 pub mod app;
@@ -20,6 +21,7 @@ pub mod generation;
 pub mod guard;
 pub mod handover;
 pub mod http;
+pub mod identity;
 #[cfg(feature = "search")]
 pub mod index;
 #[cfg(feature = "inference")]

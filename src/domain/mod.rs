@@ -6,6 +6,7 @@ pub mod desk;
 pub mod fact;
 pub mod found;
 pub mod handover;
+pub mod identity;
 pub mod language;
 pub mod lead;
 pub mod menu;

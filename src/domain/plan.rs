@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::CartNo;
 use super::command::Wish;
 use super::fact::FactId;
+use super::identity::CodeLine;
 use super::lead::Purpose;
 use super::order::OrderState;
 use super::reply::SegmentKind;
@@ -112,6 +113,11 @@ pub enum Move {
         /// What to say of it.
         say: ConsentLine,
     },
+    /// Speaks of a one-time code.
+    Code {
+        /// What to say of it.
+        say: CodeLine,
+    },
     /// One clarifying question.
     Ask {
         /// What is missing.
@@ -164,6 +170,10 @@ pub enum Ask {
     Contact,
     /// Where exactly an order goes.
     Destination,
+    /// The order number, or the phone or e-mail of the order.
+    OrderOrContact,
+    /// The code that was sent.
+    Code,
 }
 
 /// What is said of an operation on an order.

@@ -4,6 +4,7 @@
 mod cart;
 mod catalog;
 mod chat;
+mod codes;
 mod desk;
 mod docs;
 mod door;
@@ -81,6 +82,8 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
+        .route("/api/v1/codes", post(codes::ask))
+        .route("/api/v1/codes/check", post(codes::check))
         .route("/api/v1/cart", get(cart::show))
         .route("/api/v1/cart", post(cart::edit))
         .route("/api/v1/checkout", post(cart::propose))

@@ -17,6 +17,7 @@ use anyhow::Context;
 use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
+use crate::domain::identity::CodeLine;
 use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
 use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
@@ -83,6 +84,11 @@ impl Renderer {
         self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
     }
 
+    /// What is written to a phone or an e-mail with a code: `{code}` and `{minutes}` are still to be filled.
+    pub fn letter(&self, language: Language) -> String {
+        self.book(language).source("code_letter").replace("{shop}", &self.shop)
+    }
+
     /// What the assistant says when a person gives the chat back.
     pub fn welcome_back(&self, language: Language) -> DraftSegment {
         self.book(language).sentence(SegmentKind::Smalltalk, "handover_back", &Values::default())
@@ -125,6 +131,7 @@ impl Page<'_> {
             Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
+            Move::Code { say } => self.plain(SegmentKind::Ask, code_key(*say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -223,6 +230,18 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Address => "ask_address",
         Ask::Destination => "ask_destination",
         Ask::Contact => "ask_contact",
+        Ask::OrderOrContact => "ask_order_or_contact",
+        Ask::Code => "code_sent",
+    }
+}
+
+fn code_key(say: CodeLine) -> &'static str {
+    match say {
+        CodeLine::Sent => "code_sent",
+        CodeLine::Wrong => "code_wrong",
+        CodeLine::Over => "code_over",
+        CodeLine::Wait => "code_wait",
+        CodeLine::Many => "code_many",
     }
 }
 

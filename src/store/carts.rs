@@ -14,6 +14,7 @@ use crate::domain::handover::Event;
 use crate::domain::order::{Order, OrderState};
 use crate::engine::{Applied, Carts, Numbers, OrderDesk};
 
+use super::codes::note_contacts;
 use super::desk::{document, versioned};
 use super::handover::put_event;
 use super::orders::plain;
@@ -118,6 +119,7 @@ impl Carts for StateStore {
             .bind(serde_json::to_string(&order)?)
             .execute(&mut *transaction)
             .await?;
+        note_contacts(&mut transaction, &order).await?;
         let placed = Checkout { order: Some(number.clone()), ..checkout.clone() };
         sqlx::query("UPDATE checkouts SET document = $1 WHERE id = $2")
             .bind(serde_json::to_string(&placed)?)
@@ -223,7 +225,7 @@ async fn end(transaction: &mut Transaction<'_, Sqlite>, checkout: &Checkout) -> 
 }
 
 /// Writes a cart on its version; false when that is gone.
-async fn put_cart(
+pub(super) async fn put_cart(
     transaction: &mut Transaction<'_, Sqlite>,
     owner: &str,
     cart: &Versioned<Cart>,

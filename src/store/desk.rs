@@ -11,9 +11,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
 use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 
+use super::codes::note_contacts;
 use super::orders::{OrderBook, plain};
 use super::state::StateStore;
 
@@ -47,6 +49,7 @@ impl StateStore {
                 .fetch_one(&mut *transaction)
                 .await?;
             aside += usize::from(held != source);
+            note_contacts(&mut transaction, order).await?;
         }
         for customer in book.customers() {
             let document = serde_json::to_string(customer)?;
@@ -62,6 +65,7 @@ impl StateStore {
             .await?;
         }
         self.commit(transaction).await?;
+        self.note_missing_contacts().await?;
         Ok(aside)
     }
 
@@ -240,5 +244,9 @@ impl Orders for StateStore {
         let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
         orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
         Ok(orders)
+    }
+
+    async fn of_contact(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        self.orders_of(contact).await
     }
 }

@@ -4,11 +4,13 @@
 pub mod carts;
 pub mod catalog;
 pub mod catalog_writer;
+mod codes;
 pub mod desk;
 pub mod fresh;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;
+mod merge;
 pub mod orders;
 pub mod state;
 #[cfg(test)]

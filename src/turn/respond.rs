@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::domain::cart::CheckoutTalk;
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
+use crate::domain::identity::{CodeTalk, Visitor};
 use crate::domain::lead::Consent;
 use crate::domain::menu::MenuTalk;
 use crate::domain::message::PiiKind;
@@ -21,6 +22,7 @@ use crate::retrieval::{self, Limits, Question, Sources};
 use super::answer::Stage;
 use super::cart;
 use super::clock::StageClock;
+use super::code::{self, Entered};
 use super::contact;
 use super::desk;
 use super::menu;
@@ -35,6 +37,10 @@ pub(super) struct Turn<'a> {
     pub app: &'a App,
     pub screened: &'a Screened,
     pub session: &'a Session,
+    /// What the typed code came to, where one was waited for.
+    pub entered: Option<&'a Entered>,
+    /// What the door knows of who wrote it.
+    pub visitor: &'a Visitor,
 }
 
 /// What the commands came to.
@@ -61,6 +67,9 @@ pub struct Outcome {
     /// A contact that waits for a yes: nobody's business before that.
     #[serde(skip)]
     pub consent: Option<Consent>,
+    /// A code that was sent in this turn.
+    #[serde(skip)]
+    pub code: Option<CodeTalk>,
     /// A menu that waits for a choice.
     #[serde(skip)]
     pub menu: Option<MenuTalk>,
@@ -127,7 +136,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     }
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    let answered = contact::answered(turn, &mut outcome).await;
+    let answered = code::said(turn, &mut outcome).await || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());

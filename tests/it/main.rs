@@ -11,6 +11,7 @@ mod desk; // the order desk over HTTP
 mod fakes;
 mod handover; // a person takes over
 mod http; // the API through the router
+mod identity; // tokens, codes, and carts that follow
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]

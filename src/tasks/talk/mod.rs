@@ -175,8 +175,18 @@ impl Counter<'_> {
             return Ok(found.map(|order| order.value).ok_or_else(|| Box::new(no_order())));
         }
         let found = match (&talk.order, &said.who.customer) {
-            (None, None) => return Ok(Err(Box::new(ask(said.command, Ask::OrderNumber, talk.clone())))),
-            (None, Some(customer)) => self.likeliest(customer, talk.wish).await?,
+            (None, None) => match (&said.who.proved, said.who.provable()) {
+                (Some(contact), _) => self.likeliest(self.door.orders.of_contact(contact).await?, talk.wish),
+                (None, Some(contact)) => {
+                    let asked = ask(said.command, Ask::Code, talk.clone());
+                    return Ok(Err(Box::new(Outcome { unproved: Some(contact), ..asked })));
+                }
+                (None, None) => {
+                    let what = if said.who.codes { Ask::OrderOrContact } else { Ask::OrderNumber };
+                    return Ok(Err(Box::new(ask(said.command, what, talk.clone()))));
+                }
+            },
+            (None, Some(customer)) => self.likeliest(self.door.orders.of_customer(customer).await?, talk.wish),
             (Some(_), _) if said.who.is_unknown() => {
                 return Ok(Err(Box::new(ask(said.command, Ask::Identity, talk.clone()))));
             }
@@ -188,11 +198,10 @@ impl Counter<'_> {
         Ok(Ok(order))
     }
 
-    /// The newest order of a known customer with which this can be done, else the newest.
-    async fn likeliest(&self, customer: &str, wish: Wish) -> anyhow::Result<Option<Order>> {
-        let orders = self.door.orders.of_customer(customer).await?;
+    /// The newest order of somebody known with which this can be done, else the newest.
+    fn likeliest(&self, orders: Vec<Order>, wish: Wish) -> Option<Order> {
         let fits = orders.iter().position(|order| self.is_possible(order, wish));
-        Ok(orders.into_iter().nth(fits.unwrap_or(0)))
+        orders.into_iter().nth(fits.unwrap_or(0))
     }
 
     fn is_possible(&self, order: &Order, wish: Wish) -> bool {

@@ -1,6 +1,8 @@
 //! The seams: one trait per outside thing, so that each stage can be shown a fake.
 //! The real ones live in `index`, `inference` and `store`.
 
+mod codes;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,9 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::cart::{Bill, Cart, Checkout, Paid, PaymentLink, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Task, Versioned};
 use crate::domain::fact::{DeliveryFact, Passage};
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
+
+pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,6 +277,10 @@ pub trait Orders: Send + Sync {
     async fn find(&self, number: &str) -> anyhow::Result<Option<Order>>;
     /// A customer's orders, newest first.
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>>;
+    /// The orders that name a phone or an e-mail, newest first.
+    async fn of_contact(&self, _contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Wrong claims to be the owner of an order.
