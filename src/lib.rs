@@ -5,7 +5,7 @@
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
-//! [`live`] follows it, [`pay`] makes links to pay by, [`identity`] knows whose word to take for who somebody is,
+//! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word to take for who somebody is,
 //! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
@@ -28,6 +28,7 @@ pub mod index;
 pub mod inference;
 pub mod ingest;
 pub mod kpi;
+pub mod label;
 pub mod live;
 pub mod pay;
 pub mod plan;

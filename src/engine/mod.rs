@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::cart::{Bill, Cart, Checkout, Paid, PaymentLink, PaymentRecord, Settled};
-use crate::domain::desk::{Customer, Decision, Task, Versioned};
+use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::{DeliveryFact, Passage};
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
@@ -314,7 +314,11 @@ pub trait OrderDesk: Send + Sync {
     async fn propose(&self, task: &Task) -> anyhow::Result<()>;
     /// Ends a task without a write; false when it had ended before.
     async fn close(&self, task: &Task) -> anyhow::Result<bool>;
-    /// Ends a task with its writes and the event about it: all of it or nothing.
+    /// What is known of the parcel that comes back from an order.
+    async fn slip(&self, _order: &str) -> anyhow::Result<Option<Slip>> {
+        Ok(None)
+    }
+    /// Ends a task with its writes and the event about it: all of it or nothing. A return gets its number in the same write.
     async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied>;
 }
 

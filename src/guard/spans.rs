@@ -160,6 +160,8 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         }
         (FactBody::Order(order), Role::OrderNumber) => vec![order.number.as_str()],
         (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.as_str()],
+        (FactBody::Task(task), Role::Tracking) => task.rma.as_deref().into_iter().collect(),
+        (FactBody::Task(task), Role::Link) => task.label.as_deref().into_iter().collect(),
         (FactBody::Task(task), Role::Piece) => {
             task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
         }

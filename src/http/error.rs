@@ -66,6 +66,8 @@ codes! {
     UnknownCase = "unknown_case", NOT_FOUND: "The case does not exist", "Take an id from GET /api/v1/handover.";
     CaseConflict = "case_conflict", CONFLICT: "The case cannot take this step now", "Read it again with GET /api/v1/handover/{id}.";
     UnknownOrder = "unknown_order", NOT_FOUND: "There is no such order of this customer", "Check the number and the phone or e-mail of the order.";
+    UnknownReturn = "unknown_return", NOT_FOUND: "There is no such return, or it is not opened with this key", "Use the whole link that came with the return.";
+    ReturnConflict = "return_conflict", CONFLICT: "The return cannot take this step now", "Read it again with GET /api/v1/returns/{id}.";
     CustomerNotTrusted = "customer_not_trusted", FORBIDDEN: "`customer` is not taken from this caller", "Leave it out, or call with an API key from the shop's own server.";
     Unauthorized = "unauthorized", UNAUTHORIZED: "A valid key is needed", "Send Authorization: Bearer KEY; `truetill keys create` makes one.";
     TokenNotAccepted = "token_not_accepted", UNAUTHORIZED: "No customer tokens are accepted here", "Leave it out, or set identity.token in the settings.";

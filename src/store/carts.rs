@@ -200,8 +200,15 @@ impl Carts for StateStore {
         let Some(row) = row else { return Ok(Settled::Unknown) };
         if claimed.rows_affected() != 1 {
             let (minor, currency): (i64, String) = (row.try_get("minor")?, row.try_get("currency")?);
-            let same = minor == paid.amount.minor && currency == paid.amount.currency.code();
-            return Ok(if same { Settled::Before } else { Settled::WrongAmount });
+            let asked = Money::new(minor, currency.parse()?);
+            if asked == paid.amount {
+                return Ok(Settled::Before);
+            }
+            // The order stays unpaid; a person must look at the money that came in.
+            let number: String = row.try_get("number")?;
+            put_event(&mut transaction, &mismatch((&number, provider), asked, paid)).await?;
+            self.commit(transaction).await?;
+            return Ok(Settled::WrongAmount);
         }
         let number: String = row.try_get("number")?;
         let payment = Payment { refund: false, amount: paid.amount, method: provider.to_string() };
@@ -258,6 +265,19 @@ async fn number(
     .fetch_one(&mut **transaction)
     .await?;
     Ok(format!("{}{next}", numbers.prefix))
+}
+
+/// What the merchant's systems are told of money that is not what was asked for: once for each amount.
+fn mismatch((number, provider): (&str, &str), asked: Money, paid: &Paid) -> Event {
+    let Money { minor, currency } = paid.amount;
+    let document = json!({
+        "event": "payment_mismatch", "order": number, "provider": provider, "reference": paid.reference,
+        "asked": asked, "paid": paid.amount, "unexpected": true,
+    });
+    Event {
+        id: format!("{provider}:{}:{minor}{}:payment_mismatch", paid.reference, currency.code()),
+        document: document.to_string(),
+    }
 }
 
 /// The order gets its payment and goes on, unless it was called off or paid before: then a person must look.

@@ -10,13 +10,14 @@ use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 
-use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
+use crate::domain::desk::{Customer, Decision, Slip, Task, TaskState, Versioned};
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 
 use super::codes::note_contacts;
 use super::orders::{OrderBook, plain};
+use super::returns::register;
 use super::state::StateStore;
 
 const WAITING: &str = "awaiting_confirmation";
@@ -137,6 +138,10 @@ impl OrderDesk for StateStore {
         Ok(closed)
     }
 
+    async fn slip(&self, order: &str) -> anyhow::Result<Option<Slip>> {
+        self.slip_of(order).await
+    }
+
     async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied> {
         let mut transaction = self.pool.begin().await?;
         // A transaction dropped without a commit is rolled back.
@@ -155,6 +160,7 @@ impl OrderDesk for StateStore {
             if changed.rows_affected() != 1 {
                 return Ok(Applied::Outdated);
             }
+            register(&mut transaction, (task, order)).await?;
         }
         if let Some(customer) = &decision.customer
             && !write_customer(&mut transaction, customer, seen.customer).await?

@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod kpi;
 mod merge;
 pub mod orders;
+mod returns;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ use crate::domain::Message;
 use crate::domain::cart::Owner;
 use crate::domain::identity::{Contact, Login, Visitor};
 use crate::domain::session::Session;
-use crate::engine::Carts;
 
 /// The conversation this message goes on with, or a new one, and in it whoever the door has checked.
 ///

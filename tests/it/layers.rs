@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shop", &["domain", "engine"]),
     ("pay", &["config", "domain", "engine"]),
     ("identity", &["config", "domain", "engine"]),
+    ("label", &[]),
     ("store", &["domain", "engine"]),
     ("generation", &["engine"]),
     ("live", &["domain", "engine", "generation"]),
@@ -63,7 +64,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["app", "domain", "turn"]),
-    ("http", &["app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "store", "tasks", "turn"]),
+    (
+        "http",
+        &[
+            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "store", "tasks",
+            "turn",
+        ],
+    ),
 ];
 
 /// A crate, and the only modules that may name it.
@@ -79,6 +86,7 @@ const OWNED: &[(&str, &str)] = &[
     ("llguidance", "inference"),
     ("ureq", "pull|pay|identity"),
     ("ring", "identity"),
+    ("pdf_writer", "label"),
     ("quick_xml", "ingest"),
     ("flate2", "ingest"),
     ("encoding_rs", "ingest"),

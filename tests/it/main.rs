@@ -21,6 +21,7 @@ mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod prose; // replies in the model's own words
 mod retail; // the public retail world: every write the policy forbids is refused
+mod returns; // parcels that come back: label, link, steps
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server

@@ -1,4 +1,4 @@
--- Codes sent to phones and e-mails, whose orders name which contact, return labels, slots, and what carriers told.
+-- Codes sent to phones and e-mails, which orders name which contact, and parcels that come back.
 CREATE TABLE codes (
     id         TEXT PRIMARY KEY,        -- UUID v7: sorts by time
     session    TEXT NOT NULL,           -- the conversation it is typed in
@@ -19,3 +19,11 @@ CREATE TABLE order_contacts (
     PRIMARY KEY (contact, number)
 );
 CREATE INDEX order_contacts_by_number ON order_contacts (number);
+CREATE TABLE returns (
+    number     TEXT PRIMARY KEY,        -- the order's, as orders.number
+    rma        TEXT NOT NULL UNIQUE,    -- what the parcel bears
+    secret     TEXT NOT NULL,           -- what opens its label
+    state      TEXT NOT NULL,           -- registered, received, refunded, refused
+    at         BIGINT NOT NULL,         -- seconds since 1970: registered
+    changed    BIGINT NOT NULL          -- seconds since 1970: last step
+);

@@ -8,7 +8,7 @@ pub(super) mod pieces;
 use anyhow::Context;
 use jiff::SignedDuration;
 
-use crate::domain::desk::{Operation, RefusalCode, Shown, Talk, Task, TaskFact, TaskState, Wish};
+use crate::domain::desk::{Operation, RefusalCode, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
 use crate::domain::order::Order;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason, TaskLine};
 use crate::domain::session::Pending;
@@ -318,13 +318,26 @@ impl Counter<'_> {
         Ok(self.desk.book.order(number).await?.map(|order| order.value))
     }
 
+    /// The number of the parcel that comes back, once that is written.
+    async fn slip(&self, task: &Task) -> anyhow::Result<Option<Slip>> {
+        match (&task.state, &task.operation) {
+            (TaskState::Done, Operation::ReturnItems { order, .. } | Operation::ExchangeItems { order, .. }) => {
+                self.desk.book.slip(order).await
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn fact(&self, task: Task, order: Order) -> anyhow::Result<Fact> {
         let (pieces, wanted) = self.pieces_of(&task.operation, &order).await?;
         let id = FactId(format!("task:{}", task.id));
         // Facts go into the audit; what confirms a proposal does not.
         let task = Task { token: String::new(), ..task };
         let source = format!("orders@{}", task.order_version);
-        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted }));
+        let slip = self.slip(&task).await?;
+        let rma = slip.as_ref().map(|slip| slip.rma.clone());
+        let label = slip.and_then(|slip| slip.link(self.desk.rules.label.as_ref()?));
+        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted, rma, label }));
         Ok(Fact { id, body, source, as_of: self.desk.now })
     }
 }
