@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::domain::booking::BookingRules;
 use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
@@ -67,6 +68,8 @@ pub struct App {
     pub code_words: CodeWords,
     /// Menus and quizzes.
     pub menus: Menus,
+    /// Times that can be booked.
+    pub booking: BookingRules,
     /// Which of their choices is meant.
     pub menu_words: MenuWords,
     /// When a person is called, and how long nobody may be kept waiting.
@@ -114,6 +117,8 @@ impl App {
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
+        let booking: BookingRules = rules(&data, "booking.toml")?;
+        booking.check().map_err(|fault| anyhow::anyhow!("in rules/booking.toml: {fault}"))?;
         let payments = pay::open(&config.payments)?;
         let tokens = Verifier::open(&config.identity.token)?;
         let codes = Codes::open(&config.identity.code)?;
@@ -144,6 +149,7 @@ impl App {
             codes,
             code_words,
             menus,
+            booking,
             menu_words,
             handover_rules,
             alarms,

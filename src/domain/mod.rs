@@ -1,5 +1,6 @@
 //! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
 
+pub mod booking;
 pub mod cart;
 pub mod command;
 pub mod desk;

@@ -113,6 +113,11 @@ pub enum Move {
         /// What to say of it.
         say: ConsentLine,
     },
+    /// Speaks of times that can be booked.
+    Booking {
+        /// What to say of them.
+        say: BookingLine,
+    },
     /// Speaks of a one-time code.
     Code {
         /// What to say of it.
@@ -226,6 +231,16 @@ pub enum CartSay {
     Withdrawn,
     /// Where an order that was placed before is paid.
     Pay,
+}
+
+/// What is said of times that can be booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingLine {
+    /// That somebody else has the chosen one.
+    Gone,
+    /// That there is none.
+    None,
 }
 
 /// What is said of a contact that is left.

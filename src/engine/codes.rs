@@ -1,4 +1,4 @@
-//! The seams of one-time codes: the book they are kept in, and who carries them.
+//! The seams of proofs: wrong claims, one-time codes, and who carries those.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -83,4 +83,22 @@ pub struct CodeLetter {
 pub trait CodeSender: Send + Sync {
     /// Carries one.
     async fn send(&self, letter: &CodeLetter) -> anyhow::Result<()>;
+}
+
+/// Wrong claims to be the owner of an order.
+#[async_trait]
+pub trait Proofs: Send + Sync {
+    /// How many there were since a moment.
+    async fn wrong(&self, number: &str, caller: &str, since: Timestamp) -> anyhow::Result<WrongProofs>;
+    /// Remembers one, whether or not there is such an order.
+    async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()>;
+}
+
+/// Wrong claims about one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrongProofs {
+    /// By this caller.
+    pub own: i64,
+    /// By everybody.
+    pub all: i64,
 }

@@ -15,7 +15,7 @@ use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
 
-pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode};
+pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,24 +281,6 @@ pub trait Orders: Send + Sync {
     async fn of_contact(&self, _contact: &Contact) -> anyhow::Result<Vec<Order>> {
         Ok(Vec::new())
     }
-}
-
-/// Wrong claims to be the owner of an order.
-#[async_trait]
-pub trait Proofs: Send + Sync {
-    /// How many there were since a moment.
-    async fn wrong(&self, number: &str, caller: &str, since: Timestamp) -> anyhow::Result<WrongProofs>;
-    /// Remembers one, whether or not there is such an order.
-    async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()>;
-}
-
-/// Wrong claims about one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WrongProofs {
-    /// By this caller.
-    pub own: i64,
-    /// By everybody.
-    pub all: i64,
 }
 
 /// Orders, customers and tasks with their writes: the desk's own book.

@@ -20,7 +20,7 @@ use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::identity::CodeLine;
 use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
-use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
+use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
@@ -84,6 +84,12 @@ impl Renderer {
         self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
     }
 
+    /// A day and a time as this language writes them.
+    pub fn moment(&self, language: Language, at: jiff::civil::DateTime) -> String {
+        let book = self.book(language);
+        format!("{}, {}", book.date(at.date(), at.year()), book.time(at.time()))
+    }
+
     /// What is written to a phone or an e-mail with a code: `{code}` and `{minutes}` are still to be filled.
     pub fn letter(&self, language: Language) -> String {
         self.book(language).source("code_letter").replace("{shop}", &self.shop)
@@ -131,6 +137,8 @@ impl Page<'_> {
             Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
+            Move::Booking { say: BookingLine::Gone } => self.plain(SegmentKind::Ask, "slot_gone"),
+            Move::Booking { say: BookingLine::None } => self.plain(SegmentKind::NotFound, "slot_none"),
             Move::Code { say } => self.plain(SegmentKind::Ask, code_key(*say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
@@ -192,6 +200,10 @@ impl Page<'_> {
 
     fn menu(&mut self, id: &FactId) {
         let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        if let Some(estimate) = menu.estimate() {
+            let values = Values::default().fact("total", (self.book.money(estimate), id, Role::Total));
+            self.say(SegmentKind::Ask, "menu_estimate", &values);
+        }
         let ask = menu.ask.get(self.scene.language).to_string();
         self.say(SegmentKind::Ask, "menu_ask", &Values::default().fact("question", (ask, id, Role::Question)));
         for (at, label) in menu.choices.iter().enumerate() {
@@ -249,6 +261,8 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
     match (purpose, say) {
         (Purpose::Call, ConsentLine::Question) => "contact_call",
         (Purpose::Call, ConsentLine::Kept) => "contact_call_kept",
+        (Purpose::Visit, ConsentLine::Question) => "contact_visit",
+        (Purpose::Visit, ConsentLine::Kept) => "contact_visit_kept",
         (Purpose::Restock, ConsentLine::Question) => "contact_restock",
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
         (_, ConsentLine::Declined) => "contact_declined",

@@ -1,6 +1,7 @@
 //! SQLite files: what the shop sells, in one file per index generation; conversations and the audit in another.
 //! The only module that names sqlx. It never decides what may be said: it hands out values with their age.
 
+mod bookings;
 pub mod carts;
 pub mod catalog;
 pub mod catalog_writer;

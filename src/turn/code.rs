@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::domain::identity::{CodeLine, CodeTalk, Contact, Proof};
 use crate::domain::plan::Ask;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, Move, Screened, Tier, Understanding};
+use crate::domain::{Command, Move, Screened};
 use crate::engine::CodeBook;
 use crate::identity::{Asked, Asking, Checked};
 use crate::tasks;
@@ -80,12 +80,6 @@ pub(super) fn veiled(screened: Screened, entered: Option<&Entered>) -> Screened 
         }
         _ => screened,
     }
-}
-
-/// What is understood of such a message.
-pub(super) fn understanding(screened: &Screened, commands: Vec<Command>) -> Understanding {
-    let notes = vec!["answers the question for the code".to_string()];
-    Understanding { lang: screened.language, commands, confidence: 0.99, tier: Tier::Rules, notes }
 }
 
 /// Says what a code came to, when it was not the one; false when there is something else to answer.

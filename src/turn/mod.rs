@@ -2,6 +2,7 @@
 //! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
 
 mod answer;
+mod booking;
 mod cart;
 mod checkout;
 mod clock;
@@ -63,13 +64,19 @@ pub async fn answer_visitor(
     clock.enter(Stage::Understanding);
     let entered = code::entered(app, &mut session, &screened).await;
     let screened = code::veiled(screened, entered.as_ref());
-    let understanding = match entered.as_ref().map(code::Entered::understood) {
-        Some(commands) => code::understanding(&screened, commands),
-        None => understand(app, &screened, &session).await,
+    let booked = match entered {
+        Some(_) => None,
+        None => booking::picked(app, &mut session, &screened).await,
+    };
+    let understanding = match (entered.as_ref().map(code::Entered::understood), booked) {
+        (Some(commands), _) => taken_for(&screened, commands, "answers the question for the code"),
+        (None, Some(booked)) => taken_for(&screened, booked.understood(), "a time that was offered"),
+        (None, None) => understand(app, &screened, &session).await,
     };
 
     clock.enter(Stage::Searching);
-    let turn = respond::Turn { app, screened: &screened, session: &session, entered: entered.as_ref(), visitor };
+    let turn =
+        respond::Turn { app, screened: &screened, session: &session, entered: entered.as_ref(), booked, visitor };
     let mut outcome = respond::respond(&turn, &understanding, &mut clock).await;
 
     clock.enter(Stage::Checking);
@@ -216,6 +223,12 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     }
     let input = Input { message: screened, session, vector: None };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
+}
+
+/// What code alone has understood.
+fn taken_for(screened: &Screened, commands: Vec<Command>, note: &str) -> Understanding {
+    let notes = vec![note.to_string()];
+    Understanding { lang: screened.language, commands, confidence: 0.99, tier: Tier::Rules, notes }
 }
 
 fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {

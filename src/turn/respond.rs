@@ -20,6 +20,7 @@ use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
 
 use super::answer::Stage;
+use super::booking::Picked;
 use super::cart;
 use super::clock::StageClock;
 use super::code::{self, Entered};
@@ -39,6 +40,8 @@ pub(super) struct Turn<'a> {
     pub session: &'a Session,
     /// What the typed code came to, where one was waited for.
     pub entered: Option<&'a Entered>,
+    /// What became of the time it chose, where times were offered.
+    pub booked: Option<Picked>,
     /// What the door knows of who wrote it.
     pub visitor: &'a Visitor,
 }
@@ -171,7 +174,7 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         LeaveContact => contact::call(command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
-        Menu => menu::menu(turn, outcome),
+        Menu => menu::menu(turn, outcome).await,
         Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
             outcome.say(Move::Smalltalk { kind: courtesy(command) });
         }

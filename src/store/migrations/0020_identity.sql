@@ -1,4 +1,4 @@
--- Codes sent to phones and e-mails, which orders name which contact, and parcels that come back.
+-- Codes sent to phones and e-mails, which orders name which contact, parcels that come back, and times that are booked.
 CREATE TABLE codes (
     id         TEXT PRIMARY KEY,        -- UUID v7: sorts by time
     session    TEXT NOT NULL,           -- the conversation it is typed in
@@ -27,3 +27,12 @@ CREATE TABLE returns (
     at         BIGINT NOT NULL,         -- seconds since 1970: registered
     changed    BIGINT NOT NULL          -- seconds since 1970: last step
 );
+CREATE TABLE bookings (
+    starts     BIGINT NOT NULL,         -- seconds since 1970
+    seat       BIGINT NOT NULL,         -- counts from nought: several visits side by side
+    session    TEXT NOT NULL,
+    state      TEXT NOT NULL,           -- held, booked
+    until      BIGINT NOT NULL,         -- seconds since 1970: a hold is free again after it
+    PRIMARY KEY (starts, seat)
+);
+CREATE INDEX bookings_by_session ON bookings (session);
