@@ -144,7 +144,7 @@ async fn what_lay_in_the_cart_goes_along_when_somebody_logs_in() {
     let (_app, door, _letters) = shop().await;
     let own = token("C-cart");
     let first = say(&door, (None, None), "put the Volna electric kettle 1.7 l in my cart").await;
-    has(&first, "In your cart");
+    has(&say(&door, (Some(&first), None), "silver").await, "In your cart");
     let shown = say(&door, (Some(&first), Some(&own)), "show my cart").await;
     assert_eq!(shown["session_id"], first["session_id"]);
     has(&shown, "Volna");
