@@ -156,7 +156,8 @@ impl Verifier {
         if !self.audience.is_empty() && !meant {
             return Err(TokenError::Audience);
         }
-        let customer = claims.sub.filter(|sub| !sub.trim().is_empty() && sub.chars().count() <= LONGEST_SUBJECT);
+        let plain = |sub: &String| !sub.trim().is_empty() && !sub.chars().any(char::is_control);
+        let customer = claims.sub.filter(|sub| plain(sub) && sub.chars().count() <= LONGEST_SUBJECT);
         let customer = customer.ok_or(TokenError::Subject)?;
         let phone = claims.phone.or(claims.phone_number).filter(|phone| !phone.is_empty());
         Ok(Token { customer, phone, email: claims.email.filter(|email| email.contains('@')), until })

@@ -37,7 +37,7 @@ impl StateStore {
         seats: u32,
         (now, until): (Timestamp, Timestamp),
     ) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         sqlx::query("DELETE FROM bookings WHERE session = $1 AND state = 'held'")
             .bind(session.to_string())
             .execute(&mut *transaction)
@@ -75,7 +75,7 @@ impl StateStore {
         .bind(session.to_string())
         .bind(start.as_second())
         .bind(now.as_second())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(booked.rows_affected() > 0)
     }

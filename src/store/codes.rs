@@ -3,13 +3,14 @@
 use anyhow::Context;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::session::{Session, SessionId};
 use crate::engine::{CodeBook, CodeCounts, CodeTried, NewCode};
 
+use super::database::Write;
 use super::desk::document;
 use super::orders::plain;
 use super::state::StateStore;
@@ -42,7 +43,7 @@ impl CodeBook for StateStore {
     }
 
     async fn keep_code(&self, code: &NewCode) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         sqlx::query("DELETE FROM codes WHERE at < $1")
             .bind((code.at - KEPT).as_second())
             .execute(&mut *transaction)
@@ -75,7 +76,7 @@ impl CodeBook for StateStore {
         .bind(session.to_string())
         .bind(tries)
         .bind(now.as_second())
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.writer)
         .await?;
         row.map(|row| Ok(CodeTried { id: row.try_get("id")?, digest: row.try_get("digest")? })).transpose()
     }
@@ -83,7 +84,7 @@ impl CodeBook for StateStore {
     async fn use_code(&self, id: &str) -> anyhow::Result<bool> {
         let used = sqlx::query("UPDATE codes SET state = 'used' WHERE id = $1 AND state = 'open'")
             .bind(id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(used.rows_affected() == 1)
     }
@@ -102,7 +103,7 @@ impl StateStore {
         .bind(session.id.to_string())
         .bind(serde_json::to_string(session)?)
         .bind(Timestamp::now().to_string())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(())
     }
@@ -127,11 +128,14 @@ impl StateStore {
     pub(super) async fn note_missing_contacts(&self) -> anyhow::Result<()> {
         let rows = sqlx::query(
             "SELECT document FROM orders WHERE NOT EXISTS
-             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number)",
+             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number",
         )
         .fetch_all(&self.pool)
         .await?;
-        let mut transaction = self.pool.begin().await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.write().await?;
         for row in &rows {
             note_contacts(&mut transaction, &document(row)?).await?;
         }
@@ -140,7 +144,7 @@ impl StateStore {
 }
 
 /// Notes by which contacts an order is found.
-pub(super) async fn note_contacts(transaction: &mut Transaction<'_, Sqlite>, order: &Order) -> anyhow::Result<()> {
+pub(super) async fn note_contacts(transaction: &mut Write<'_>, order: &Order) -> anyhow::Result<()> {
     for contact in Contact::of_order(&order.phone, &order.email) {
         sqlx::query(
             "INSERT INTO order_contacts (contact, number) VALUES ($1, $2) ON CONFLICT (contact, number) DO NOTHING",

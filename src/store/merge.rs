@@ -44,7 +44,7 @@ impl StateStore {
         let Some(theirs) = theirs.filter(|cart| !cart.value.lines.is_empty()) else { return Ok(true) };
         let merged = Versioned { value: own.value.with(&theirs.value), version: own.version };
         let emptied = Cart { lines: Vec::new(), coupon: None, ..theirs.value };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         // A transaction dropped without a commit is rolled back.
         if !put_cart(&mut transaction, to, &merged).await?
             || !put_cart(&mut transaction, from, &Versioned { value: emptied, version: theirs.version }).await?

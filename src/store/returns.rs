@@ -4,13 +4,14 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 use uuid::Uuid;
 
 use crate::domain::desk::{Operation, ReturnState, Slip, Task, Versioned};
 use crate::domain::handover::Event;
 use crate::domain::order::{Order, OrderState};
 
+use super::database::Write;
 use super::desk::versioned;
 use super::handover::put_event;
 use super::orders::plain;
@@ -58,7 +59,7 @@ impl StateStore {
         if !slip.state.may_become(next) {
             return Ok(false);
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let moved = sqlx::query("UPDATE returns SET state = $1, changed = $2 WHERE rma = $3 AND state = $4")
             .bind(next.as_str())
             .bind(now.as_second())
@@ -80,10 +81,7 @@ impl StateStore {
 }
 
 /// Gives a return that was just written its number; an order comes back once.
-pub(super) async fn register(
-    transaction: &mut Transaction<'_, Sqlite>,
-    (task, order): (&Task, &Order),
-) -> anyhow::Result<()> {
+pub(super) async fn register(transaction: &mut Write<'_>, (task, order): (&Task, &Order)) -> anyhow::Result<()> {
     if !matches!(task.operation, Operation::ReturnItems { .. } | Operation::ExchangeItems { .. }) {
         return Ok(());
     }
@@ -103,7 +101,7 @@ pub(super) async fn register(
 }
 
 /// The order whose money went back says so; false when it was written meanwhile.
-async fn refund(transaction: &mut Transaction<'_, Sqlite>, order: &str) -> anyhow::Result<bool> {
+async fn refund(transaction: &mut Write<'_>, order: &str) -> anyhow::Result<bool> {
     let row = sqlx::query("SELECT version, document FROM orders WHERE number = $1")
         .bind(plain(order))
         .fetch_one(&mut **transaction)

@@ -109,6 +109,10 @@ pub(super) async fn wanted(
     let line = send(turn, (&contact, &waits), outcome).await;
     done.moves.retain(|step| !matches!(step, Move::Ask { what: Ask::Code }));
     done.moves.push(Move::Code { say: line });
+    if outcome.code.is_none() && turn.session.login.code.is_none() {
+        // Nothing was sent to this conversation: there is no code to wait for.
+        done.pending = None;
+    }
     done
 }
 

@@ -179,8 +179,9 @@ impl Whose {
             None => None,
         };
         let held = known.as_ref().and_then(|session| session.customer_at(app.now()));
-        match (&customer, session, held) {
-            (Some(customer), Some(id), Some(held)) if customer != held => return Err(unknown(id)),
+        let owned_by = known.as_ref().and_then(|session| session.customer.as_ref());
+        match (&customer, session, owned_by) {
+            (Some(customer), Some(id), Some(other)) if customer != other => return Err(unknown(id)),
             (Some(customer), Some(id), None) => {
                 // Who logs in takes along what they chose before.
                 let anonymous = Owner { customer: None, session: Some(id) };

@@ -67,9 +67,10 @@ impl Caller {
             let detail = "This caller could be anybody, so it cannot say who the customer is.";
             return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));
         }
-        let sound = |name: &&str| !name.trim().is_empty() && name.chars().count() <= CUSTOMER_CHARS;
+        let plain = |name: &str| !name.trim().is_empty() && !name.chars().any(char::is_control);
+        let sound = |name: &&str| plain(name) && name.chars().count() <= CUSTOMER_CHARS;
         let unsound = || {
-            let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters.");
+            let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters, no control characters.");
             Problem::of_field(Code::InvalidField, "customer", detail)
         };
         named.filter(sound).map(|name| Some(name.to_string())).ok_or_else(unsound)
