@@ -8,19 +8,21 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::domain::booking::BookingRules;
 use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
+use crate::identity::{Codes, Verifier};
 use crate::pay;
 use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
     UnderstandingSettings,
 };
 
@@ -58,8 +60,16 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Believes the shop's tokens; none when none are accepted.
+    pub tokens: Option<Verifier>,
+    /// Codes sent to phones and e-mails.
+    pub codes: Codes,
+    /// Words for another code.
+    pub code_words: CodeWords,
     /// Menus and quizzes.
     pub menus: Menus,
+    /// Times that can be booked.
+    pub booking: BookingRules,
     /// Which of their choices is meant.
     pub menu_words: MenuWords,
     /// When a person is called, and how long nobody may be kept waiting.
@@ -107,7 +117,12 @@ impl App {
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
+        let booking: BookingRules = rules(&data, "booking.toml")?;
+        booking.check().map_err(|fault| anyhow::anyhow!("in rules/booking.toml: {fault}"))?;
         let payments = pay::open(&config.payments)?;
+        let tokens = Verifier::open(&config.identity.token)?;
+        let codes = Codes::open(&config.identity.code)?;
+        let code_words = CodeWords::parse(&text(&data, "identity.toml")?).context("in rules/identity.toml")?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -130,7 +145,11 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            tokens,
+            codes,
+            code_words,
             menus,
+            booking,
             menu_words,
             handover_rules,
             alarms,

@@ -34,6 +34,8 @@ pub struct Config {
     pub session: Session,
     /// Where orders are paid.
     pub payments: Payments,
+    /// Whose word is taken for who a shopper is.
+    pub identity: Identity,
 }
 
 /// Where things lie.
@@ -192,6 +194,60 @@ pub struct Payments {
     pub webhook_secret: Secret,
     /// Another address of the provider, for a sandbox.
     pub base: String,
+}
+
+/// Whose word is taken for who a shopper is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Tokens signed by the shop's site.
+    pub token: TokenSettings,
+    /// Codes sent to a phone or an e-mail.
+    pub code: CodeSettings,
+}
+
+/// Tokens signed by the shop's site.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSettings {
+    /// `HS256`, `RS256`, `ES256`, `EdDSA`; empty: no token is accepted.
+    pub algorithm: String,
+    /// The secret of HS256.
+    pub secret: Secret,
+    /// A file: public keys as PEM, a JWKS document, or the secret.
+    pub keys: String,
+    /// What `iss` must be; empty: anything.
+    pub issuer: String,
+    /// What `aud` must name; empty: anything.
+    pub audience: String,
+    /// By how much clocks may differ.
+    pub leeway_s: u32,
+}
+
+/// Codes sent to a phone or an e-mail.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeSettings {
+    /// `none`, `webhook`, `file` or `log`.
+    pub sender: String,
+    /// The webhook's address, or the file.
+    pub target: String,
+    /// What calls of the webhook are signed with.
+    pub secret: Secret,
+    /// What digests of codes are keyed with; empty: drawn at each start.
+    pub key: Secret,
+    /// How long a code is worth something.
+    pub minutes: u32,
+    /// How often it may be typed.
+    pub tries: u32,
+    /// Seconds until another may be asked for.
+    pub resend_s: u32,
+    /// Codes within an hour for one contact, and in one conversation.
+    pub per_hour: u32,
+    /// Codes within an hour for one client.
+    pub client_per_hour: u32,
+    /// How long a proved contact opens its orders.
+    pub proof_minutes: u32,
 }
 
 /// A setting that is never printed.

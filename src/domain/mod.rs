@@ -1,11 +1,13 @@
 //! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
 
+pub mod booking;
 pub mod cart;
 pub mod command;
 pub mod desk;
 pub mod fact;
 pub mod found;
 pub mod handover;
+pub mod identity;
 pub mod language;
 pub mod lead;
 pub mod menu;

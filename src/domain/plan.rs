@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cart::CartNo;
 use super::command::Wish;
 use super::fact::FactId;
+use super::identity::CodeLine;
 use super::lead::Purpose;
 use super::order::OrderState;
 use super::reply::SegmentKind;
@@ -112,6 +113,16 @@ pub enum Move {
         /// What to say of it.
         say: ConsentLine,
     },
+    /// Speaks of times that can be booked.
+    Booking {
+        /// What to say of them.
+        say: BookingLine,
+    },
+    /// Speaks of a one-time code.
+    Code {
+        /// What to say of it.
+        say: CodeLine,
+    },
     /// One clarifying question.
     Ask {
         /// What is missing.
@@ -164,6 +175,10 @@ pub enum Ask {
     Contact,
     /// Where exactly an order goes.
     Destination,
+    /// The order number, or the phone or e-mail of the order.
+    OrderOrContact,
+    /// The code that was sent.
+    Code,
 }
 
 /// What is said of an operation on an order.
@@ -216,6 +231,16 @@ pub enum CartSay {
     Withdrawn,
     /// Where an order that was placed before is paid.
     Pay,
+}
+
+/// What is said of times that can be booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingLine {
+    /// That somebody else has the chosen one.
+    Gone,
+    /// That there is none.
+    None,
 }
 
 /// What is said of a contact that is left.

@@ -17,9 +17,10 @@ use anyhow::Context;
 use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
+use crate::domain::identity::CodeLine;
 use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
-use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
+use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
@@ -83,6 +84,17 @@ impl Renderer {
         self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
     }
 
+    /// A day and a time as this language writes them.
+    pub fn moment(&self, language: Language, at: jiff::civil::DateTime) -> String {
+        let book = self.book(language);
+        format!("{}, {}", book.date(at.date(), at.year()), book.time(at.time()))
+    }
+
+    /// What is written to a phone or an e-mail with a code: `{code}` and `{minutes}` are still to be filled.
+    pub fn letter(&self, language: Language) -> String {
+        self.book(language).source("code_letter").replace("{shop}", &self.shop)
+    }
+
     /// What the assistant says when a person gives the chat back.
     pub fn welcome_back(&self, language: Language) -> DraftSegment {
         self.book(language).sentence(SegmentKind::Smalltalk, "handover_back", &Values::default())
@@ -125,6 +137,9 @@ impl Page<'_> {
             Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
+            Move::Booking { say: BookingLine::Gone } => self.plain(SegmentKind::Ask, "slot_gone"),
+            Move::Booking { say: BookingLine::None } => self.plain(SegmentKind::NotFound, "slot_none"),
+            Move::Code { say } => self.plain(SegmentKind::Ask, code_key(*say)),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -185,6 +200,10 @@ impl Page<'_> {
 
     fn menu(&mut self, id: &FactId) {
         let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        if let Some(estimate) = menu.estimate() {
+            let values = Values::default().fact("total", (self.book.money(estimate), id, Role::Total));
+            self.say(SegmentKind::Ask, "menu_estimate", &values);
+        }
         let ask = menu.ask.get(self.scene.language).to_string();
         self.say(SegmentKind::Ask, "menu_ask", &Values::default().fact("question", (ask, id, Role::Question)));
         for (at, label) in menu.choices.iter().enumerate() {
@@ -223,6 +242,18 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Address => "ask_address",
         Ask::Destination => "ask_destination",
         Ask::Contact => "ask_contact",
+        Ask::OrderOrContact => "ask_order_or_contact",
+        Ask::Code => "code_sent",
+    }
+}
+
+fn code_key(say: CodeLine) -> &'static str {
+    match say {
+        CodeLine::Sent => "code_sent",
+        CodeLine::Wrong => "code_wrong",
+        CodeLine::Over => "code_over",
+        CodeLine::Wait => "code_wait",
+        CodeLine::Many => "code_many",
     }
 }
 
@@ -230,6 +261,8 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
     match (purpose, say) {
         (Purpose::Call, ConsentLine::Question) => "contact_call",
         (Purpose::Call, ConsentLine::Kept) => "contact_call_kept",
+        (Purpose::Visit, ConsentLine::Question) => "contact_visit",
+        (Purpose::Visit, ConsentLine::Kept) => "contact_visit_kept",
         (Purpose::Restock, ConsentLine::Question) => "contact_restock",
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
         (_, ConsentLine::Declined) => "contact_declined",

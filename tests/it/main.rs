@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
+mod booking; // a quiz that adds up, a time that is booked
 mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
@@ -12,6 +13,7 @@ mod desk; // the order desk over HTTP
 mod fakes;
 mod handover; // a person takes over
 mod http; // the API through the router
+mod identity; // tokens, codes, and carts that follow
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
@@ -23,6 +25,7 @@ mod postgres; // the flows once more, with their state in PostgreSQL
 mod prose; // replies in the model's own words
 mod races; // eight requests at the same moment, from two programs
 mod retail; // the public retail world: every write the policy forbids is refused
+mod returns; // parcels that come back: label, link, steps
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server

@@ -5,16 +5,19 @@ use crate::cluster::once_more;
 #[test]
 fn every_flow_holds_with_postgres() {
     once_more(&[
+        "booking::",
         "cart::",
         "catalog::",
         "crash::",
         "desk::",
         "handover::",
         "http::",
+        "identity::",
         "leads::",
         "pay::",
         "races::",
         "retail::the_tasks",
+        "returns::",
         "scenarios::",
         "talk::",
         "turns::",
