@@ -32,6 +32,8 @@ pub struct Config {
     pub session: Session,
     /// Where orders are paid.
     pub payments: Payments,
+    /// Where events go.
+    pub outbox: Outbox,
 }
 
 /// Where things lie.
@@ -182,6 +184,20 @@ pub struct Payments {
     pub base: String,
 }
 
+/// Where events go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    /// The merchant's own system; empty: nothing is carried.
+    pub url: String,
+    /// What requests are signed with.
+    pub secret: Secret,
+    /// Hours after which an event is given up.
+    pub give_up_h: i64,
+    /// Seconds between two looks at what is due.
+    pub every_s: u64,
+}
+
 /// A setting that is never printed.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
@@ -239,6 +255,9 @@ impl Config {
         }
         if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
             bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
+        }
+        if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
+            bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
         Ok(())
     }

@@ -10,6 +10,8 @@ pub mod handover;
 pub mod idempotency;
 pub mod kpi;
 pub mod orders;
+pub mod outreach;
+pub mod permissions;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,12 @@ mod checkout;
 mod clock;
 mod contact;
 mod desk;
+mod known;
 mod menu;
 mod person;
 mod respond;
 mod settle;
+mod stop;
 
 use crate::app::App;
 use crate::audit::TurnRecord;
@@ -18,6 +20,7 @@ use crate::domain::handover::{Aside, Case};
 use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::outreach;
 use crate::plan;
 use crate::understanding::{Answer as Said, Input};
 
@@ -147,7 +150,13 @@ async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
         Some(id) => app.state.session(id).await.map_err(TurnError::Failed)?.ok_or(TurnError::UnknownSession(id))?,
         None => Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() },
     };
-    session.customer = message.customer.clone().or(session.customer);
+    let known = message.customer.clone().filter(|customer| session.customer.as_ref() != Some(customer));
+    if let (Some(customer), None) = (&known, message.locale) {
+        // Whom the shop knows is spoken to in their own language until their words say otherwise.
+        let own = outreach::language(app, customer).await.map_err(TurnError::Failed)?;
+        session.language = own.unwrap_or(session.language);
+    }
+    session.customer = known.or(session.customer);
     Ok(session)
 }
 
@@ -159,6 +168,10 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         tier: Tier::Rules,
         notes: vec!["screening".to_string()],
     };
+    if stop::asks(app, session, screened) {
+        let notes = vec!["asks to be left alone".to_string()];
+        return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
+    }
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
     }

@@ -25,6 +25,7 @@ use super::contact;
 use super::desk;
 use super::menu;
 use super::person;
+use super::stop;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -127,7 +128,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     }
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    let answered = contact::answered(turn, &mut outcome).await;
+    let answered = stop::stopped(turn, &mut outcome).await || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());

@@ -16,6 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("render", &["domain"]),
     ("guard", &["domain"]),
     ("shop", &["domain", "engine"]),
+    ("courier", &["config", "pay"]),
+    ("outreach", &["app", "courier", "domain", "engine", "guard", "render", "store", "tasks"]),
     ("pay", &["config", "domain", "engine"]),
     ("store", &["domain", "engine"]),
     ("generation", &["engine"]),
@@ -28,7 +30,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &["domain", "guard", "turn"]),
     ("handover", &["app", "domain", "guard"]),
     ("kpi", &["domain", "store"]),
-    ("app", &["config", "domain", "engine", "guard", "pay", "render", "screening", "shop", "store", "understanding"]),
+    (
+        "app",
+        &[
+            "config",
+            "courier",
+            "domain",
+            "engine",
+            "guard",
+            "pay",
+            "render",
+            "screening",
+            "shop",
+            "store",
+            "understanding",
+        ],
+    ),
     (
         "turn",
         &[
@@ -38,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "guard",
             "handover",
+            "outreach",
             "plan",
             "render",
             "retrieval",
@@ -46,7 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["app", "domain", "turn"]),
-    ("http", &["app", "config", "domain", "engine", "guard", "handover", "kpi", "store", "tasks", "turn"]),
+    ("http", &["app", "config", "domain", "engine", "guard", "handover", "kpi", "outreach", "store", "tasks", "turn"]),
 ];
 
 /// A crate, and the only modules that may name it.
@@ -60,7 +78,7 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay"),
+    ("ureq", "pull|pay|courier"),
     ("quick_xml", "ingest"),
     ("flate2", "ingest"),
     ("encoding_rs", "ingest"),
