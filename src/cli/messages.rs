@@ -19,7 +19,7 @@ pub struct MessagesArgs {
     /// Show what could be decided now; nothing is written.
     #[arg(long, conflicts_with = "run")]
     pub due: bool,
-    /// Decide what is due and carry what waits, once, as `serve` does every outbox.every_s seconds.
+    /// Decide what is due and carry what waits, once, as `serve` does all the time.
     #[arg(long)]
     pub run: bool,
     /// Without the others: list so many, newest first.

@@ -124,9 +124,10 @@ async fn patience(gate: Arc<Gate>) {
 async fn messages(gate: Arc<Gate>) {
     let mut tick = tokio::time::interval(Duration::from_secs(gate.app.config.outbox.every_s));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looked = None;
     loop {
         tick.tick().await;
-        match outreach::round(&gate.app, gate.app.now()).await {
+        match outreach::tick(&gate.app, gate.app.now(), &mut looked).await {
             Ok(round) => tracing::debug!(?round, "messages and events"),
             Err(error) => tracing::error!("messages could not be looked at: {error:#}"),
         }

@@ -9,7 +9,7 @@ mod incentive;
 mod people;
 mod ready;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::app::App;
@@ -46,6 +46,21 @@ pub async fn round(app: &App, now: Timestamp) -> anyhow::Result<Round> {
         return Ok(round);
     }
     (round.decided, round.held) = decide(app, now).await?;
+    carry(app, now, &mut round).await?;
+    Ok(round)
+}
+
+/// What a server does at every tick: carries what waits, and looks from time to time at what is due.
+///
+/// # Errors
+/// The store or the catalog does not answer.
+pub async fn tick(app: &App, now: Timestamp, looked: &mut Option<Timestamp>) -> anyhow::Result<Round> {
+    let pause = SignedDuration::from_mins(app.message_rules.look_minutes);
+    if looked.is_none_or(|before| now.duration_since(before) >= pause) {
+        *looked = Some(now);
+        return round(app, now).await;
+    }
+    let mut round = Round::default();
     carry(app, now, &mut round).await?;
     Ok(round)
 }

@@ -1,14 +1,15 @@
-//! What a known customer need not say again: the last order once more, the size of earlier ones. The order is asked for by name and
-//! needs no other leave; a size is recalled only with a yes to personal use, and as a hint beside the question, never as the answer.
+//! What need not be said again. By a known customer: the last order once more, the size of earlier ones. The order is asked for by name
+//! and needs no other leave; a size is recalled only with a yes to personal use, and as a hint beside the question, never as the answer.
+//! To anybody: what was put forward unasked before.
 
 use std::collections::BTreeSet;
 
 use crate::domain::cart::{CartNo, Edit, Held};
-use crate::domain::found::Candidate;
+use crate::domain::found::{Candidate, Found};
 use crate::domain::order::OrderState;
 use crate::domain::outreach::Topic;
 use crate::domain::plan::CartSay;
-use crate::domain::{Fact, FactBody, FactId, Move, Sku};
+use crate::domain::{Fact, FactBody, FactId, Move, ProductId, Sku};
 use crate::tasks::cart::{Till, Visit};
 
 use super::cart::{operation, owner, tell, till, visit};
@@ -93,4 +94,29 @@ fn offer_of_size(size: &str, candidate: &Candidate, facts: &[Fact]) -> Option<Fa
             if offer.offer.size.as_deref() == Some(size) && offer.offer.in_stock() != Some(0))
     };
     candidate.matching.iter().find(fits).cloned()
+}
+
+/// What was found without the accessory that was put forward before: nobody is pushed twice.
+pub(super) fn not_pushed_before(turn: &Turn<'_>, mut found: Found) -> Found {
+    let product = found.accessory.as_ref().and_then(|id| product_of(id, &found.facts));
+    if product.is_some_and(|product| turn.session.pushed.contains(&product)) {
+        found.accessory = None;
+    }
+    found
+}
+
+/// What this reply puts forward unasked.
+pub(super) fn pushed(outcome: &Outcome) -> Vec<ProductId> {
+    let forward = |step: &Move| match step {
+        Move::Upsell { fact } => product_of(fact, &outcome.facts),
+        _ => None,
+    };
+    outcome.moves.iter().filter_map(forward).collect()
+}
+
+fn product_of(id: &FactId, facts: &[Fact]) -> Option<ProductId> {
+    match &facts.iter().find(|fact| fact.id == *id)?.body {
+        FactBody::Offer(offer) => Some(offer.product.clone()),
+        _ => None,
+    }
 }

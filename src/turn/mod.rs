@@ -247,6 +247,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
     }
+    session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();

@@ -14,6 +14,8 @@ use crate::domain::product::Product;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MessageRules {
+    /// Minutes between two looks at what is due.
+    pub look_minutes: i64,
     /// When nobody is written to.
     pub quiet: Quiet,
     /// The most one person gets of all kinds together.
@@ -142,6 +144,9 @@ impl MessageRules {
         let sound = |cap: &Cap| cap.messages >= 0 && (1..=3650).contains(&cap.days);
         if !sound(&self.cap) {
             return Err("[cap]: messages is 0 or more, days 1 to 3650".to_string());
+        }
+        if self.look_minutes < 1 {
+            return Err("look_minutes is at least 1".to_string());
         }
         for (kind, rule) in &self.kind {
             let kind = kind.as_str();

@@ -22,8 +22,9 @@ impl Till<'_> {
         for item in &order.items {
             // A promotion may have split a variant into lines of several prices.
             let Some(quantity) = wanted.remove(&item.sku) else { continue };
-            if let Some((product, Some(sku))) = self.catalog.by_code(item.sku.as_str()).await? {
-                lines.push(Held { sku, product, quantity: quantity.clamp(1, self.rules.most_pieces) });
+            if let Ok(line) = self.variant(&item.sku, order.currency).await? {
+                let quantity = quantity.clamp(1, self.rules.most_pieces);
+                lines.push(Held { sku: line.sku, product: line.offer.product, quantity });
             }
         }
         Ok(Cart { lines, language: Some(order.language), ..Cart::default() })
