@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::domain::outreach::Outgoing;
 use crate::outreach;
-use crate::store::StateStore;
 use crate::store::outreach::Listed;
 
 use super::open;
@@ -30,7 +29,7 @@ pub struct MessagesArgs {
 /// Lists messages, shows what is due, or does one round now.
 pub(super) async fn messages(config: Config, args: &MessagesArgs, json: bool) -> anyhow::Result<ExitCode> {
     if !args.due && !args.run {
-        let state = StateStore::open(&config.paths.state).await?;
+        let state = open::state(&config).await?;
         let wanted = Listed { limit: i64::from(args.limit), ..Listed::default() };
         let messages = state.outgoing_listed(&wanted).await?;
         messages.iter().for_each(|message| line(message, json));

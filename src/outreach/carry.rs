@@ -1,6 +1,8 @@
 //! Carrying what waits in the outbox: each event is taken by one server for one try, and tried again, less and less often, until it was
 //! taken or is too old. A message is written anew at every try, from what is true then.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,6 +19,8 @@ use super::ready::{Ready, ready};
 const ROUND: i64 = 200;
 /// Nobody else takes an event for so long after the first try; it doubles with each.
 const FIRST_S: i64 = 60;
+/// A round ends before the first event it took could be taken by somebody else; the rest waits for the next.
+const LONGEST_ROUND: Duration = Duration::from_secs(30);
 /// The longest wait between two tries.
 const LONGEST_S: i64 = 3_600;
 
@@ -26,11 +30,15 @@ const LONGEST_S: i64 = 3_600;
 /// The store or the catalog does not answer.
 pub async fn carry(app: &App, now: Timestamp, round: &mut Round) -> anyhow::Result<()> {
     let Some(courier) = app.courier.as_deref() else { return Ok(()) };
+    let begun = Instant::now();
     for due in app.state.events_due(now, ROUND).await? {
+        if begun.elapsed() > LONGEST_ROUND {
+            break;
+        }
         let id = due.event.id.clone();
         if is_too_old(app, &due, now) {
             tracing::error!(event = id, attempts = due.attempts, "an event was given up: outbox.url did not take it");
-            give_up(app, &due, now).await?;
+            app.state.end_event(&id, "given_up").await?;
             round.failed += 1;
             continue;
         }
@@ -58,10 +66,6 @@ fn patience(attempts: i64) -> SignedDuration {
 /// Messages have a time of their own.
 fn is_too_old(app: &App, due: &Due, now: Timestamp) -> bool {
     now.duration_since(due.at) > SignedDuration::from_hours(app.config.outbox.give_up_h) && message_id(due).is_none()
-}
-
-async fn give_up(app: &App, due: &Due, _: Timestamp) -> anyhow::Result<()> {
-    app.state.end_event(&due.event.id, "given_up").await
 }
 
 /// What became of a try.

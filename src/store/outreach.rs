@@ -69,7 +69,7 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn decide(&self, message: &Outgoing, caps: Caps) -> anyhow::Result<Decided> {
         let address = message.contact.key().context("a message goes somewhere")?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         // Two servers that decide about one person wait for each other here; always in the same order.
         for person in message.keys() {
             sqlx::query(
@@ -160,7 +160,7 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn end_outgoing(&self, message: &Outgoing) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let ended = sqlx::query("UPDATE outreach SET state = $1, document = $2 WHERE id = $3 AND state = 'decided'")
             .bind(message.stage.as_str())
             .bind(serde_json::to_string(message)?)
@@ -228,7 +228,7 @@ impl StateStore {
         .bind(&due.event.id)
         .bind(now.as_second())
         .bind(due.attempts)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(taken.rows_affected() == 1)
     }
@@ -241,7 +241,7 @@ impl StateStore {
         sqlx::query("UPDATE outbox SET next_at = $1, attempts = attempts - 1 WHERE id = $2 AND delivery = 'waiting'")
             .bind(until.as_second())
             .bind(id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -254,7 +254,7 @@ impl StateStore {
         sqlx::query("UPDATE outbox SET delivery = $1 WHERE id = $2 AND delivery = 'waiting'")
             .bind(delivery)
             .bind(id)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

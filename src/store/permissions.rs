@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::handover::Event;
 use crate::domain::outreach::{Permission, Wanted};
 
+use super::database::Found;
 use super::handover::put_event;
 use super::state::StateStore;
 
@@ -18,7 +19,7 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn permit(&self, said: &[Permission]) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let mut different = false;
         for one in said {
             let document = serde_json::to_string(one)?;
@@ -80,7 +81,7 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn want(&self, wanted: &Wanted, event: &Event) -> anyhow::Result<bool> {
         let address = wanted.contact.key().context("nobody can be told without a phone number or an e-mail")?;
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let written = sqlx::query(
             "INSERT INTO waiting (id, person, address, product, variant, state, round, at, document)
              VALUES ($1, $2, $3, $4, $5, 'open', 0, $6, $7) ON CONFLICT DO NOTHING",
@@ -111,8 +112,7 @@ impl StateStore {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        let wanted = |row: &_| entry(row);
-        rows.iter().map(wanted).collect()
+        rows.iter().map(entry).collect()
     }
 
     /// An entry of the waiting list that is still open.
@@ -149,7 +149,7 @@ impl StateStore {
         let left =
             sqlx::query("UPDATE waiting SET state = 'left' WHERE (person = $1 OR address = $1) AND state = 'open'")
                 .bind(person)
-                .execute(&self.pool)
+                .execute(&self.writer)
                 .await?;
         Ok(left.rows_affected())
     }
@@ -206,7 +206,7 @@ fn variant(wanted: &Wanted) -> String {
     format!("{}/{}", part(&wanted.size), part(&wanted.colour))
 }
 
-fn entry(row: &sqlx::sqlite::SqliteRow) -> anyhow::Result<Wanted> {
+fn entry(row: &Found) -> anyhow::Result<Wanted> {
     let wanted: Wanted = read(row.try_get("document")?)?;
     Ok(Wanted { round: row.try_get("round")?, ..wanted })
 }

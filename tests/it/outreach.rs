@@ -13,6 +13,7 @@ use truetill::outreach::{self, Round};
 use truetill::store::StateStore;
 use truetill::store::outreach::{Caps, Decided};
 
+use crate::cluster::state;
 use crate::common::{TestApp, app_keeping, clock, config};
 use crate::fakes::ShopFront;
 
@@ -54,7 +55,7 @@ fn front() -> ShopFront {
 }
 
 async fn fresh() -> (Arc<App>, Arc<Bag>) {
-    shop(front(), StateStore::in_memory().await.unwrap()).await
+    shop(front(), state().await).await
 }
 
 fn text(message: &Value) -> &str {
@@ -181,8 +182,8 @@ async fn waits_for_tea(door: &TestApp) {
 
 #[tokio::test]
 async fn what_is_back_is_told_once_and_only_while_it_is_there() {
-    let state = StateStore::in_memory().await.unwrap();
-    let (app, bag) = shop(front(), state.clone()).await;
+    let book = state().await;
+    let (app, bag) = shop(front(), book.clone()).await;
     let door = TestApp::over(Arc::clone(&app));
     waits_for_tea(&door).await;
     waits_for_tea(&door).await;
@@ -190,14 +191,14 @@ async fn what_is_back_is_told_once_and_only_while_it_is_there() {
     outreach::round(&app, clock()).await.unwrap();
     assert!(bag.messages("restock").is_empty(), "still sold out");
     // It comes back, a message is decided, and it is gone again before that goes.
-    let (app, _) = shop(front().stocked("CT-108", 2), state.clone()).await;
+    let (app, _) = shop(front().stocked("CT-108", 2), book.clone()).await;
     outreach::decide(&app, clock()).await.unwrap();
-    let (app, bag) = shop(front(), state.clone()).await;
+    let (app, bag) = shop(front(), book.clone()).await;
     outreach::round(&app, clock()).await.unwrap();
     assert_eq!(stage(&app, Kind::Restock).await, [(Stage::Withdrawn, Some("sold_out".to_string()))]);
     assert!(bag.messages("restock").is_empty());
     // It comes back for good.
-    let (app, bag) = shop(front().stocked("CT-108", 2), state.clone()).await;
+    let (app, bag) = shop(front().stocked("CT-108", 2), book.clone()).await;
     outreach::round(&app, clock()).await.unwrap();
     outreach::round(&app, clock()).await.unwrap();
     let told = bag.messages("restock");
@@ -277,13 +278,13 @@ fn message(cause: &str, (kind, person, email): (Kind, &str, &str), decided: Time
 
 #[tokio::test]
 async fn one_person_gets_only_so_many_by_whatever_name() {
-    let state = StateStore::in_memory().await.unwrap();
+    let book = state().await;
     let (cart, review, late) = (Kind::AbandonedCart, Kind::ReviewRequest, Kind::LateOrder);
     let cap = |messages| Cap { messages, days: 7 };
     let day = |days: i64| clock() + SignedDuration::from_hours(24 * days);
     let check = async |cause: &str, who: (Kind, &str, &str), (all, at): (Option<i64>, i64), expected: Decided| {
         let caps = Caps { all: all.map(cap), kind: cap(1) };
-        let decided = state.decide(&message(cause, who, day(at)), caps).await.unwrap();
+        let decided = book.decide(&message(cause, who, day(at)), caps).await.unwrap();
         assert_eq!(decided, expected, "{cause} on day {at}");
     };
     check("a", (cart, "customer:A", "a@b.sk"), (Some(2), 0), Decided::Now).await;
@@ -298,8 +299,8 @@ async fn one_person_gets_only_so_many_by_whatever_name() {
     check("g", (cart, "customer:C", "c@b.sk"), (Some(2), 2), Decided::Now).await;
     // What did not go does not count.
     let first =
-        state.outgoing_listed(&truetill::store::outreach::Listed { limit: 1, ..Default::default() }).await.unwrap();
-    state.end_outgoing(&Outgoing { stage: Stage::Withdrawn, ..first[0].clone() }).await.unwrap();
+        book.outgoing_listed(&truetill::store::outreach::Listed { limit: 1, ..Default::default() }).await.unwrap();
+    book.end_outgoing(&Outgoing { stage: Stage::Withdrawn, ..first[0].clone() }).await.unwrap();
     check("h", (cart, "customer:C", "c@b.sk"), (Some(1), 2), Decided::Now).await;
 }
 

@@ -16,9 +16,9 @@ use truetill::courier::{Courier, Parcel};
 use truetill::domain::handover::Event;
 use truetill::domain::outreach::Stage;
 use truetill::outreach;
-use truetill::store::StateStore;
 use truetill::store::outreach::Listed;
 
+use crate::cluster::{state, state_in};
 use crate::common::{app_keeping, clock, config};
 use crate::fakes::ShopFront;
 use crate::outreach::shop;
@@ -30,8 +30,8 @@ fn front() -> ShopFront {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_servers_on_one_database_say_everything_once() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, first) = shop(front(), StateStore::open(folder.path()).await.unwrap()).await;
-    let (two, second) = shop(front(), StateStore::open(folder.path()).await.unwrap()).await;
+    let (one, first) = shop(front(), state_in(folder.path()).await).await;
+    let (two, second) = shop(front(), state_in(folder.path()).await).await;
     let (a, b) = tokio::join!(outreach::round(&one, clock()), outreach::round(&two, clock()));
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!(a.decided + b.decided, 5, "{a:?} {b:?}");
@@ -47,7 +47,7 @@ async fn two_servers_on_one_database_say_everything_once() {
 
 #[tokio::test]
 async fn an_event_nobody_takes_is_tried_again_and_given_up_at_last() {
-    let (app, bag) = shop(front(), StateStore::in_memory().await.unwrap()).await;
+    let (app, bag) = shop(front(), state().await).await;
     let event = Event { id: "x:lead".to_string(), document: r#"{"event":"lead"}"#.to_string() };
     app.state.tell(&event).await.unwrap();
     *bag.closed.lock().unwrap() = true;
@@ -93,7 +93,7 @@ async fn an_event_is_posted_with_its_id_and_a_signature() {
         }
         heard
     });
-    let app = app_keeping(settings, None, (front(), StateStore::in_memory().await.unwrap())).await;
+    let app = app_keeping(settings, None, (front(), state().await)).await;
     let event = Event { id: "x:lead".to_string(), document: r#"{"event":"lead"}"#.to_string() };
     app.state.tell(&event).await.unwrap();
     // At night only what is no message goes.
@@ -139,12 +139,12 @@ fn step(counter: &AtomicUsize, at: usize) {
 async fn one_round(folder: &Path, at: usize, now: Timestamp) {
     let counter = Arc::new(AtomicUsize::new(0));
     let watch = Arc::clone(&counter);
-    let state = StateStore::open(folder).await.unwrap();
-    let mut app = app_keeping(config(), None, (front(), state.clone())).await;
+    let book = state_in(folder).await;
+    let mut app = app_keeping(config(), None, (front(), book.clone())).await;
     let ledger = Ledger { folder: folder.to_path_buf(), counter, at };
     let inner = Arc::get_mut(&mut app).unwrap();
     inner.courier = Some(Arc::new(ledger));
-    inner.state = state.watched(Arc::new(move || step(&watch, at)));
+    inner.state = book.watched(Arc::new(move || step(&watch, at)));
     outreach::round(&app, now).await.unwrap();
 }
 
@@ -157,7 +157,7 @@ async fn child() {
 /// Lets the child die at a step, then another server goes on; false when it lived.
 async fn told_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    drop(StateStore::open(folder.path()).await.unwrap());
+    drop(state_in(folder.path()).await);
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["outreach_crash::child", "--exact"])
         .envs([("ROUND_FOLDER", folder.path().as_os_str()), ("ROUND_AT", at.to_string().as_ref())])
@@ -168,18 +168,18 @@ async fn told_though_killed(at: usize) -> bool {
         text.lines().map(str::to_string).collect()
     };
     let all = Listed { limit: 100, ..Listed::default() };
-    let state = StateStore::open(folder.path()).await.unwrap();
-    let sent = state.outgoing_listed(&all).await.unwrap().into_iter().filter(|one| one.stage == Stage::Sent);
+    let book = state_in(folder.path()).await;
+    let sent = book.outgoing_listed(&all).await.unwrap().into_iter().filter(|one| one.stage == Stage::Sent);
     assert!(sent.into_iter().all(|one| carried().contains(&one.id)), "step {at}: `sent` before it was carried");
     one_round(folder.path(), 0, clock() + SignedDuration::from_mins(5)).await;
-    let left = state.outgoing_listed(&all).await.unwrap();
+    let left = book.outgoing_listed(&all).await.unwrap();
     assert_eq!(left.len(), 5, "step {at}: decided once each");
     assert!(left.iter().all(|one| one.stage == Stage::Sent), "step {at}: none is lost");
     let ids = carried();
     let distinct: BTreeSet<&String> = ids.iter().collect();
     assert_eq!(distinct.len(), 5, "step {at}: whatever came twice came under the same id: {ids:?}");
     assert!(ids.len() <= 6, "step {at}: only what was on its way may come twice: {ids:?}");
-    assert_eq!(state.events_left().await.unwrap(), (0, 0), "step {at}");
+    assert_eq!(book.events_left().await.unwrap(), (0, 0), "step {at}");
     !child.status.success()
 }
 

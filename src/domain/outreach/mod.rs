@@ -121,11 +121,6 @@ impl Contact {
     pub fn key(&self) -> Option<String> {
         self.keys().into_iter().next()
     }
-
-    /// What is missing here, from another one.
-    pub fn or(self, other: Contact) -> Contact {
-        if self == Contact::default() { other } else { self }
-    }
 }
 
 /// A person as the store knows them: a customer, else a conversation.
