@@ -97,9 +97,9 @@ fn offer_of_size(size: &str, candidate: &Candidate, facts: &[Fact]) -> Option<Fa
 }
 
 /// What was found without the accessory that was put forward before: nobody is pushed twice.
-pub(super) fn not_pushed_before(turn: &Turn<'_>, mut found: Found) -> Found {
+pub(super) fn not_pushed_before(pushed: &[ProductId], mut found: Found) -> Found {
     let product = found.accessory.as_ref().and_then(|id| product_of(id, &found.facts));
-    if product.is_some_and(|product| turn.session.pushed.contains(&product)) {
+    if product.is_some_and(|product| pushed.contains(&product)) {
         found.accessory = None;
     }
     found
@@ -118,5 +118,50 @@ fn product_of(id: &FactId, facts: &[Fact]) -> Option<ProductId> {
     match &facts.iter().find(|fact| fact.id == *id)?.body {
         FactBody::Offer(offer) => Some(offer.product.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::fact::OfferFact;
+    use crate::domain::product::{Offer, Quote};
+    use crate::domain::{Language, Localised};
+
+    fn tray() -> Fact {
+        let offer = Offer {
+            product: "TRAY".into(),
+            sku: "TRAY-1".into(),
+            size: None,
+            colour: None,
+            price: Quote::Missing,
+            stock: Vec::new(),
+            as_of: Timestamp::UNIX_EPOCH,
+        };
+        let fact = OfferFact {
+            product: "TRAY".into(),
+            name: Localised::only(Language::En, "tray"),
+            summary: Localised::default(),
+            colour: Localised::default(),
+            offer,
+            places: Vec::new(),
+        };
+        let id = FactId("offer:TRAY-1".to_string());
+        Fact { id, body: FactBody::Offer(fact), source: "test".to_string(), as_of: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn nobody_is_pushed_twice() {
+        let found = || Found { facts: vec![tray()], accessory: Some(tray().id), ..Found::default() };
+        let check = |pushed: &[ProductId], expected: bool| {
+            assert_eq!(not_pushed_before(pushed, found()).accessory.is_some(), expected, "{pushed:?}");
+        };
+        check(&[], true);
+        check(&["POT".into()], true);
+        check(&["POT".into(), "TRAY".into()], false);
+        let said = Outcome { moves: vec![Move::Upsell { fact: tray().id }], facts: vec![tray()], ..Outcome::default() };
+        assert_eq!(pushed(&said), [ProductId::from("TRAY")]);
     }
 }

@@ -223,7 +223,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
         return;
     }
-    let found = known::not_pushed_before(turn, sought(turn, command, outcome).await);
+    let found = known::not_pushed_before(&turn.session.pushed, sought(turn, command, outcome).await);
     clock.enter(Stage::Drafting);
     let brief = Brief {
         message: &turn.screened.text,

@@ -102,13 +102,3 @@ async fn a_size_is_recalled_only_after_a_yes_and_is_no_answer() {
     let revoked = say(&door, (Some("C-1010"), None), wish).await;
     assert!(!text(&revoked).contains("earlier order"), "{}", text(&revoked));
 }
-
-#[tokio::test]
-async fn nobody_is_pushed_twice() {
-    let (_, door) = shop().await;
-    let wish = "I am looking for the Volna electric kettle 1.7 l";
-    let first = say(&door, (None, None), wish).await;
-    assert!(text(&first).contains("You might like to add"), "{}", text(&first));
-    let second = say(&door, (None, Some(&first)), wish).await;
-    assert!(text(&second).contains("39.90") && !text(&second).contains("You might like to add"), "{}", text(&second));
-}
