@@ -7,12 +7,14 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::courier::{self, Courier};
 use crate::domain::Language;
 use crate::domain::booking::BookingRules;
 use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
+use crate::domain::outreach::MessageRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
 use crate::identity::{Codes, Verifier};
@@ -22,8 +24,8 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
-    UnderstandingSettings,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, StopWords,
+    Understander, UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -76,6 +78,12 @@ pub struct App {
     pub handover_rules: HandoverRules,
     /// Words that call a person at once.
     pub alarms: Alarms,
+    /// When the shop writes first, to whom and how often.
+    pub message_rules: MessageRules,
+    /// Words that ask to be left alone.
+    pub stop_words: StopWords,
+    /// Who carries events to the merchant's own system; none while no address is set.
+    pub courier: Option<Arc<dyn Courier>>,
     /// Yes and no to a proposal of the desk.
     pub answers: Answers,
     /// The clock: tests set it.
@@ -125,6 +133,9 @@ impl App {
         let code_words = CodeWords::parse(&text(&data, "identity.toml")?).context("in rules/identity.toml")?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
+        let message_rules = message_rules(&data, &cart_rules)?;
+        let stop_words = StopWords::new(&message_rules.stop);
+        let courier = courier::open(&config.outbox)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -153,6 +164,9 @@ impl App {
             menu_words,
             handover_rules,
             alarms,
+            message_rules,
+            stop_words,
+            courier,
             answers,
             clock,
         })
@@ -204,6 +218,13 @@ fn cart_rules(data: &Path) -> anyhow::Result<CartRules> {
     let Promotions { promotion: promotions } = rules(data, "promotions.toml")?;
     let read = CartRules { promotions, ..rules(data, "checkout.toml")? };
     read.check().map_err(|fault| anyhow::anyhow!("in rules/promotions.toml or rules/checkout.toml: {fault}"))?;
+    Ok(read)
+}
+
+fn message_rules(data: &Path, cart: &CartRules) -> anyhow::Result<MessageRules> {
+    let read: MessageRules = rules(data, "messages.toml")?;
+    let checked = read.check(|code| cart.promotion(code).is_some());
+    checked.map_err(|fault| anyhow::anyhow!("in rules/messages.toml: {fault}"))?;
     Ok(read)
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub payments: Payments,
     /// Whose word is taken for who a shopper is.
     pub identity: Identity,
+    /// Where events go.
+    pub outbox: Outbox,
 }
 
 /// Where things lie.
@@ -250,6 +252,20 @@ pub struct CodeSettings {
     pub proof_minutes: u32,
 }
 
+/// Where events go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    /// The merchant's own system; empty: nothing is carried.
+    pub url: String,
+    /// What requests are signed with.
+    pub secret: Secret,
+    /// Hours after which an event is given up.
+    pub give_up_h: i64,
+    /// Seconds between two looks at what is due.
+    pub every_s: u64,
+}
+
 /// A setting that is never printed.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
@@ -313,6 +329,9 @@ impl Config {
         }
         if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
             bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
+        }
+        if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
+            bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
         Ok(())
     }

@@ -5,7 +5,8 @@
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
-//! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word to take for who somebody is,
+//! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
+//! to take for who somebody is, [`outreach`] decides which messages the shop starts, [`courier`] carries events out,
 //! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
@@ -19,6 +20,7 @@ pub mod bench;
 #[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
+pub mod courier;
 pub mod domain;
 pub mod engine;
 pub mod generation;
@@ -34,6 +36,7 @@ pub mod ingest;
 pub mod kpi;
 pub mod label;
 pub mod live;
+pub mod outreach;
 pub mod pay;
 pub mod plan;
 pub mod pull;

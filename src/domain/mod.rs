@@ -14,6 +14,7 @@ pub mod menu;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod outreach;
 pub mod place;
 pub mod plan;
 pub mod product;

@@ -73,6 +73,8 @@ pub struct Session {
     pub turns: u32,
     /// Products shown in the last reply that showed any, in that order.
     pub focus: Vec<ProductId>,
+    /// Products that were put forward unasked: once is enough.
+    pub pushed: Vec<ProductId>,
     /// The town named last.
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
@@ -148,6 +150,7 @@ impl Default for Session {
             language: Language::En,
             turns: 0,
             focus: Vec::new(),
+            pushed: Vec::new(),
             town: None,
             pending: None,
             talk: None,

@@ -12,6 +12,7 @@ pub mod error;
 mod handover;
 mod kpi;
 mod measure;
+mod messages;
 mod openai;
 mod ops;
 mod page;
@@ -95,6 +96,9 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/handover/{id}", get(handover::packet))
         .route("/api/v1/handover/{id}", post(handover::step))
         .route("/api/v1/sessions/{id}/messages", get(handover::messages))
+        .route("/api/v1/consent", get(messages::consents))
+        .route("/api/v1/consent", post(messages::consent))
+        .route("/api/v1/messages", get(messages::messages))
         .route("/api/v1/kpi", get(kpi::kpi))
         .route("/api/v1/feedback", post(kpi::feedback))
         .route("/v1/chat/completions", post(openai::completions))

@@ -20,7 +20,8 @@ use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
 use crate::domain::identity::CodeLine;
 use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
-use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason};
+use crate::domain::outreach::Kind;
+use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason, OutreachLine};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
@@ -134,12 +135,14 @@ impl Page<'_> {
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
             Move::Cart { fact, say } => self.cart(fact, *say),
+            Move::Recall { fact } => self.recall(fact),
             Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Booking { say: BookingLine::Gone } => self.plain(SegmentKind::Ask, "slot_gone"),
             Move::Booking { say: BookingLine::None } => self.plain(SegmentKind::NotFound, "slot_none"),
             Move::Code { say } => self.plain(SegmentKind::Ask, code_key(*say)),
+            Move::Outreach { say } => self.outreach(*say),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -158,6 +161,12 @@ impl Page<'_> {
     fn courtesy(&mut self, kind: Courtesy) {
         let values = Values::default().text("shop", self.shop);
         self.say(SegmentKind::Smalltalk, courtesy_key(kind), &values);
+    }
+
+    fn outreach(&mut self, say: OutreachLine) {
+        let Some(key) = outreach_key(say) else { return };
+        let values = Values::default().text("shop", self.shop);
+        self.say(SegmentKind::Smalltalk, key, &values);
     }
 
     fn deliver(&mut self, id: &FactId) {
@@ -267,6 +276,26 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
         (_, ConsentLine::Declined) => "contact_declined",
     }
+}
+
+fn outreach_key(say: OutreachLine) -> Option<&'static str> {
+    Some(match say {
+        OutreachLine::Opening(Kind::AbandonedCart) => "outreach_cart",
+        OutreachLine::Opening(Kind::WinBack) => "outreach_win_back",
+        OutreachLine::Opening(Kind::Restock) => "outreach_restock",
+        OutreachLine::Opening(Kind::LateOrder) => "outreach_late",
+        OutreachLine::Opening(Kind::ReviewRequest) => "outreach_review",
+        OutreachLine::Closing(Kind::AbandonedCart) => "outreach_cart_next",
+        OutreachLine::Closing(Kind::WinBack) => "outreach_win_back_next",
+        OutreachLine::Closing(Kind::Restock) => "outreach_restock_next",
+        OutreachLine::Closing(Kind::ReviewRequest) => "outreach_review_next",
+        // The order's own sentences say what can be done.
+        OutreachLine::Closing(Kind::LateOrder) => return None,
+        OutreachLine::Footer => "outreach_footer",
+        OutreachLine::Stopped => "outreach_stopped",
+        OutreachLine::StoppedBefore => "outreach_stopped_before",
+        OutreachLine::StoppedHere => "outreach_stopped_here",
+    })
 }
 
 fn absence_key(why: Absence) -> &'static str {

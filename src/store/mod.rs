@@ -18,6 +18,8 @@ pub mod idempotency;
 pub mod kpi;
 mod merge;
 pub mod orders;
+pub mod outreach;
+pub mod permissions;
 mod returns;
 mod schema;
 pub mod state;

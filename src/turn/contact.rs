@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::domain::handover::Event;
 use crate::domain::lead::{Consent, Lead, Purpose};
+use crate::domain::outreach::{self, Contact, Wanted};
 use crate::domain::plan::{Ask, BookingLine, ConsentLine, HandoverReason};
 use crate::domain::session::Pending;
 use crate::domain::{Command, FactBody, Move, ProductId};
@@ -125,8 +126,30 @@ async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::
         summary: turn.session.recent.clone(),
     };
     let event = Event { id: format!("{}:{name}", consent.id), document: serde_json::to_string(&lead)? };
-    turn.app.state.tell(&event).await?;
+    match wanted(turn, consent, outcome) {
+        // The same wish of the same person waits already: that is as good.
+        Some(wanted) => turn.app.state.want(&wanted, &event).await.map(|_| ())?,
+        None => turn.app.state.tell(&event).await?,
+    }
     Ok(true)
+}
+
+/// The entry of the waiting list, where somebody waits for a product.
+fn wanted(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> Option<Wanted> {
+    let (product, session) = (consent.product.clone()?, turn.session);
+    (consent.purpose == Purpose::Restock).then(|| Wanted {
+        id: consent.id.clone(),
+        person: outreach::person(session.customer.as_deref(), Some(session.id)).unwrap_or_default(),
+        customer: session.customer.clone(),
+        session: session.id,
+        contact: Contact::new(consent.email.as_deref(), consent.phone.as_deref()),
+        product,
+        size: consent.size.clone(),
+        colour: consent.colour.clone(),
+        language: turn.screened.language,
+        at: outcome.now,
+        round: 0,
+    })
 }
 
 /// True when the reply asks for consent.

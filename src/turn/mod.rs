@@ -9,11 +9,13 @@ mod clock;
 mod code;
 mod contact;
 mod desk;
+mod known;
 mod login;
 mod menu;
 mod person;
 mod respond;
 mod settle;
+mod stop;
 
 use crate::app::App;
 use crate::audit::TurnRecord;
@@ -22,6 +24,7 @@ use crate::domain::identity::Visitor;
 use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::outreach;
 use crate::plan;
 use crate::understanding::{Answer as Said, Input};
 
@@ -174,7 +177,14 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<Session
         Some(id) => app.state.session(id).await.map_err(TurnError::Failed)?.ok_or(TurnError::UnknownSession(id))?,
         None => Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() },
     };
-    login::entered(app, session, (message, visitor)).await.map_err(TurnError::Failed)
+    let known = message.customer.clone().filter(|customer| session.customer.as_ref() != Some(customer));
+    let mut session = login::entered(app, session, (message, visitor)).await.map_err(TurnError::Failed)?;
+    if let (Some(customer), None) = (&known, message.locale) {
+        // Whom the shop knows is spoken to in their own language until their words say otherwise.
+        let own = outreach::language(app, customer).await.map_err(TurnError::Failed)?;
+        session.language = own.unwrap_or(session.language);
+    }
+    Ok(session)
 }
 
 async fn understand(app: &App, screened: &Screened, session: &Session) -> Understanding {
@@ -185,6 +195,10 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         tier: Tier::Rules,
         notes: vec!["screening".to_string()],
     };
+    if stop::asks(app, session, screened) {
+        let notes = vec!["asks to be left alone".to_string()];
+        return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
+    }
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
     }
@@ -267,6 +281,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
     }
+    session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();

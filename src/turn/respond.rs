@@ -26,8 +26,10 @@ use super::clock::StageClock;
 use super::code::{self, Entered};
 use super::contact;
 use super::desk;
+use super::known;
 use super::menu;
 use super::person;
+use super::stop;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -139,7 +141,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     }
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    let answered = code::said(turn, &mut outcome).await || contact::answered(turn, &mut outcome).await;
+    let answered = stop::stopped(turn, &mut outcome).await
+        || code::said(turn, &mut outcome).await
+        || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
@@ -233,7 +237,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
         return;
     }
-    let found = sought(turn, command, outcome).await;
+    let found = known::not_pushed_before(&turn.session.pushed, sought(turn, command, outcome).await);
     clock.enter(Stage::Drafting);
     let brief = Brief {
         message: &turn.screened.text,

@@ -24,6 +24,7 @@ mod rules;
 mod several;
 mod slot_rules;
 mod slots;
+mod stop_words;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
@@ -33,7 +34,9 @@ pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
 pub use menus::MenuWords;
+pub use slots::e164;
 use slots::{Passage, relevant};
+pub use stop_words::StopWords;
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]

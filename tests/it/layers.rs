@@ -16,6 +16,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("render", &["domain"]),
     ("guard", &["domain"]),
     ("shop", &["domain", "engine"]),
+    ("courier", &["config", "pay"]),
+    ("outreach", &["app", "courier", "domain", "engine", "guard", "render", "store", "tasks"]),
     ("pay", &["config", "domain", "engine"]),
     ("identity", &["config", "domain", "engine"]),
     ("label", &[]),
@@ -34,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "app",
         &[
             "config",
+            "courier",
             "domain",
             "engine",
             "guard",
@@ -56,6 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "guard",
             "handover",
             "identity",
+            "outreach",
             "plan",
             "render",
             "retrieval",
@@ -67,8 +71,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "store", "tasks",
-            "turn",
+            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach", "store",
+            "tasks", "turn",
         ],
     ),
 ];
@@ -84,7 +88,7 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay|identity"),
+    ("ureq", "pull|pay|identity|courier"),
     ("ring", "identity"),
     ("pdf_writer", "label"),
     ("quick_xml", "ingest"),

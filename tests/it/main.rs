@@ -14,11 +14,14 @@ mod fakes;
 mod handover; // a person takes over
 mod http; // the API through the router
 mod identity; // tokens, codes, and carts that follow
+mod known; // a known customer: the last order again, language, sizes
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod outreach; // messages the shop starts: consent, caps, quiet hours, once
+mod outreach_crash; // two servers, and a process killed at each of its writes
 mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod postgres; // the flows once more, with their state in PostgreSQL

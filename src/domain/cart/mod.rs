@@ -162,6 +162,12 @@ pub enum CartNo {
     NoContact,
     /// It is not known where it goes.
     NoPlace,
+    /// Nobody knows whose last order is meant.
+    WhoseOrder,
+    /// There is no earlier order.
+    NoOrderBefore,
+    /// Not everything of an earlier order can be had now.
+    NotAll,
     /// It was changed, or a price was, after the proposal was shown.
     Changed,
     /// The proposal was not confirmed in time.
