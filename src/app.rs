@@ -7,21 +7,25 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::courier::{self, Courier};
 use crate::domain::Language;
+use crate::domain::booking::BookingRules;
 use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
+use crate::domain::outreach::MessageRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
+use crate::identity::{Codes, Verifier};
 use crate::pay;
 use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, Understander,
-    UnderstandingSettings,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, StopWords,
+    Understander, UnderstandingSettings,
 };
 
 /// The assistant, ready to answer.
@@ -58,14 +62,28 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Believes the shop's tokens; none when none are accepted.
+    pub tokens: Option<Verifier>,
+    /// Codes sent to phones and e-mails.
+    pub codes: Codes,
+    /// Words for another code.
+    pub code_words: CodeWords,
     /// Menus and quizzes.
     pub menus: Menus,
+    /// Times that can be booked.
+    pub booking: BookingRules,
     /// Which of their choices is meant.
     pub menu_words: MenuWords,
     /// When a person is called, and how long nobody may be kept waiting.
     pub handover_rules: HandoverRules,
     /// Words that call a person at once.
     pub alarms: Alarms,
+    /// When the shop writes first, to whom and how often.
+    pub message_rules: MessageRules,
+    /// Words that ask to be left alone.
+    pub stop_words: StopWords,
+    /// Who carries events to the merchant's own system; none while no address is set.
+    pub courier: Option<Arc<dyn Courier>>,
     /// Yes and no to a proposal of the desk.
     pub answers: Answers,
     /// The clock: tests set it.
@@ -107,9 +125,17 @@ impl App {
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
+        let booking: BookingRules = rules(&data, "booking.toml")?;
+        booking.check().map_err(|fault| anyhow::anyhow!("in rules/booking.toml: {fault}"))?;
         let payments = pay::open(&config.payments)?;
+        let tokens = Verifier::open(&config.identity.token)?;
+        let codes = Codes::open(&config.identity.code)?;
+        let code_words = CodeWords::parse(&text(&data, "identity.toml")?).context("in rules/identity.toml")?;
         let handover_rules: HandoverRules = rules(&data, "handover.toml")?;
         let alarms = Alarms::new(&handover_rules);
+        let message_rules = message_rules(&data, &cart_rules)?;
+        let stop_words = StopWords::new(&message_rules.stop);
+        let courier = courier::open(&config.outbox)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -130,10 +156,17 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            tokens,
+            codes,
+            code_words,
             menus,
+            booking,
             menu_words,
             handover_rules,
             alarms,
+            message_rules,
+            stop_words,
+            courier,
             answers,
             clock,
         })
@@ -185,6 +218,13 @@ fn cart_rules(data: &Path) -> anyhow::Result<CartRules> {
     let Promotions { promotion: promotions } = rules(data, "promotions.toml")?;
     let read = CartRules { promotions, ..rules(data, "checkout.toml")? };
     read.check().map_err(|fault| anyhow::anyhow!("in rules/promotions.toml or rules/checkout.toml: {fault}"))?;
+    Ok(read)
+}
+
+fn message_rules(data: &Path, cart: &CartRules) -> anyhow::Result<MessageRules> {
+    let read: MessageRules = rules(data, "messages.toml")?;
+    let checked = read.check(|code| cart.promotion(code).is_some());
+    checked.map_err(|fault| anyhow::anyhow!("in rules/messages.toml: {fault}"))?;
     Ok(read)
 }
 

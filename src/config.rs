@@ -34,6 +34,10 @@ pub struct Config {
     pub session: Session,
     /// Where orders are paid.
     pub payments: Payments,
+    /// Whose word is taken for who a shopper is.
+    pub identity: Identity,
+    /// Where events go.
+    pub outbox: Outbox,
 }
 
 /// Where things lie.
@@ -194,6 +198,74 @@ pub struct Payments {
     pub base: String,
 }
 
+/// Whose word is taken for who a shopper is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Tokens signed by the shop's site.
+    pub token: TokenSettings,
+    /// Codes sent to a phone or an e-mail.
+    pub code: CodeSettings,
+}
+
+/// Tokens signed by the shop's site.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSettings {
+    /// `HS256`, `RS256`, `ES256`, `EdDSA`; empty: no token is accepted.
+    pub algorithm: String,
+    /// The secret of HS256.
+    pub secret: Secret,
+    /// A file: public keys as PEM, a JWKS document, or the secret.
+    pub keys: String,
+    /// What `iss` must be; empty: anything.
+    pub issuer: String,
+    /// What `aud` must name; empty: anything.
+    pub audience: String,
+    /// By how much clocks may differ.
+    pub leeway_s: u32,
+}
+
+/// Codes sent to a phone or an e-mail.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeSettings {
+    /// `none`, `webhook`, `file` or `log`.
+    pub sender: String,
+    /// The webhook's address, or the file.
+    pub target: String,
+    /// What calls of the webhook are signed with.
+    pub secret: Secret,
+    /// What digests of codes are keyed with; empty: drawn at each start.
+    pub key: Secret,
+    /// How long a code is worth something.
+    pub minutes: u32,
+    /// How often it may be typed.
+    pub tries: u32,
+    /// Seconds until another may be asked for.
+    pub resend_s: u32,
+    /// Codes within an hour for one contact, and in one conversation.
+    pub per_hour: u32,
+    /// Codes within an hour for one client.
+    pub client_per_hour: u32,
+    /// How long a proved contact opens its orders.
+    pub proof_minutes: u32,
+}
+
+/// Where events go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    /// The merchant's own system; empty: nothing is carried.
+    pub url: String,
+    /// What requests are signed with.
+    pub secret: Secret,
+    /// Hours after which an event is given up.
+    pub give_up_h: i64,
+    /// Seconds between two looks at what is due.
+    pub every_s: u64,
+}
+
 /// A setting that is never printed.
 #[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
@@ -257,6 +329,9 @@ impl Config {
         }
         if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
             bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
+        }
+        if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
+            bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
         Ok(())
     }

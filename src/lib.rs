@@ -5,7 +5,9 @@
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
-//! [`live`] follows it, [`pay`] makes links to pay by, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
+//! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
+//! to take for who somebody is, [`outreach`] decides which messages the shop starts, [`courier`] carries events out,
+//! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
 // `tests/it/cluster.rs` serves the tests inside and outside of this crate.
@@ -18,19 +20,23 @@ pub mod bench;
 #[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
+pub mod courier;
 pub mod domain;
 pub mod engine;
 pub mod generation;
 pub mod guard;
 pub mod handover;
 pub mod http;
+pub mod identity;
 #[cfg(feature = "search")]
 pub mod index;
 #[cfg(feature = "inference")]
 pub mod inference;
 pub mod ingest;
 pub mod kpi;
+pub mod label;
 pub mod live;
+pub mod outreach;
 pub mod pay;
 pub mod plan;
 pub mod pull;

@@ -247,8 +247,18 @@ fn plain() -> Vec<Move> {
         Courtesy::Unsafe,
         Courtesy::Card,
     ];
-    let asked =
-        [Ask::Product, Ask::Size, Ask::Colour, Ask::Town, Ask::OrderNumber, Ask::Identity, Ask::Phone, Ask::Topic];
+    let asked = [
+        Ask::Product,
+        Ask::Size,
+        Ask::Colour,
+        Ask::Town,
+        Ask::OrderNumber,
+        Ask::Identity,
+        Ask::Phone,
+        Ask::Topic,
+        Ask::OrderOrContact,
+        Ask::Code,
+    ];
     let reasons = [HandoverReason::Asked, HandoverReason::Complaint, HandoverReason::Task, HandoverReason::Failure];
     let absences = absences.into_iter().map(|why| Move::NotFound { why });
     let courtesies = courtesies.into_iter().map(|kind| Move::Smalltalk { kind });

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -10,6 +11,27 @@ use crate::engine::SearchMode;
 use crate::generation;
 
 use super::{IndexArgs, PatchArgs, open};
+
+/// Search modes on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Mode {
+    /// tantivy alone.
+    Lexical,
+    /// Vectors alone.
+    Vector,
+    /// Both, fused.
+    Hybrid,
+}
+
+impl From<Mode> for SearchMode {
+    fn from(mode: Mode) -> SearchMode {
+        match mode {
+            Mode::Lexical => SearchMode::Lexical,
+            Mode::Vector => SearchMode::Vector,
+            Mode::Hybrid => SearchMode::Hybrid,
+        }
+    }
+}
 
 /// The index serves, but rows of the feeds are missing in it or cannot be quoted.
 const IN_PART: u8 = 3;

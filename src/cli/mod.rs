@@ -13,6 +13,7 @@ mod conversation;
 mod data;
 mod eval_page;
 mod explain;
+mod messages;
 mod models;
 mod open;
 mod operate;
@@ -23,9 +24,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use data::Mode;
+pub use messages::MessagesArgs;
+
 use crate::config::Config;
 use crate::domain::{Currency, Language};
-use crate::engine::SearchMode;
 
 /// A shop assistant that cannot quote a wrong price.
 #[derive(Debug, Parser)]
@@ -141,6 +144,8 @@ pub enum Command {
         /// A turn's id.
         turn: Option<String>,
     },
+    /// List the messages the shop started; show what is due now, or decide and carry it.
+    Messages(MessagesArgs),
     /// Count what the assistant achieved, with the definition of each figure.
     Kpi {
         /// The first day (2026-11-01) or moment; default: thirty days before the last.
@@ -354,27 +359,6 @@ pub enum Bench {
     },
 }
 
-/// Search modes on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Mode {
-    /// tantivy alone.
-    Lexical,
-    /// Vectors alone.
-    Vector,
-    /// Both, fused.
-    Hybrid,
-}
-
-impl From<Mode> for SearchMode {
-    fn from(mode: Mode) -> SearchMode {
-        match mode {
-            Mode::Lexical => SearchMode::Lexical,
-            Mode::Vector => SearchMode::Vector,
-            Mode::Hybrid => SearchMode::Hybrid,
-        }
-    }
-}
-
 /// Logs go to standard error, so that standard output stays for answers.
 pub fn start_log(common: &Common) {
     let filter = tracing_subscriber::EnvFilter::try_new(&common.log)
@@ -409,6 +393,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
+        Command::Messages(args) => messages::messages(config, &args, json).await,
         Command::Kpi { from, to, format } => {
             let format = if json { Shape::Json } else { format };
             operate::kpi(&config, (from.as_deref(), to.as_deref()), format).await

@@ -69,7 +69,8 @@ fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
     println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
     println!("  index      {} ({} products, {} passages)", index.id, index.products, index.passages);
     println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
-    println!("  outbound   none; no telemetry");
+    let outbound = if app.courier.is_some() { "events to outbox.url" } else { "none" };
+    println!("  outbound   {outbound}; no telemetry");
     Ok(())
 }
 

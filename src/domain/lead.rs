@@ -16,6 +16,8 @@ pub enum Purpose {
     Call,
     /// The shop tells when it is there again.
     Restock,
+    /// A visit at a time that is held.
+    Visit,
 }
 
 /// A contact that waits for a yes.
@@ -40,6 +42,9 @@ pub struct Consent {
     /// The colour's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colour: Option<String>,
+    /// The time that is held for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Timestamp>,
     /// What was chosen in a menu before: question and answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<(String, String)>,
@@ -53,7 +58,7 @@ pub struct Consent {
 /// What the merchant's systems are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lead {
-    /// `lead` or `restock_wanted`.
+    /// `lead`, `visit` or `restock_wanted`.
     pub event: String,
     /// The contact and what it is for.
     pub consent: Consent,

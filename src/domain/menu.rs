@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::command::CommandName;
 use super::language::{Language, Localised};
-use super::money::Currency;
+use super::money::{Currency, Money};
+use jiff::Timestamp;
 
 /// `data/rules/menus.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,7 +30,14 @@ pub struct Step {
     #[serde(default)]
     pub open: BTreeMap<Language, Vec<String>>,
     /// The choices, in the order of their numbers.
+    #[serde(default)]
     pub choice: Vec<Choice>,
+    /// Instead of choices: free times of `booking.toml`. The chosen one is held while a contact is left, and booked with its yes.
+    #[serde(default)]
+    pub slots: bool,
+    /// Before the question the sum of what the choices so far cost at least is told.
+    #[serde(default)]
+    pub estimate: bool,
 }
 
 /// A choice.
@@ -53,6 +61,9 @@ pub struct Choice {
     /// Words to look for, gathered over the steps.
     #[serde(default)]
     pub find: Localised,
+    /// What it costs at least, per currency: summed over the steps.
+    #[serde(default)]
+    pub adds: BTreeMap<Currency, String>,
     /// The most to be spent, per currency.
     #[serde(default)]
     pub budget: BTreeMap<Currency, String>,
@@ -68,13 +79,20 @@ impl Menus {
             return Err(format!("first = `{}`: there is no such step", self.first));
         }
         for (id, step) in &self.step {
-            if step.choice.is_empty() || step.choice.len() > 9 {
+            if step.slots && !step.choice.is_empty() {
+                return Err(format!("step `{id}`: either slots or choices"));
+            }
+            if !step.slots && (step.choice.is_empty() || step.choice.len() > 9) {
                 return Err(format!("step `{id}`: give one to nine choices"));
             }
             for choice in &step.choice {
                 let label = choice.label.get(Language::En);
                 if choice.go.is_some() == choice.command.is_some() {
                     return Err(format!("step `{id}`, `{label}`: give either go or command"));
+                }
+                for (currency, amount) in &choice.adds {
+                    let read = Money::parse(amount, *currency);
+                    read.map_err(|fault| format!("step `{id}`, `{label}`, adds: {fault}"))?;
                 }
                 if let Some(next) = choice.go.as_ref().filter(|next| !self.step.contains_key(*next)) {
                     return Err(format!("step `{id}`, `{label}`: there is no step `{next}`"));
@@ -100,9 +118,21 @@ pub struct MenuFact {
     pub ask: Localised,
     /// The choices.
     pub choices: Vec<Localised>,
+    /// What was chosen so far costs at least this, choice by choice; told as their sum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Money>,
 }
 
 impl MenuFact {
+    /// The sum of its parts; none when there are none, or of several currencies.
+    pub fn estimate(&self) -> Option<Money> {
+        let (first, rest) = self.parts.split_first()?;
+        rest.iter().try_fold(*first, |sum, part| {
+            let minor = sum.minor.checked_add(part.minor)?;
+            (part.currency == sum.currency).then_some(Money { minor, ..sum })
+        })
+    }
+
     /// The line of a choice as it is shown, with its number.
     pub fn line(at: usize, label: &str) -> String {
         format!("{}. {label}", at + 1)
@@ -122,4 +152,21 @@ pub struct MenuTalk {
     /// The most to be spent.
     #[serde(default)]
     pub budget: Option<(String, Currency)>,
+    /// What the choices so far cost at least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Money>,
+    /// The times that were offered last, in the order of their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<Timestamp>,
+    /// The time that is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<Timestamp>,
+}
+
+impl MenuTalk {
+    /// The beginning of one.
+    pub fn at(step: String) -> MenuTalk {
+        let (chosen, find, parts, slots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        MenuTalk { step, chosen, find, budget: None, parts, slots, slot: None }
+    }
 }

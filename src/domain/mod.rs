@@ -1,17 +1,20 @@
 //! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
 
+pub mod booking;
 pub mod cart;
 pub mod command;
 pub mod desk;
 pub mod fact;
 pub mod found;
 pub mod handover;
+pub mod identity;
 pub mod language;
 pub mod lead;
 pub mod menu;
 pub mod message;
 pub mod money;
 pub mod order;
+pub mod outreach;
 pub mod place;
 pub mod plan;
 pub mod product;

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::cart::CartNo;
 use super::command::Wish;
 use super::fact::FactId;
+use super::identity::CodeLine;
 use super::lead::Purpose;
 use super::order::OrderState;
+use super::outreach::Kind;
 use super::reply::SegmentKind;
 
 /// One move of a reply.
@@ -100,6 +102,11 @@ pub enum Move {
         /// A menu.
         fact: FactId,
     },
+    /// Says which size was chosen before.
+    Recall {
+        /// An offer of that size.
+        fact: FactId,
+    },
     /// Says why a cart stays as it is.
     CartNo {
         /// Why.
@@ -111,6 +118,21 @@ pub enum Move {
         purpose: Purpose,
         /// What to say of it.
         say: ConsentLine,
+    },
+    /// Speaks of times that can be booked.
+    Booking {
+        /// What to say of them.
+        say: BookingLine,
+    },
+    /// Speaks of a one-time code.
+    Code {
+        /// What to say of it.
+        say: CodeLine,
+    },
+    /// Speaks of a message the shop starts, or of the wish to get none.
+    Outreach {
+        /// What to say of it.
+        say: OutreachLine,
     },
     /// One clarifying question.
     Ask {
@@ -164,6 +186,10 @@ pub enum Ask {
     Contact,
     /// Where exactly an order goes.
     Destination,
+    /// The order number, or the phone or e-mail of the order.
+    OrderOrContact,
+    /// The code that was sent.
+    Code,
 }
 
 /// What is said of an operation on an order.
@@ -216,6 +242,22 @@ pub enum CartSay {
     Withdrawn,
     /// Where an order that was placed before is paid.
     Pay,
+    /// What the lines cost today, and all of them.
+    Today,
+    /// What the lines cost today.
+    Lines,
+    /// That the last order lies there again, at what it costs today.
+    Again,
+}
+
+/// What is said of times that can be booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingLine {
+    /// That somebody else has the chosen one.
+    Gone,
+    /// That there is none.
+    None,
 }
 
 /// What is said of a contact that is left.
@@ -228,6 +270,24 @@ pub enum ConsentLine {
     Kept,
     /// That nothing of it is kept.
     Declined,
+}
+
+/// What is said of a message the shop starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutreachLine {
+    /// Why it is written.
+    Opening(Kind),
+    /// What can be done now.
+    Closing(Kind),
+    /// How to get no more of them.
+    Footer,
+    /// That nobody will be written to any more.
+    Stopped,
+    /// That this was noted before.
+    StoppedBefore,
+    /// That an address is needed to find who it is.
+    StoppedHere,
 }
 
 /// The typed kinds of "no".

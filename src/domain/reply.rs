@@ -84,7 +84,7 @@ pub enum Role {
     Delivered,
     /// A carrier's name.
     Carrier,
-    /// A parcel's number.
+    /// A parcel's number, also of one that comes back.
     Tracking,
     /// A piece of an order, with size and colour.
     Piece,
@@ -104,7 +104,7 @@ pub enum Role {
     Coupon,
     /// Tax contained in a total.
     Tax,
-    /// Where an order is paid.
+    /// Where an order is paid, or a label fetched.
     Link,
     /// A menu's question.
     Question,

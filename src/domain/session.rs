@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cart::CheckoutTalk;
 use super::command::{Command, Slots};
 use super::desk::Talk;
+use super::identity::Login;
 use super::language::Language;
 use super::lead::Consent;
 use super::menu::MenuTalk;
@@ -62,12 +64,17 @@ pub struct Session {
     pub id: SessionId,
     /// The customer whose identity the shop has checked.
     pub customer: Option<String>,
+    /// What else is known of who they are.
+    #[serde(skip_serializing_if = "is_nobody")]
+    pub login: Login,
     /// The language of the last message.
     pub language: Language,
     /// Messages answered so far.
     pub turns: u32,
     /// Products shown in the last reply that showed any, in that order.
     pub focus: Vec<ProductId>,
+    /// Products that were put forward unasked: once is enough.
+    pub pushed: Vec<ProductId>,
     /// The town named last.
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
@@ -92,7 +99,17 @@ pub struct Session {
     pub recent: Vec<Exchange>,
 }
 
+fn is_nobody(login: &Login) -> bool {
+    *login == Login::default()
+}
+
 impl Session {
+    /// The customer, while their token holds.
+    pub fn customer_at(&self, now: Timestamp) -> Option<&str> {
+        let over = self.login.until.is_some_and(|until| until <= now);
+        self.customer.as_deref().filter(|_| !over)
+    }
+
     /// The products that a command points at among those shown last: "the second one", or all of them.
     pub fn pointed(&self, slots: &Slots) -> &[ProductId] {
         let place = slots.pick.and_then(|pick| match pick {
@@ -129,9 +146,11 @@ impl Default for Session {
         Session {
             id: SessionId::fresh(),
             customer: None,
+            login: Login::default(),
             language: Language::En,
             turns: 0,
             focus: Vec::new(),
+            pushed: Vec::new(),
             town: None,
             pending: None,
             talk: None,

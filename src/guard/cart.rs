@@ -2,6 +2,7 @@
 //! figure must agree, or there is none.
 
 use crate::domain::cart::{CartFact, Line, Reduction};
+use crate::domain::menu::MenuFact;
 use crate::domain::{Money, Role};
 
 /// The amount of a cart in a role.
@@ -80,6 +81,14 @@ fn line_minor(cart: &CartFact, line: &Line) -> Option<i128> {
 
 fn same(cart: &CartFact, money: Money) -> bool {
     money.currency == cart.currency
+}
+
+/// What the choices of a quiz cost at least: added up again from the rules' own amounts.
+pub(super) fn estimate(menu: &MenuFact) -> Option<Money> {
+    let currency = menu.parts.first()?.currency;
+    let same = menu.parts.iter().all(|part| part.currency == currency);
+    let minor = menu.parts.iter().try_fold(0_i64, |sum, part| sum.checked_add(part.minor))?;
+    same.then_some(Money::new(minor, currency))
 }
 
 #[cfg(test)]

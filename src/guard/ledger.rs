@@ -165,7 +165,11 @@ impl Ledger {
                     row.now = super::cart::amount(cart, crate::domain::Role::Total);
                     ledger.rows.push(row);
                 }
-                FactBody::Menu(_) => {}
+                FactBody::Menu(menu) => {
+                    let mut row = Row::new(RowKind::Total, "");
+                    row.now = super::cart::estimate(menu);
+                    ledger.rows.extend(row.now.is_some().then_some(row));
+                }
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));

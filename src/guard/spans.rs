@@ -100,6 +100,7 @@ pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
         (FactBody::Delivery(delivery), Role::DeliveryCost) => Some(delivery.cost),
         (FactBody::Delivery(delivery), Role::FreeFrom) => delivery.free_from,
         (FactBody::Total(total), Role::Total) => Some(total.total),
+        (FactBody::Menu(menu), Role::Total) => super::cart::estimate(menu),
         (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
         (FactBody::Task(task), Role::Refund | Role::Due) => task::amount(task, role),
         (FactBody::Cart(cart), _) => cart::amount(cart, role),
@@ -160,6 +161,8 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         }
         (FactBody::Order(order), Role::OrderNumber) => vec![order.number.as_str()],
         (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.as_str()],
+        (FactBody::Task(task), Role::Tracking) => task.rma.as_deref().into_iter().collect(),
+        (FactBody::Task(task), Role::Link) => task.label.as_deref().into_iter().collect(),
         (FactBody::Task(task), Role::Piece) => {
             task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
         }

@@ -110,7 +110,7 @@ mod tests {
             order_version: 1,
             created: jiff::Timestamp::UNIX_EPOCH,
         };
-        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new() }
+        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new(), rma: None, label: None }
     }
 
     fn check(payments: &str, state: OrderState, operation: &str, (told, expected): (i64, Option<i64>)) {

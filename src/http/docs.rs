@@ -7,15 +7,15 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{cart, catalog, chat, desk, handover, kpi, openai, ops};
+use crate::http::{cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
     paths(
         chat::chat, cart::show, cart::edit, cart::propose, cart::confirm, cart::payments::stripe,
-        cart::payments::yookassa, cart::payments::link, catalog::patch, catalog::search, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
-        handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, openai::completions, openai::models,
+        cart::payments::yookassa, cart::payments::link, catalog::patch, catalog::search, codes::ask, codes::check, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
+        handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, messages::consent, messages::consents, messages::messages, openai::completions, openai::models, returns::show, returns::label, returns::step,
         openai::model,
         openai::embeddings::embeddings,
         ops::health, ops::ready, ops::metrics, ops::version, openapi,
@@ -29,6 +29,7 @@ use crate::http::{cart, catalog, chat, desk, handover, kpi, openai, ops};
         (name = "cart", description = "Carts, the orders they become, and how those are paid."),
         (name = "desk", description = "Orders: what may be done, proposed, confirmed, done once."),
         (name = "handover", description = "A person takes over: queue, packet, steps, messages."),
+        (name = "messages", description = "Messages the shop starts: consent, and what was sent."),
         (name = "openai", description = "For clients of the OpenAI API."),
         (name = "operation", description = "For operators."),
     )

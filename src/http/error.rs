@@ -66,8 +66,25 @@ codes! {
     UnknownCase = "unknown_case", NOT_FOUND: "The case does not exist", "Take an id from GET /api/v1/handover.";
     CaseConflict = "case_conflict", CONFLICT: "The case cannot take this step now", "Read it again with GET /api/v1/handover/{id}.";
     UnknownOrder = "unknown_order", NOT_FOUND: "There is no such order of this customer", "Check the number and the phone or e-mail of the order.";
+    UnknownReturn = "unknown_return", NOT_FOUND: "There is no such return, or it is not opened with this key", "Use the whole link that came with the return.";
+    ReturnConflict = "return_conflict", CONFLICT: "The return cannot take this step now", "Read it again with GET /api/v1/returns/{id}.";
     CustomerNotTrusted = "customer_not_trusted", FORBIDDEN: "`customer` is not taken from this caller", "Leave it out, or call with an API key from the shop's own server.";
     Unauthorized = "unauthorized", UNAUTHORIZED: "A valid key is needed", "Send Authorization: Bearer KEY; `truetill keys create` makes one.";
+    TokenNotAccepted = "token_not_accepted", UNAUTHORIZED: "No customer tokens are accepted here", "Leave it out, or set identity.token in the settings.";
+    TokenMalformed = "token_malformed", UNAUTHORIZED: "The customer's token cannot be read", "Send a JWT in compact form with `sub` and `exp`.";
+    TokenAlgorithm = "token_algorithm", UNAUTHORIZED: "The customer's token is signed with another algorithm", "Sign with the algorithm of identity.token.algorithm.";
+    TokenKeyUnknown = "token_key_unknown", UNAUTHORIZED: "The customer's token is signed with an unknown key", "Put the key of that `kid` into identity.token.keys.";
+    TokenSignature = "token_signature", UNAUTHORIZED: "The signature of the customer's token does not fit", "Sign with the key whose public half this shop has.";
+    TokenExpired = "token_expired", UNAUTHORIZED: "The customer's token is over", "Get a fresh one from the shop's site.";
+    TokenNotYetValid = "token_not_yet_valid", UNAUTHORIZED: "The customer's token is not valid yet", "Check `nbf` and the clocks of both servers.";
+    TokenIssuer = "token_issuer", UNAUTHORIZED: "The customer's token is somebody else's", "Let `iss` be what identity.token.issuer says.";
+    TokenAudience = "token_audience", UNAUTHORIZED: "The customer's token is meant for somebody else", "Let `aud` name what identity.token.audience says.";
+    TokenSubject = "token_subject", UNAUTHORIZED: "The customer's token names no customer", "Let `sub` be the customer's id, 1 to 200 characters.";
+    CodesOff = "codes_off", NOT_FOUND: "No codes are sent here", "Set identity.code.sender in the settings.";
+    CodeTooSoon = "code_too_soon", TOO_MANY_REQUESTS: "A code was sent a moment ago", "Wait for the seconds of Retry-After.";
+    CodeTooMany = "code_too_many", TOO_MANY_REQUESTS: "Too many codes were asked for", "Try again in an hour, or prove with order number and contact.";
+    CodeWrong = "code_wrong", UNPROCESSABLE_ENTITY: "That is not the code", "Type the six digits of the last message again.";
+    CodeOver = "code_over", GONE: "The code is worth nothing any more", "Ask for another with POST /api/v1/codes.";
     AdminOnly = "admin_only", FORBIDDEN: "An admin key is needed", "Send a key whose sha256 stands in server.admin_keys.";
     NotFound = "not_found", NOT_FOUND: "There is nothing at this address", "See /docs for what there is.";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED: "The address does not take this method", "See /docs for the method.";
@@ -146,7 +163,7 @@ impl Problem {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
-        if self.code == Code::Unauthorized {
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response

@@ -4,6 +4,7 @@
 mod cart;
 mod catalog;
 mod chat;
+mod codes;
 mod desk;
 mod docs;
 mod door;
@@ -11,9 +12,11 @@ pub mod error;
 mod handover;
 mod kpi;
 mod measure;
+mod messages;
 mod openai;
 mod ops;
 mod page;
+mod returns;
 mod serve;
 mod turns;
 
@@ -81,6 +84,9 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/tasks/{id}", get(desk::task))
         .route("/api/v1/tasks/{id}", post(desk::confirm))
         .route("/api/v1/orders/find", post(desk::order))
+        .route("/api/v1/codes", post(codes::ask))
+        .route("/api/v1/codes/check", post(codes::check))
+        .route("/api/v1/returns/{id}", post(returns::step))
         .route("/api/v1/cart", get(cart::show))
         .route("/api/v1/cart", post(cart::edit))
         .route("/api/v1/checkout", post(cart::propose))
@@ -90,6 +96,9 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/handover/{id}", get(handover::packet))
         .route("/api/v1/handover/{id}", post(handover::step))
         .route("/api/v1/sessions/{id}/messages", get(handover::messages))
+        .route("/api/v1/consent", get(messages::consents))
+        .route("/api/v1/consent", post(messages::consent))
+        .route("/api/v1/messages", get(messages::messages))
         .route("/api/v1/kpi", get(kpi::kpi))
         .route("/api/v1/feedback", post(kpi::feedback))
         .route("/v1/chat/completions", post(openai::completions))
@@ -101,6 +110,8 @@ fn routes(gate: Arc<Gate>) -> Router {
     let open = Router::new()
         .route("/api/v1/payments/stripe", post(cart::payments::stripe))
         .route("/api/v1/payments/yookassa", post(cart::payments::yookassa))
+        .route("/api/v1/returns/{id}", get(returns::show))
+        .route("/api/v1/returns/{id}/label", get(returns::label))
         .route("/", get(page::chat))
         .route("/assets/{name}", get(page::asset))
         .route("/docs", get(page::docs))

@@ -20,6 +20,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::handover;
 use crate::http::{Gate, Peer, routes};
+use crate::outreach;
 
 /// A request's head must be here by then.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +46,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     let draining = GracefulShutdown::new();
     let upkeep = tokio::spawn(upkeep(Arc::clone(&gate)));
     let patience = tokio::spawn(patience(Arc::clone(&gate)));
+    let messages = tokio::spawn(messages(Arc::clone(&gate)));
     tokio::select! {
         () = accept(&listener, &router, &draining) => {}
         () = shutdown => {}
@@ -56,6 +58,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     }
     upkeep.abort();
     patience.abort();
+    messages.abort();
     Ok(())
 }
 
@@ -113,6 +116,20 @@ async fn patience(gate: Arc<Gate>) {
         tick.tick().await;
         if let Err(error) = handover::escalate(&gate.app).await {
             tracing::error!("waiting cases could not be looked at: {error:#}");
+        }
+    }
+}
+
+/// Decides which messages are due and carries what waits in the outbox.
+async fn messages(gate: Arc<Gate>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(gate.app.config.outbox.every_s));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut looked = None;
+    loop {
+        tick.tick().await;
+        match outreach::tick(&gate.app, gate.app.now(), &mut looked).await {
+            Ok(round) => tracing::debug!(?round, "messages and events"),
+            Err(error) => tracing::error!("messages could not be looked at: {error:#}"),
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio_stream::Stream;
 
 use crate::domain::Message;
+use crate::domain::identity::Visitor;
 use crate::http::Gate;
 use crate::http::error::{Code, Problem};
 use crate::http::measure;
@@ -53,9 +54,9 @@ impl Slot {
     }
 
     /// Answers one message.
-    pub async fn run(self, message: Message, watcher: &Watcher) -> Result<Answer, Problem> {
+    pub async fn run(self, (message, visitor): (Message, Visitor), watcher: &Watcher) -> Result<Answer, Problem> {
         let limit = Duration::from_secs(self.gate.app.config.server.turn_timeout_s);
-        let turn = turn::answer(&self.gate.app, message, watcher);
+        let turn = turn::answer_visitor(&self.gate.app, (message, &visitor), watcher);
         let outcome = match tokio::time::timeout(limit, turn).await {
             Ok(outcome) => outcome.map_err(Problem::from),
             Err(_) => Err(Problem::new(Code::TurnTimeout, format!("The turn took longer than {} s.", limit.as_secs()))),
@@ -68,7 +69,7 @@ impl Slot {
     }
 
     /// Answers one message, telling each step.
-    pub fn stream(self, message: Message) -> Running {
+    pub fn stream(self, message: (Message, Visitor)) -> Running {
         let (sender, told) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(narrate(self, message, sender));
@@ -127,7 +128,7 @@ impl<T: Unpin, F: FnMut(Told) -> Vec<T> + Unpin> Stream for Retold<T, F> {
     }
 }
 
-async fn narrate(slot: Slot, message: Message, sender: UnboundedSender<Told>) {
+async fn narrate(slot: Slot, message: (Message, Visitor), sender: UnboundedSender<Told>) {
     let mut finale = Finale { sender, told: false };
     let (watcher, mut events) = mpsc::unbounded_channel();
     let watcher = Watcher::to(watcher);

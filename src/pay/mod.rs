@@ -1,7 +1,7 @@
 //! Where orders are paid: a template of the shop's own page, Stripe, or YooKassa. In: a bill made from an order. Out: a link, and
 //! what a provider's notice is worth. No card data passes here, and no amount comes from anywhere but the bill.
 
-mod seal;
+pub(crate) mod seal;
 mod stripe;
 mod template;
 mod wire;

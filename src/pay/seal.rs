@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 const BLOCK: usize = 64;
 
 /// The HMAC-SHA256 of a message.
-pub(super) fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
     let mut block = [0_u8; BLOCK];
     if key.len() > BLOCK {
         block[..32].copy_from_slice(&Sha256::digest(key));

@@ -27,6 +27,15 @@ impl Page<'_> {
             }
             CartSay::Withdrawn => self.plain(KIND, "cart_withdrawn"),
             CartSay::Pay => self.pay((id, cart)),
+            CartSay::Today => {
+                self.lines((id, cart));
+                self.sums((id, cart));
+            }
+            CartSay::Again => {
+                self.plain(KIND, "cart_again");
+                self.lying((id, cart));
+            }
+            CartSay::Lines => self.lines((id, cart)),
         }
     }
 
@@ -180,6 +189,9 @@ fn refusal_key(why: CartNo) -> &'static str {
         CartNo::Empty => "cart_empty",
         CartNo::NoPrice => "cart_no_sum",
         CartNo::NoContact => "ask_contact",
+        CartNo::WhoseOrder => "cart_again_who",
+        CartNo::NoOrderBefore => "cart_again_none",
+        CartNo::NotAll => "cart_again_part",
         CartNo::Changed => "cart_renewed",
         CartNo::Expired => "cart_expired",
     }

@@ -17,9 +17,11 @@ use anyhow::Context;
 use jiff::civil::Date;
 
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
+use crate::domain::identity::CodeLine;
 use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
-use crate::domain::plan::{Absence, Ask, ConsentLine, Courtesy, HandoverReason};
+use crate::domain::outreach::Kind;
+use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason, OutreachLine};
 use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
@@ -83,6 +85,17 @@ impl Renderer {
         self.book(language).sentence(SegmentKind::Smalltalk, "disclosure", &Values::default())
     }
 
+    /// A day and a time as this language writes them.
+    pub fn moment(&self, language: Language, at: jiff::civil::DateTime) -> String {
+        let book = self.book(language);
+        format!("{}, {}", book.date(at.date(), at.year()), book.time(at.time()))
+    }
+
+    /// What is written to a phone or an e-mail with a code: `{code}` and `{minutes}` are still to be filled.
+    pub fn letter(&self, language: Language) -> String {
+        self.book(language).source("code_letter").replace("{shop}", &self.shop)
+    }
+
     /// What the assistant says when a person gives the chat back.
     pub fn welcome_back(&self, language: Language) -> DraftSegment {
         self.book(language).sentence(SegmentKind::Smalltalk, "handover_back", &Values::default())
@@ -122,9 +135,14 @@ impl Page<'_> {
             Move::CancelRule { fact } => self.cancel_rule(fact),
             Move::Task { fact, say } => self.task(fact, *say),
             Move::Cart { fact, say } => self.cart(fact, *say),
+            Move::Recall { fact } => self.recall(fact),
             Move::Menu { fact } => self.menu(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
+            Move::Booking { say: BookingLine::Gone } => self.plain(SegmentKind::Ask, "slot_gone"),
+            Move::Booking { say: BookingLine::None } => self.plain(SegmentKind::NotFound, "slot_none"),
+            Move::Code { say } => self.plain(SegmentKind::Ask, code_key(*say)),
+            Move::Outreach { say } => self.outreach(*say),
             Move::Ask { what } => self.plain(SegmentKind::Ask, ask_key(*what)),
             Move::NotFound { why } => self.plain(SegmentKind::NotFound, absence_key(*why)),
             Move::Human { reason } => self.human(*reason),
@@ -143,6 +161,12 @@ impl Page<'_> {
     fn courtesy(&mut self, kind: Courtesy) {
         let values = Values::default().text("shop", self.shop);
         self.say(SegmentKind::Smalltalk, courtesy_key(kind), &values);
+    }
+
+    fn outreach(&mut self, say: OutreachLine) {
+        let Some(key) = outreach_key(say) else { return };
+        let values = Values::default().text("shop", self.shop);
+        self.say(SegmentKind::Smalltalk, key, &values);
     }
 
     fn deliver(&mut self, id: &FactId) {
@@ -185,6 +209,10 @@ impl Page<'_> {
 
     fn menu(&mut self, id: &FactId) {
         let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        if let Some(estimate) = menu.estimate() {
+            let values = Values::default().fact("total", (self.book.money(estimate), id, Role::Total));
+            self.say(SegmentKind::Ask, "menu_estimate", &values);
+        }
         let ask = menu.ask.get(self.scene.language).to_string();
         self.say(SegmentKind::Ask, "menu_ask", &Values::default().fact("question", (ask, id, Role::Question)));
         for (at, label) in menu.choices.iter().enumerate() {
@@ -223,6 +251,18 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Address => "ask_address",
         Ask::Destination => "ask_destination",
         Ask::Contact => "ask_contact",
+        Ask::OrderOrContact => "ask_order_or_contact",
+        Ask::Code => "code_sent",
+    }
+}
+
+fn code_key(say: CodeLine) -> &'static str {
+    match say {
+        CodeLine::Sent => "code_sent",
+        CodeLine::Wrong => "code_wrong",
+        CodeLine::Over => "code_over",
+        CodeLine::Wait => "code_wait",
+        CodeLine::Many => "code_many",
     }
 }
 
@@ -230,10 +270,32 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
     match (purpose, say) {
         (Purpose::Call, ConsentLine::Question) => "contact_call",
         (Purpose::Call, ConsentLine::Kept) => "contact_call_kept",
+        (Purpose::Visit, ConsentLine::Question) => "contact_visit",
+        (Purpose::Visit, ConsentLine::Kept) => "contact_visit_kept",
         (Purpose::Restock, ConsentLine::Question) => "contact_restock",
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
         (_, ConsentLine::Declined) => "contact_declined",
     }
+}
+
+fn outreach_key(say: OutreachLine) -> Option<&'static str> {
+    Some(match say {
+        OutreachLine::Opening(Kind::AbandonedCart) => "outreach_cart",
+        OutreachLine::Opening(Kind::WinBack) => "outreach_win_back",
+        OutreachLine::Opening(Kind::Restock) => "outreach_restock",
+        OutreachLine::Opening(Kind::LateOrder) => "outreach_late",
+        OutreachLine::Opening(Kind::ReviewRequest) => "outreach_review",
+        OutreachLine::Closing(Kind::AbandonedCart) => "outreach_cart_next",
+        OutreachLine::Closing(Kind::WinBack) => "outreach_win_back_next",
+        OutreachLine::Closing(Kind::Restock) => "outreach_restock_next",
+        OutreachLine::Closing(Kind::ReviewRequest) => "outreach_review_next",
+        // The order's own sentences say what can be done.
+        OutreachLine::Closing(Kind::LateOrder) => return None,
+        OutreachLine::Footer => "outreach_footer",
+        OutreachLine::Stopped => "outreach_stopped",
+        OutreachLine::StoppedBefore => "outreach_stopped_before",
+        OutreachLine::StoppedHere => "outreach_stopped_here",
+    })
 }
 
 fn absence_key(why: Absence) -> &'static str {

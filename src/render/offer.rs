@@ -259,6 +259,13 @@ impl<'a> Page<'a> {
         groups.iter().for_each(|group| self.offer_line(kind, group));
     }
 
+    pub(super) fn recall(&mut self, id: &FactId) {
+        let Some((id, fact)) = self.scene.fact(id).and_then(offer_of) else { return };
+        let Some(size) = fact.offer.size.clone() else { return };
+        let values = Values::default().fact("size", (size, id, Role::Size));
+        self.say(SegmentKind::Ask, "recall_size", &values);
+    }
+
     pub(super) fn upsell(&mut self, id: &FactId) {
         let priced =
             self.groups(std::slice::from_ref(id)).into_iter().find(|group| group.first().1.offer.price.now().is_some());

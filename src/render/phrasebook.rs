@@ -136,6 +136,11 @@ impl Phrasebook {
         template.fill(kind, values)
     }
 
+    /// A sentence as it stands in the file.
+    pub fn source(&self, key: &str) -> &str {
+        self.say.get(key).expect("invariant: parse refuses a book that lacks a sentence").source()
+    }
+
     /// What a sentence with one slot says before and after it.
     pub fn around(&self, key: &str, slot: &str) -> (&str, &str) {
         let template = self.say.get(key).expect("invariant: parse refuses a book that lacks a sentence");

@@ -59,6 +59,14 @@ impl Page<'_> {
             segment.append(self.book.space(), self.book.sentence(SegmentKind::Task, key, &values));
         }
         self.segments.push(segment);
+        if let Some(rma) = &task.rma {
+            let values = Values::default().fact("rma", (rma.clone(), id, Role::Tracking));
+            self.say(SegmentKind::Task, "task_rma", &values);
+        }
+        if let Some(label) = &task.label {
+            let values = Values::default().fact("link", (label.clone(), id, Role::Link));
+            self.say(SegmentKind::Task, "task_label", &values);
+        }
     }
 
     fn pieces(&mut self, id: &FactId, pieces: &[Piece]) {

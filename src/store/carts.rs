@@ -14,6 +14,7 @@ use crate::domain::handover::Event;
 use crate::domain::order::{Order, OrderState};
 use crate::engine::{Applied, Carts, Numbers, OrderDesk};
 
+use super::codes::note_contacts;
 use super::database::Write;
 use super::desk::{document, versioned};
 use super::handover::put_event;
@@ -122,6 +123,7 @@ impl Carts for StateStore {
             .bind(serde_json::to_string(&order)?)
             .execute(&mut *transaction)
             .await?;
+        note_contacts(&mut transaction, &order).await?;
         let placed = Checkout { order: Some(number.clone()), ..checkout.clone() };
         sqlx::query("UPDATE checkouts SET document = $1 WHERE id = $2")
             .bind(serde_json::to_string(&placed)?)
@@ -209,8 +211,15 @@ impl Carts for StateStore {
         let Some(row) = row else { return Ok(Settled::Unknown) };
         if claimed.rows_affected() != 1 {
             let (minor, currency): (i64, String) = (row.try_get("minor")?, row.try_get("currency")?);
-            let same = minor == paid.amount.minor && currency == paid.amount.currency.code();
-            return Ok(if same { Settled::Before } else { Settled::WrongAmount });
+            let asked = Money::new(minor, currency.parse()?);
+            if asked == paid.amount {
+                return Ok(Settled::Before);
+            }
+            // The order stays unpaid; a person must look at the money that came in.
+            let number: String = row.try_get("number")?;
+            put_event(&mut transaction, &mismatch((&number, provider), asked, paid)).await?;
+            self.commit(transaction).await?;
+            return Ok(Settled::WrongAmount);
         }
         let number: String = row.try_get("number")?;
         let payment = Payment { refund: false, amount: paid.amount, method: provider.to_string() };
@@ -234,7 +243,7 @@ async fn end(transaction: &mut Write<'_>, checkout: &Checkout) -> anyhow::Result
 }
 
 /// Writes a cart on its version; false when that is gone.
-async fn put_cart(transaction: &mut Write<'_>, owner: &str, cart: &Versioned<Cart>) -> anyhow::Result<bool> {
+pub(super) async fn put_cart(transaction: &mut Write<'_>, owner: &str, cart: &Versioned<Cart>) -> anyhow::Result<bool> {
     let written = sqlx::query(
         "INSERT INTO carts (owner, version, at, document) VALUES ($1, 1, $3, $4)
          ON CONFLICT (owner) DO UPDATE SET version = carts.version + 1, at = excluded.at, document = excluded.document
@@ -259,6 +268,19 @@ async fn number(transaction: &mut Write<'_>, checkout: &str, numbers: Numbers<'_
     .fetch_one(&mut **transaction)
     .await?;
     Ok(format!("{}{next}", numbers.prefix))
+}
+
+/// What the merchant's systems are told of money that is not what was asked for: once for each amount.
+fn mismatch((number, provider): (&str, &str), asked: Money, paid: &Paid) -> Event {
+    let Money { minor, currency } = paid.amount;
+    let document = json!({
+        "event": "payment_mismatch", "order": number, "provider": provider, "reference": paid.reference,
+        "asked": asked, "paid": paid.amount, "unexpected": true,
+    });
+    Event {
+        id: format!("{provider}:{}:{minor}{}:payment_mismatch", paid.reference, currency.code()),
+        document: document.to_string(),
+    }
 }
 
 /// The order gets its payment and goes on, unless it was called off or paid before: then a person must look.

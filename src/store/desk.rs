@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
+use crate::domain::desk::{Customer, Decision, Slip, Task, TaskState, Versioned};
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 
+use super::codes::note_contacts;
 use super::database::{Found, Write};
 use super::orders::{OrderBook, plain};
+use super::returns::register;
 use super::state::StateStore;
 
 const WAITING: &str = "awaiting_confirmation";
@@ -54,7 +57,10 @@ impl StateStore {
             .bind(document)
             .execute(&mut *transaction)
             .await?;
-            aside += usize::from(taken.rows_affected() == 0);
+            match taken.rows_affected() {
+                0 => aside += 1,
+                _ => note_contacts(&mut transaction, order).await?,
+            }
         }
         for customer in book.customers() {
             let document = serde_json::to_string(customer)?;
@@ -70,6 +76,7 @@ impl StateStore {
             .await?;
         }
         self.commit(transaction).await?;
+        self.note_missing_contacts().await?;
         Ok(aside)
     }
 
@@ -141,6 +148,10 @@ impl OrderDesk for StateStore {
         Ok(closed)
     }
 
+    async fn slip(&self, order: &str) -> anyhow::Result<Option<Slip>> {
+        self.slip_of(order).await
+    }
+
     async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied> {
         let mut transaction = self.write().await?;
         // A transaction dropped without a commit is rolled back. Of two that end one task the second waits here for the first,
@@ -160,6 +171,7 @@ impl OrderDesk for StateStore {
             if changed.rows_affected() != 1 {
                 return Ok(Applied::Outdated);
             }
+            register(&mut transaction, (task, order)).await?;
         }
         if let Some(customer) = &decision.customer
             && !write_customer(&mut transaction, customer, seen.customer).await?
@@ -245,5 +257,9 @@ impl Orders for StateStore {
         let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
         orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
         Ok(orders)
+    }
+
+    async fn of_contact(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        self.orders_of(contact).await
     }
 }

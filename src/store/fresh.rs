@@ -106,6 +106,10 @@ impl Patch {
         if places.windows(2).any(|pair| pair[0] == pair[1]) {
             return refused("stock", "a place stands twice".into(), "send one count per place");
         }
+        if places.iter().any(|place| place.0.chars().any(char::is_control)) {
+            let fix = "name places as data/rules/places.toml does";
+            return refused("stock", "a place has control characters".into(), fix);
+        }
         let as_of = self.as_of.unwrap_or(batch.word.as_of);
         if as_of > batch.now + SKEW {
             return refused("as_of", format!("{as_of} is in the future"), "set the clock of the sender");

@@ -2,19 +2,25 @@
 //! PostgreSQL.
 //! The only module that names sqlx. It never decides what may be said: it hands out values with their age.
 
+mod bookings;
 pub mod carts;
 pub mod catalog;
 pub mod catalog_writer;
 #[cfg(test)]
 #[path = "../../tests/it/cluster.rs"]
 mod cluster;
+mod codes;
 mod database;
 pub mod desk;
 pub mod fresh;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;
+mod merge;
 pub mod orders;
+pub mod outreach;
+pub mod permissions;
+mod returns;
 mod schema;
 pub mod state;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::Money;
 use crate::domain::desk::Customer;
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::engine::Orders;
 
@@ -101,6 +102,14 @@ impl Orders for OrderBook {
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>> {
         let mut orders: Vec<Order> =
             self.by_number.values().filter(|order| order.customer == customer).cloned().collect();
+        orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
+        Ok(orders)
+    }
+
+    async fn of_contact(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        let names =
+            |order: &&Order| Contact::of_order(&order.phone, &order.email).any(|own| own.key() == contact.key());
+        let mut orders: Vec<Order> = self.by_number.values().filter(names).cloned().collect();
         orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
         Ok(orders)
     }

@@ -21,6 +21,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "scores", include_str!("migrations/0006_scores.sql")),
     (7, "carts", include_str!("migrations/0007_carts.sql")),
     (8, "times", include_str!("migrations/0008_times.sql")),
+    (10, "messages", include_str!("migrations/0010_messages.sql")),
+    (20, "identity", include_str!("migrations/0020_identity.sql")),
 ];
 
 /// Brings the tables up to date. Of several programs that start at once on one server the first does it (the migrator

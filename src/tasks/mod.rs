@@ -9,6 +9,7 @@ mod order;
 pub mod talk;
 
 use crate::domain::desk::Talk;
+use crate::domain::identity::Contact;
 use crate::domain::session::Pending;
 use crate::domain::{Fact, Move};
 
@@ -32,4 +33,6 @@ pub struct Outcome {
     pub clause: Option<String>,
     /// A person could still do it.
     pub person: bool,
+    /// A contact that must be proved with a code before anything is told.
+    pub unproved: Option<Contact>,
 }

@@ -24,12 +24,21 @@ pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow
     let found = match (&command.slots.order_number, &who.customer) {
         (Some(number), _) => door.owned(who, number).await?,
         (None, Some(customer)) => door.orders.of_customer(customer).await?.into_iter().next(),
-        (None, None) => return Ok(ask(command, Ask::OrderNumber)),
+        (None, None) => match (&who.proved, who.provable()) {
+            (Some(contact), _) => door.orders.of_contact(contact).await?.into_iter().next(),
+            (None, Some(contact)) => return Ok(Outcome { unproved: Some(contact), ..ask(command, Ask::Code) }),
+            (None, None) => return Ok(ask(command, number_of(who))),
+        },
     };
     Ok(match found {
         Some(order) => tell(command.name, order, door.now),
         None => refused(command, who),
     })
+}
+
+/// Where codes are sent, a phone or an e-mail will do in place of the number.
+fn number_of(who: &Identity) -> Ask {
+    if who.codes { Ask::OrderOrContact } else { Ask::OrderNumber }
 }
 
 fn ask(command: &Command, what: Ask) -> Outcome {
@@ -96,7 +105,7 @@ mod tests {
     }
 
     fn door(one: &One) -> Door<'_> {
-        Door { orders: one, proofs: one, caller: "", now: Timestamp::UNIX_EPOCH }
+        Door { orders: one, proofs: one, caller: "", client: "", now: Timestamp::UNIX_EPOCH }
     }
 
     #[async_trait]

@@ -12,6 +12,7 @@ use crate::tasks::cart::{Cashier, Denied, Priced, Till, Visit, fact};
 use crate::understanding::{Answer, CartAsk};
 
 use super::desk;
+use super::known;
 use super::respond::{Outcome, Turn, sought};
 
 /// Answers a command, if it is about the cart or its order.
@@ -174,6 +175,7 @@ async fn changed(turn: &Turn<'_>, ask: CartAsk, outcome: &mut Outcome) -> anyhow
             take(Ok(till.show(visit).await?), (CartSay::Shown, outcome));
             return Ok(());
         }
+        CartAsk::Again => return known::again(turn, outcome).await,
         CartAsk::Clear => Edit::Clear,
         CartAsk::Code(code) => Edit::Coupon { code },
         CartAsk::NoCode => Edit::NoCoupon,
@@ -238,6 +240,9 @@ async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> any
         }
         Chosen::Ask(what) => {
             outcome.say(Move::Stock { facts: candidate.matching.clone() });
+            if what == Ask::Size {
+                known::recall(turn, (candidate, &found.facts), outcome).await?;
+            }
             let mut command = command.clone();
             // The product is known now, whatever words named it.
             command.slots.sku = Some(candidate.product.id.0.clone());

@@ -1,7 +1,10 @@
 //! From a cart to the question whether to order it: what is missing is asked for, once each.
 
+use jiff::Timestamp;
+
 use crate::domain::cart::{Buyer, CartNo, Edit};
 use crate::domain::desk::Address;
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::{Absence, Ask, CartSay, HandoverReason};
@@ -28,7 +31,7 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
         outcome.say(Move::CartNo { why: CartNo::Empty });
         return Ok(());
     }
-    let known = known(turn).await?;
+    let known = known(turn, outcome.now).await?;
     let named = command.slots.town.as_deref().map(PlaceId::from);
     let last = || turn.session.town.as_deref().map(PlaceId::from);
     let Some(place) = named.or(cart.place.clone()).or_else(last).or(known.place) else {
@@ -68,8 +71,17 @@ struct Known {
     place: Option<PlaceId>,
 }
 
-async fn known(turn: &Turn<'_>) -> anyhow::Result<Known> {
-    let Some(customer) = &turn.session.customer else { return Ok(Known::default()) };
+async fn known(turn: &Turn<'_>, now: Timestamp) -> anyhow::Result<Known> {
+    let login = &turn.session.login;
+    let Some(customer) = &turn.session.customer else {
+        let proved = login.contact(now).cloned();
+        let (phone, email) = match proved {
+            Some(Contact::Phone(phone)) => (Some(phone), None),
+            Some(Contact::Email(email)) => (None, Some(email)),
+            None => (None, None),
+        };
+        return Ok(Known { buyer: Buyer { phone, email, ..Buyer::default() }, place: None });
+    };
     let latest: Option<Order> = turn.app.orders.of_customer(customer).await?.into_iter().next();
     let own = turn.app.state.customer(customer).await?.value;
     let said = |text: &str| Some(text.to_string()).filter(|text| !text.is_empty());
@@ -83,7 +95,15 @@ async fn known(turn: &Turn<'_>) -> anyhow::Result<Known> {
                 name: order.name,
             },
         },
-        None => Known { buyer: Buyer { address: own.address, ..Buyer::default() }, place: None },
+        None => Known {
+            buyer: Buyer {
+                phone: login.phone.clone(),
+                email: login.email.clone(),
+                address: own.address,
+                ..Buyer::default()
+            },
+            place: None,
+        },
     })
 }
 

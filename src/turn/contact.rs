@@ -5,11 +5,13 @@ use uuid::Uuid;
 
 use crate::domain::handover::Event;
 use crate::domain::lead::{Consent, Lead, Purpose};
-use crate::domain::plan::{Ask, ConsentLine, HandoverReason};
+use crate::domain::outreach::{self, Contact, Wanted};
+use crate::domain::plan::{Ask, BookingLine, ConsentLine, HandoverReason};
 use crate::domain::session::Pending;
 use crate::domain::{Command, FactBody, Move, ProductId};
 use crate::understanding::Answer;
 
+use super::menu;
 use super::respond::{Outcome, Turn};
 
 /// Minutes a question for consent waits.
@@ -24,7 +26,12 @@ pub(super) async fn answered(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
     }
     let say = match turn.app.answers.consent(&turn.screened.text) {
         Some(Answer::Yes) => match keep(turn, &consent, outcome).await {
-            Ok(()) => ConsentLine::Kept,
+            Ok(true) => ConsentLine::Kept,
+            Ok(false) => {
+                outcome.say(Move::Booking { say: BookingLine::Gone });
+                menu::ask(turn, outcome).await;
+                return true;
+            }
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "a contact could not be kept");
                 outcome.consent = Some(consent);
@@ -47,7 +54,9 @@ pub(super) async fn answered(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
 
 /// Somebody wants to be called: asks for the number, then for the leave to use it.
 pub(super) fn call(command: &Command, outcome: &mut Outcome) {
-    ask(command, (Purpose::Call, None), outcome);
+    let held = outcome.menu.as_ref().is_some_and(|menu| menu.slot.is_some());
+    let purpose = if held { Purpose::Visit } else { Purpose::Call };
+    ask(command, (purpose, None), outcome);
 }
 
 /// Somebody wants to hear when it is back. What is in stock needs no notice; what was not found cannot be waited for.
@@ -72,7 +81,7 @@ pub(super) fn restock(command: &Command, outcome: &mut Outcome) {
 fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outcome: &mut Outcome) {
     let slots = &command.slots;
     if slots.phone.is_none() && slots.email.is_none() {
-        let asked = if purpose == Purpose::Call { Ask::Phone } else { Ask::Contact };
+        let asked = if purpose == Purpose::Restock { Ask::Contact } else { Ask::Phone };
         outcome.say(Move::Ask { what: asked });
         outcome.pending = Some(Pending { command: command.clone(), asked, failed: 0 });
         return;
@@ -85,6 +94,7 @@ fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outc
         product,
         size: slots.size.clone(),
         colour: slots.colour.clone(),
+        slot: outcome.menu.as_ref().and_then(|menu| menu.slot).filter(|_| purpose == Purpose::Visit),
         answers: outcome.menu.as_ref().map(|menu| menu.chosen.clone()).unwrap_or_default(),
         open: false,
         at: outcome.now,
@@ -92,9 +102,19 @@ fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outc
     outcome.say(Move::Consent { purpose, say: ConsentLine::Question });
 }
 
-/// Tells the merchant's systems; the consent's id makes it happen once.
-async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::Result<()> {
-    let name = if consent.purpose == Purpose::Call { "lead" } else { "restock_wanted" };
+/// Books the time, if one is held, and tells the merchant's systems; the consent's id makes it happen once. False when the time is
+/// somebody else's by now.
+async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::Result<bool> {
+    if let Some(slot) = consent.slot
+        && !turn.app.state.book_time(turn.session.id, slot, outcome.now).await?
+    {
+        return Ok(false);
+    }
+    let name = match consent.purpose {
+        Purpose::Call => "lead",
+        Purpose::Visit => "visit",
+        Purpose::Restock => "restock_wanted",
+    };
     let lead = Lead {
         event: name.to_string(),
         consent: consent.clone(),
@@ -106,8 +126,30 @@ async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::
         summary: turn.session.recent.clone(),
     };
     let event = Event { id: format!("{}:{name}", consent.id), document: serde_json::to_string(&lead)? };
-    turn.app.state.tell(&event).await?;
-    Ok(())
+    match wanted(turn, consent, outcome) {
+        // The same wish of the same person waits already: that is as good.
+        Some(wanted) => turn.app.state.want(&wanted, &event).await.map(|_| ())?,
+        None => turn.app.state.tell(&event).await?,
+    }
+    Ok(true)
+}
+
+/// The entry of the waiting list, where somebody waits for a product.
+fn wanted(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> Option<Wanted> {
+    let (product, session) = (consent.product.clone()?, turn.session);
+    (consent.purpose == Purpose::Restock).then(|| Wanted {
+        id: consent.id.clone(),
+        person: outreach::person(session.customer.as_deref(), Some(session.id)).unwrap_or_default(),
+        customer: session.customer.clone(),
+        session: session.id,
+        contact: Contact::new(consent.email.as_deref(), consent.phone.as_deref()),
+        product,
+        size: consent.size.clone(),
+        colour: consent.colour.clone(),
+        language: turn.screened.language,
+        at: outcome.now,
+        round: 0,
+    })
 }
 
 /// True when the reply asks for consent.

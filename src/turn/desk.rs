@@ -8,6 +8,7 @@ use crate::tasks::talk::{Counter, Said};
 use crate::tasks::{self, Door, Identity};
 use crate::understanding::Answer;
 
+use super::code;
 use super::respond::{Outcome, Turn};
 
 /// Answers a command, if it is the desk's business.
@@ -26,7 +27,7 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
         (Some(Answer::No), Some(talk), _) => counter.no(talk).await,
         (Some(Answer::Unclear), Some(talk), _) => counter.unclear(talk).await,
         (_, talk, Some(wish)) => {
-            let who = identity(turn, command);
+            let who = identity(turn, command, outcome);
             let town = command.slots.town.as_deref().map(|town| turn.app.shop.place_name(&town.into()));
             let town = town.unwrap_or_default();
             let text = &turn.screened.private;
@@ -37,7 +38,10 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
     };
     outcome.desk_spoke = true;
     match done {
-        Ok(done) => take(turn, done, outcome),
+        Ok(done) => {
+            let done = code::wanted(turn, (command, done), outcome).await;
+            take(turn, done, outcome);
+        }
         Err(error) => failed(&error, outcome),
     }
     true
@@ -106,10 +110,11 @@ pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
 
 /// Tells the state of an order, or who it is that may be told.
 pub(super) async fn status(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
-    let who = identity(turn, command);
+    let who = identity(turn, command, outcome);
     let caller = caller(turn);
     match tasks::order(command, &who, &door(turn, &caller, outcome)).await {
         Ok(done) => {
+            let done = code::wanted(turn, (command, done), outcome).await;
             outcome.pending = done.pending.clone();
             done.moves.into_iter().for_each(|step| outcome.say(step));
             outcome.learn(done.facts);
@@ -129,18 +134,20 @@ fn counter<'a>(
 }
 
 fn door<'a>(turn: &Turn<'a>, caller: &'a str, outcome: &Outcome) -> Door<'a> {
-    Door { orders: &*turn.app.orders, proofs: &turn.app.state, caller, now: outcome.now }
+    Door { orders: &*turn.app.orders, proofs: &turn.app.state, caller, client: &turn.visitor.client, now: outcome.now }
 }
 
 fn caller(turn: &Turn<'_>) -> String {
     format!("session:{}", turn.session.id)
 }
 
-fn identity(turn: &Turn<'_>, command: &Command) -> Identity {
+fn identity(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Identity {
     Identity {
         customer: turn.session.customer.clone(),
         phone: command.slots.phone.clone(),
         email: command.slots.email.clone(),
+        proved: turn.session.login.contact(outcome.now).cloned(),
+        codes: turn.app.codes.on(),
         failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
     }
 }

@@ -4,9 +4,11 @@
 use crate::app::App;
 use crate::domain::command::Budget;
 use crate::domain::menu::{Choice, MenuFact, MenuTalk};
+use crate::domain::plan::{BookingLine, HandoverReason};
 use crate::domain::session::Session;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Screened, Slots};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Localised, Money, Move, Screened, Slots};
 
+use super::booking;
 use super::respond::{Outcome, Turn};
 
 /// The command a message stands for as a choice of the menu that waits, or as the words that open one.
@@ -50,6 +52,8 @@ pub(super) fn begin(turn: &Turn<'_>, outcome: &mut Outcome) {
     }
     let currency = turn.app.config.shop.currency_of(language);
     talk.budget = choice.budget.get(&currency).map(|amount| (amount.clone(), currency)).or(talk.budget);
+    let adds = choice.adds.get(&currency).and_then(|amount| Money::parse(amount, currency).ok());
+    talk.parts.extend(adds);
     if let Some(next) = &choice.go {
         talk.step.clone_from(next);
     }
@@ -57,17 +61,40 @@ pub(super) fn begin(turn: &Turn<'_>, outcome: &mut Outcome) {
 }
 
 /// Asks the question of the step that is reached, or opens the menu the message names.
-pub(super) fn menu(turn: &Turn<'_>, outcome: &mut Outcome) {
+pub(super) async fn menu(turn: &Turn<'_>, outcome: &mut Outcome) {
     let app = turn.app;
-    if picked(app, turn.session, turn.screened).is_none() {
+    if turn.booked.is_some() {
+        outcome.say(Move::Booking { say: BookingLine::Gone });
+    } else if picked(app, turn.session, turn.screened).is_none() {
         let first = app.menu_words.opens(&turn.screened.text).unwrap_or_else(|| app.menus.first.clone());
-        outcome.menu = Some(MenuTalk { step: first, chosen: Vec::new(), find: Vec::new(), budget: None });
+        outcome.menu = Some(MenuTalk::at(first));
     }
+    ask(turn, outcome).await;
+}
+
+/// Asks the question of the step that is reached, with its choices or the times that are free.
+pub(super) async fn ask(turn: &Turn<'_>, outcome: &mut Outcome) {
+    let (app, language) = (turn.app, turn.screened.language);
     let Some((id, step)) = outcome.menu.as_ref().and_then(|talk| app.menus.step.get_key_value(&talk.step)) else {
         return;
     };
-    let choices = step.choice.iter().map(|choice| choice.label.clone()).collect();
-    let body = FactBody::Menu(MenuFact { ask: step.ask.clone(), choices });
+    let mut choices: Vec<Localised> = step.choice.iter().map(|choice| choice.label.clone()).collect();
+    let mut slots = Vec::new();
+    if step.slots {
+        slots = booking::free(app, outcome.now).await;
+        choices = slots.iter().map(|start| booking::choice(app, language, *start)).collect();
+        if slots.is_empty() {
+            outcome.menu = None;
+            outcome.say(Move::Booking { say: BookingLine::None });
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+            return;
+        }
+    }
+    let parts = outcome.menu.as_ref().filter(|_| step.estimate).map(|talk| talk.parts.clone()).unwrap_or_default();
+    if let Some(talk) = &mut outcome.menu {
+        (talk.slots, talk.slot) = (slots, None);
+    }
+    let body = FactBody::Menu(MenuFact { ask: step.ask.clone(), choices, parts });
     let id = FactId(format!("menu:{id}"));
     outcome.say(Move::Menu { fact: id.clone() });
     outcome.learn(vec![Fact { id, body, source: "rules/menus.toml".to_string(), as_of: outcome.now }]);

@@ -2,22 +2,29 @@
 //! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
 
 mod answer;
+mod booking;
 mod cart;
 mod checkout;
 mod clock;
+mod code;
 mod contact;
 mod desk;
+mod known;
+mod login;
 mod menu;
 mod person;
 mod respond;
 mod settle;
+mod stop;
 
 use crate::app::App;
 use crate::audit::TurnRecord;
 use crate::domain::handover::{Aside, Case};
+use crate::domain::identity::Visitor;
 use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::outreach;
 use crate::plan;
 use crate::understanding::{Answer as Said, Input};
 
@@ -33,8 +40,20 @@ const SURE_ATTACK: f32 = 0.9;
 /// # Errors
 /// Only what the door refuses: see [`TurnError`].
 pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<Answer, TurnError> {
+    answer_visitor(app, (message, &Visitor::default()), watcher).await
+}
+
+/// The same for somebody the door knows more about than the customer's id.
+///
+/// # Errors
+/// Only what the door refuses: see [`TurnError`].
+pub async fn answer_visitor(
+    app: &App,
+    (message, visitor): (Message, &Visitor),
+    watcher: &Watcher,
+) -> Result<Answer, TurnError> {
     let mut clock = StageClock::start(watcher);
-    let mut session = open(app, &message).await?;
+    let mut session = open(app, &message, visitor).await?;
 
     clock.enter(Stage::Screening);
     let screened = app.screening.screen(&message.text, session.language, message.locale);
@@ -46,10 +65,21 @@ pub async fn answer(app: &App, message: Message, watcher: &Watcher) -> Result<An
     }
 
     clock.enter(Stage::Understanding);
-    let understanding = understand(app, &screened, &session).await;
+    let entered = code::entered(app, &mut session, &screened).await;
+    let screened = code::veiled(screened, entered.as_ref());
+    let booked = match entered {
+        Some(_) => None,
+        None => booking::picked(app, &mut session, &screened).await,
+    };
+    let understanding = match (entered.as_ref().map(code::Entered::understood), booked) {
+        (Some(commands), _) => taken_for(&screened, commands, "answers the question for the code"),
+        (None, Some(booked)) => taken_for(&screened, booked.understood(), "a time that was offered"),
+        (None, None) => understand(app, &screened, &session).await,
+    };
 
     clock.enter(Stage::Searching);
-    let turn = respond::Turn { app, screened: &screened, session: &session };
+    let turn =
+        respond::Turn { app, screened: &screened, session: &session, entered: entered.as_ref(), booked, visitor };
     let mut outcome = respond::respond(&turn, &understanding, &mut clock).await;
 
     clock.enter(Stage::Checking);
@@ -134,7 +164,7 @@ fn names_a_place(session: &Session, screened: &Screened) -> bool {
     }
 }
 
-async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
+async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<Session, TurnError> {
     let limit = app.config.server.message_chars;
     let chars = message.text.chars().count();
     if chars > limit {
@@ -143,11 +173,17 @@ async fn open(app: &App, message: &Message) -> Result<Session, TurnError> {
     if message.text.trim().is_empty() {
         return Err(TurnError::EmptyMessage);
     }
-    let mut session = match message.session {
+    let session = match message.session {
         Some(id) => app.state.session(id).await.map_err(TurnError::Failed)?.ok_or(TurnError::UnknownSession(id))?,
         None => Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() },
     };
-    session.customer = message.customer.clone().or(session.customer);
+    let known = message.customer.clone().filter(|customer| session.customer.as_ref() != Some(customer));
+    let mut session = login::entered(app, session, (message, visitor)).await.map_err(TurnError::Failed)?;
+    if let (Some(customer), None) = (&known, message.locale) {
+        // Whom the shop knows is spoken to in their own language until their words say otherwise.
+        let own = outreach::language(app, customer).await.map_err(TurnError::Failed)?;
+        session.language = own.unwrap_or(session.language);
+    }
     Ok(session)
 }
 
@@ -159,6 +195,10 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         tier: Tier::Rules,
         notes: vec!["screening".to_string()],
     };
+    if stop::asks(app, session, screened) {
+        let notes = vec!["asks to be left alone".to_string()];
+        return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
+    }
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
     }
@@ -199,6 +239,12 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
 }
 
+/// What code alone has understood.
+fn taken_for(screened: &Screened, commands: Vec<Command>, note: &str) -> Understanding {
+    let notes = vec![note.to_string()];
+    Understanding { lang: screened.language, commands, confidence: 0.99, tier: Tier::Rules, notes }
+}
+
 fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {
     Understanding {
         lang: screened.language,
@@ -226,6 +272,7 @@ async fn write_down(app: &App, session: Session, (turn, record): (TurnId, TurnRe
 fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {
     session.turns += 1;
     session.pending = outcome.pending.clone();
+    session.login.code = outcome.code.clone().or(session.login.code.take());
     session.talk = outcome.talk.clone();
     if let Some(talk) = &mut session.talk {
         // A yes answers the question that was sent, not one that the guard held back.
@@ -234,6 +281,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
     }
+    session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::domain::cart::CheckoutTalk;
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
+use crate::domain::identity::{CodeTalk, Visitor};
 use crate::domain::lead::Consent;
 use crate::domain::menu::MenuTalk;
 use crate::domain::message::PiiKind;
@@ -19,12 +20,16 @@ use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Question, Sources};
 
 use super::answer::Stage;
+use super::booking::Picked;
 use super::cart;
 use super::clock::StageClock;
+use super::code::{self, Entered};
 use super::contact;
 use super::desk;
+use super::known;
 use super::menu;
 use super::person;
+use super::stop;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -35,6 +40,12 @@ pub(super) struct Turn<'a> {
     pub app: &'a App,
     pub screened: &'a Screened,
     pub session: &'a Session,
+    /// What the typed code came to, where one was waited for.
+    pub entered: Option<&'a Entered>,
+    /// What became of the time it chose, where times were offered.
+    pub booked: Option<Picked>,
+    /// What the door knows of who wrote it.
+    pub visitor: &'a Visitor,
 }
 
 /// What the commands came to.
@@ -61,6 +72,9 @@ pub struct Outcome {
     /// A contact that waits for a yes: nobody's business before that.
     #[serde(skip)]
     pub consent: Option<Consent>,
+    /// A code that was sent in this turn.
+    #[serde(skip)]
+    pub code: Option<CodeTalk>,
     /// A menu that waits for a choice.
     #[serde(skip)]
     pub menu: Option<MenuTalk>,
@@ -127,7 +141,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     }
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
-    let answered = contact::answered(turn, &mut outcome).await;
+    let answered = stop::stopped(turn, &mut outcome).await
+        || code::said(turn, &mut outcome).await
+        || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
@@ -162,7 +178,7 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         LeaveContact => contact::call(command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
-        Menu => menu::menu(turn, outcome),
+        Menu => menu::menu(turn, outcome).await,
         Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {
             outcome.say(Move::Smalltalk { kind: courtesy(command) });
         }
@@ -221,7 +237,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
         return;
     }
-    let found = sought(turn, command, outcome).await;
+    let found = known::not_pushed_before(&turn.session.pushed, sought(turn, command, outcome).await);
     clock.enter(Stage::Drafting);
     let brief = Brief {
         message: &turn.screened.text,

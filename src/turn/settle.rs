@@ -59,7 +59,7 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     /// Renders the moves and asks the guard; nothing when it refuses or when there is nothing to say.
     fn take(&mut self, moves: &[Move], outcome: &Outcome, status: CheckStatus) -> Option<Settled> {
-        let Turn { app, screened, session } = *self.turn;
+        let Turn { app, screened, session, .. } = *self.turn;
         let today = app.shop.today(outcome.now);
         let scene = Scene { language: screened.language, facts: &outcome.facts, today };
         let mut draft = app.renderer.render(moves, &scene);

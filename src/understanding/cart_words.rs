@@ -21,6 +21,7 @@ struct Raw {
     code: Words,
     no_code: Words,
     known: Words,
+    again: Words,
 }
 
 /// The compiled words.
@@ -33,6 +34,7 @@ pub struct CartWords {
     code: Lexicon<()>,
     no_code: Lexicon<()>,
     known: Vec<String>,
+    again: Lexicon<()>,
 }
 
 /// What is meant with the cart.
@@ -50,6 +52,8 @@ pub enum CartAsk {
     Code(String),
     /// No code.
     NoCode,
+    /// What was ordered last time.
+    Again,
 }
 
 impl CartWords {
@@ -68,6 +72,7 @@ impl CartWords {
             set: lexicon(raw.set),
             code: lexicon(raw.code),
             no_code: lexicon(raw.no_code),
+            again: lexicon(raw.again),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
         })
     }
@@ -76,6 +81,9 @@ impl CartWords {
     pub fn read(&self, text: &str) -> Option<CartAsk> {
         let folded = fold(text);
         let has = |lexicon: &Lexicon<()>| !lexicon.find(&folded).is_empty();
+        if has(&self.again) && is_short(&folded) {
+            return Some(CartAsk::Again);
+        }
         if has(&self.no_code) {
             return Some(CartAsk::NoCode);
         }
@@ -121,6 +129,11 @@ impl CartWords {
         // A size may stand before it; what is wanted is said last.
         numbers.last().and_then(|number| number.parse().ok()).filter(|number| *number < 1000)
     }
+}
+
+/// A wish, not a story in which the same words may stand.
+fn is_short(folded: &str) -> bool {
+    folded.split(' ').count() <= 10 && folded.chars().filter(|c| is_han(*c)).count() <= 16
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod answers;
 mod cart_words;
 pub mod cases;
 mod clauses;
+mod code;
 pub mod compare;
 mod definitions;
 mod examples;
@@ -23,16 +24,20 @@ mod rules;
 mod several;
 mod slot_rules;
 mod slots;
+mod stop_words;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use cart_words::{CartAsk, CartWords};
+pub use code::{CodeWords, TypedCode, typed_code};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Shelves, Vote};
 pub use menus::MenuWords;
 use rules::Firm;
+pub use slots::e164;
 use slots::{Passage, relevant};
+pub use stop_words::StopWords;
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]

@@ -263,7 +263,7 @@ fn order_value(typed: &str) -> String {
 }
 
 /// International form; a number that only screening's plans know stays as digits.
-fn e164(typed: &str) -> String {
+pub fn e164(typed: &str) -> String {
     use phonenumber::country::Id::{CN, CZ, GB, RU, SK, US};
     let regions = [None, Some(SK), Some(CZ), Some(RU), Some(CN), Some(GB), Some(US)];
     let parse = |region| phonenumber::parse(region, typed).ok().filter(phonenumber::is_valid);

@@ -146,13 +146,22 @@ async fn an_order_is_placed_once_as_it_was_shown_and_paid_once() {
 
     let paid = |amount: &str| json!({"order": number, "amount": amount, "currency": "EUR"}).to_string();
     let tell = async |body: String| door.post("/api/v1/payments/link", body, &[]).await.json()["result"].clone();
-    assert_eq!(tell(paid("7.18")).await, "amount");
+    // Another amount or currency pays nothing: a person is told, once for each.
+    for wrong in [paid("7.18"), paid("7.18"), paid("71.82").replace("EUR", "CZK")] {
+        assert_eq!(tell(wrong).await, "amount");
+    }
+    let waiting = app.orders.find(&number).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.payments.len()), (OrderState::AwaitingPayment, 0));
+    let events = app.state.latest_events(9).await.unwrap();
+    let odd: Vec<Value> = events.iter().map(|event| serde_json::from_str(&event.document).unwrap()).collect();
+    let odd: Vec<&Value> = odd.iter().filter(|event| event["event"] == "payment_mismatch").collect();
+    assert_eq!((odd.len(), &odd[0]["unexpected"]), (2, &json!(true)), "{odd:?}");
     assert_eq!(tell(paid("71.82")).await, "paid");
     assert_eq!(tell(paid("71.82")).await, "known");
     assert_eq!(tell(paid("71.82").replace("20001", "20009")).await, "ignored");
     let order = app.orders.find(&number).await.unwrap().unwrap();
     assert_eq!((order.state, order.payments.len()), (OrderState::Processing, 1));
-    assert_eq!(app.state.events().await.unwrap(), 2);
+    assert_eq!(app.state.events().await.unwrap(), 4);
     let report = door.get("/api/v1/kpi?from=2020-01-01&to=2100-01-01").await.json();
     let takings = json!([{"currency": "EUR", "orders": 1, "revenue": "71.82", "order_value": "71.82"}]);
     assert_eq!(report["takings"], takings);

@@ -130,9 +130,11 @@ impl Drop for Server {
 
 /// Waits for the end of this process, or for `drop`, and cleans up: a killed test leaves no server behind.
 fn watchdog(programs: &Path, folder: &Path, user: Option<(u32, u32)>) -> Child {
-    let script = "trap '' INT; read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
+    let script = "trap '' INT TERM HUP; read -r _; \"$1/pg_ctl\" -D \"$2/data\" -m immediate -w stop; rm -rf \"$2\"";
     let mut shell = as_user(Path::new("/bin/sh"), user);
     shell.args(["-c", script, "watchdog"]).arg(programs).arg(folder).current_dir("/tmp");
+    // A group of its own: what ends the tests and all they started leaves it to clean up.
+    shell.process_group(0);
     shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 

@@ -67,6 +67,13 @@ impl ShopFront {
         self
     }
 
+    /// So many pieces of a variant, all in one place.
+    pub fn stocked(mut self, sku: &str, count: u32) -> ShopFront {
+        self.stock.retain(|line| line.sku.as_str() != sku);
+        self.stock.push(StockLine { sku: sku.into(), place: "bratislava".into(), count });
+        self
+    }
+
     /// One more product, called what no reply may hold: its name turns the direction of writing.
     pub fn with_unspeakable_mug(mut self) -> ShopFront {
         let line = r#"{"id":"X-1","name":{"en":"Zebra mug\u202e"},"category":"mugs","variants":[{"sku":"X-1","prices":[{"currency":"EUR","amount":"5.00"}]}]}"#;

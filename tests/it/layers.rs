@@ -16,7 +16,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("render", &["domain"]),
     ("guard", &["domain"]),
     ("shop", &["domain", "engine"]),
+    ("courier", &["config", "pay"]),
+    ("outreach", &["app", "courier", "domain", "engine", "guard", "render", "store", "tasks"]),
     ("pay", &["config", "domain", "engine"]),
+    ("identity", &["config", "domain", "engine"]),
+    ("label", &[]),
     ("store", &["domain", "engine"]),
     ("generation", &["engine"]),
     ("live", &["domain", "engine", "generation"]),
@@ -28,7 +32,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("audit", &["domain", "guard", "turn"]),
     ("handover", &["app", "domain", "guard"]),
     ("kpi", &["domain", "store"]),
-    ("app", &["config", "domain", "engine", "guard", "pay", "render", "screening", "shop", "store", "understanding"]),
+    (
+        "app",
+        &[
+            "config",
+            "courier",
+            "domain",
+            "engine",
+            "guard",
+            "identity",
+            "pay",
+            "render",
+            "screening",
+            "shop",
+            "store",
+            "understanding",
+        ],
+    ),
     (
         "turn",
         &[
@@ -38,6 +58,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "guard",
             "handover",
+            "identity",
+            "outreach",
             "plan",
             "render",
             "retrieval",
@@ -46,7 +68,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("scenario", &["app", "domain", "turn"]),
-    ("http", &["app", "config", "domain", "engine", "guard", "handover", "kpi", "store", "tasks", "turn"]),
+    (
+        "http",
+        &[
+            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach", "store",
+            "tasks", "turn",
+        ],
+    ),
 ];
 
 /// A crate, and the only modules that may name it.
@@ -60,7 +88,9 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay"),
+    ("ureq", "pull|pay|identity|courier"),
+    ("ring", "identity"),
+    ("pdf_writer", "label"),
     ("quick_xml", "ingest"),
     ("flate2", "ingest"),
     ("encoding_rs", "ingest"),

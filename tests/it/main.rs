@@ -2,6 +2,7 @@
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
+mod booking; // a quiz that adds up, a time that is booked
 mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
@@ -12,17 +13,22 @@ mod desk; // the order desk over HTTP
 mod fakes;
 mod handover; // a person takes over
 mod http; // the API through the router
+mod identity; // tokens, codes, and carts that follow
+mod known; // a known customer: the last order again, language, sizes
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
+mod outreach; // messages the shop starts: consent, caps, quiet hours, once
+mod outreach_crash; // two servers, and a process killed at each of its writes
 mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod postgres; // the flows once more, with their state in PostgreSQL
 mod prose; // replies in the model's own words
 mod races; // eight requests at the same moment, from two programs
 mod retail; // the public retail world: every write the policy forbids is refused
+mod returns; // parcels that come back: label, link, steps
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server

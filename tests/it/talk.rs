@@ -313,7 +313,7 @@ fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::des
             order_version: 1,
             created: clock(),
         };
-        TaskFact { task, order: order.clone(), pieces: vec![piece(goods / 2)], wanted }
+        TaskFact { task, order: order.clone(), pieces: vec![piece(goods / 2)], wanted, rma: None, label: None }
     });
     facts.collect()
 }

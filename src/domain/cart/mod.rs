@@ -41,6 +41,22 @@ impl Cart {
     pub fn held(&self, sku: &Sku) -> u32 {
         self.lines.iter().find(|line| line.sku == *sku).map_or(0, |line| line.quantity)
     }
+
+    /// This cart with what lies in another: of a variant in both the greater number, because somebody who puts the same thing in
+    /// twice wants it once; then the other's lines in their order. A code of this cart stays; where it goes, the other knows newer.
+    pub fn with(mut self, other: &Cart) -> Cart {
+        for line in &other.lines {
+            match self.lines.iter_mut().find(|held| held.sku == line.sku) {
+                Some(held) => held.quantity = held.quantity.max(line.quantity),
+                None => self.lines.push(line.clone()),
+            }
+        }
+        self.coupon = self.coupon.or(other.coupon.clone());
+        self.place = other.place.clone().or(self.place);
+        self.session = other.session.or(self.session);
+        self.language = other.language.or(self.language);
+        self
+    }
 }
 
 /// So many of a variant.
@@ -146,6 +162,12 @@ pub enum CartNo {
     NoContact,
     /// It is not known where it goes.
     NoPlace,
+    /// Nobody knows whose last order is meant.
+    WhoseOrder,
+    /// There is no earlier order.
+    NoOrderBefore,
+    /// Not everything of an earlier order can be had now.
+    NotAll,
     /// It was changed, or a price was, after the proposal was shown.
     Changed,
     /// The proposal was not confirmed in time.

@@ -2,6 +2,7 @@
 //! Plain data: `tasks` decides, `store` keeps.
 
 mod rules;
+mod slip;
 mod talk;
 
 use jiff::Timestamp;
@@ -11,7 +12,8 @@ use super::Money;
 use super::order::{Order, OrderState};
 use super::product::Sku;
 
-pub use rules::{CancelRule, ChangeRule, OrderRules, ReturnRule, StateRule};
+pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, ReturnRule, StateRule};
+pub use slip::{ReturnState, Slip};
 pub use talk::{Piece, Shown, Talk, TaskFact, Wish};
 
 /// A customer as the shop knows them.

@@ -22,6 +22,19 @@ pub struct OrderRules {
     pub r#return: ReturnRule,
     /// Swapping after delivery.
     pub exchange: StateRule,
+    /// The label of a parcel that comes back; none when the shop sends its own.
+    #[serde(default)]
+    pub label: Option<LabelRule>,
+}
+
+/// The label of a parcel that comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelRule {
+    /// Where it is fetched, with {rma} and {key}; nothing is told of it when empty.
+    pub link: String,
+    /// Where the parcel goes, line by line, in Latin letters.
+    pub to: Vec<String>,
 }
 
 /// When an order can be called off.

@@ -94,6 +94,12 @@ pub struct TaskFact {
     pub pieces: Vec<Piece>,
     /// The pieces wanted instead.
     pub wanted: Vec<Piece>,
+    /// The number of the parcel that comes back, once it is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rma: Option<String>,
+    /// Where its label is fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 impl TaskFact {

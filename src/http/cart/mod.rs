@@ -178,8 +178,20 @@ impl Whose {
             Some(id) => Some(conversation(app, id).await?),
             None => None,
         };
+        let held = known.as_ref().and_then(|session| session.customer_at(app.now()));
+        let owned_by = known.as_ref().and_then(|session| session.customer.as_ref());
+        match (&customer, session, owned_by) {
+            (Some(customer), Some(id), Some(other)) if customer != other => return Err(unknown(id)),
+            (Some(customer), Some(id), None) => {
+                // Who logs in takes along what they chose before.
+                let anonymous = Owner { customer: None, session: Some(id) };
+                let own = Owner { customer: Some(customer.clone()), session: Some(id) };
+                app.state.merge_carts(&anonymous.key(), &own.key()).await.map_err(inside("the cart"))?;
+            }
+            _ => {}
+        }
         // A conversation whose customer is known has that customer's cart, whoever asks.
-        let customer = customer.or(known.and_then(|session| session.customer));
+        let customer = customer.or(held.map(str::to_string));
         Ok(Owner { customer, session })
     }
 
@@ -195,6 +207,10 @@ impl Whose {
 }
 
 async fn conversation(app: &App, id: SessionId) -> Result<Session, Problem> {
-    let unknown = || Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."));
-    app.state.session(id).await.map_err(inside("the cart"))?.ok_or_else(unknown)
+    app.state.session(id).await.map_err(inside("the cart"))?.ok_or_else(|| unknown(id))
+}
+
+/// Another customer's conversation looks like none.
+fn unknown(id: SessionId) -> Problem {
+    Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."))
 }

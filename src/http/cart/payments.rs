@@ -21,7 +21,8 @@ use crate::http::error::{Code, Problem, ProblemBody};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct NoticedBody {
     /// `paid`: the order is paid now; `known`: it was before; `ignored`: the notice says nothing about money that came in, or is not
-    /// about an order of this shop; `amount`: another amount than the order's, so that nothing was written.
+    /// about an order of this shop; `amount`: another amount
+    /// or currency than was asked for: the order stays unpaid, and an event `payment_mismatch` calls a person.
     result: &'static str,
 }
 

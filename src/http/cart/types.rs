@@ -6,7 +6,6 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::cart::{Buyer, CartFact, CartNo, Checkout, Edit, Owner, PaymentLink, Reduction};
 use crate::domain::session::SessionId;
 use crate::domain::{Language, Money};
-use crate::http::chat::types::check_customer;
 use crate::http::door::auth::Caller;
 use crate::http::error::{Code, Problem};
 use crate::tasks::cart::{Denied, Priced};
@@ -34,10 +33,7 @@ impl Whose {
     /// # Errors
     /// This caller may not say who that is.
     pub fn customer(&self, caller: &Caller) -> Result<Option<String>, Problem> {
-        if let Some(customer) = &self.customer {
-            check_customer(customer, caller)?;
-        }
-        Ok(self.customer.clone())
+        caller.customer(self.customer.as_deref())
     }
 
     /// The language; it decides the currency.

@@ -31,10 +31,12 @@ use types::{ChatReply, ChatRequest};
     params(
         ("Accept" = Option<String>, Header, description = "text/event-stream for events"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day"),
+        ("X-Customer-Token" = Option<String>, Header, description = "Who the customer is: a JWT signed by the shop's site (identity.token). Another customer's token begins a new conversation"),
+        ("X-Shopper" = Option<String>, Header, description = "What the shop's own server tells shoppers apart by: attempts are counted for each"),
     ),
     responses(
         (status = 200, description = "The reply", body = ChatReply),
-        (status = 401, description = "A key is needed", body = ProblemBody),
+        (status = 401, description = "A key is needed, or the token is not believed: the code says why", body = ProblemBody),
         (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
         (status = 404, description = "Unknown conversation", body = ProblemBody),
         (status = 409, description = "The first request with this key still runs", body = ProblemBody),
@@ -52,7 +54,7 @@ pub async fn chat(
     body: Body<ChatRequest>,
 ) -> Result<Response, Problem> {
     let streamed = wants_events(&headers);
-    let message = body.value.into_message(&caller)?;
+    let message = (body.value.into_message(&caller)?, caller.visitor());
     let reservation = match gate.answered.claim(&headers, &caller, &body.bytes)? {
         Claim::Again(reply) if streamed => return Ok(replayed(stream::replay(&reply))),
         Claim::Again(reply) => return Ok(replayed(Json(&*reply))),

@@ -12,8 +12,6 @@ use crate::http::error::{Code, Problem};
 use crate::http::measure::name_of;
 use crate::turn::Answer;
 
-const CUSTOMER_CHARS: usize = 200;
-
 /// One message of a shopper.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +20,8 @@ pub struct ChatRequest {
     #[serde(default)]
     #[schema(example = "0198f6f2-7a3c-7c1e-9d55-0a3a52f4b8a1")]
     pub session_id: Option<String>,
-    /// The shop's id of a customer whose identity the shop has checked. Taken with an API key, or on this machine.
+    /// The shop's id of a customer whose identity the shop has checked. Taken with an API key, or on this machine; a page in a
+    /// browser sends the shop's signed token in `X-Customer-Token` instead.
     #[serde(default)]
     pub customer: Option<String>,
     /// What the shopper wrote.
@@ -52,28 +51,9 @@ impl ChatRequest {
         if !(1..=32).contains(&channel.len()) || !channel.bytes().all(plain) {
             return Err(bad("channel", "It takes 1 to 32 of a-z, 0-9, `-` and `_`.".to_string()));
         }
-        if let Some(customer) = &self.customer {
-            check_customer(customer, caller)?;
-        }
-        Ok(Message { session, customer: self.customer, text: self.message, locale, channel })
+        let customer = caller.customer(self.customer.as_deref())?;
+        Ok(Message { session, customer, text: self.message, locale, channel })
     }
-}
-
-/// Lets pass a customer this caller may name.
-///
-/// # Errors
-/// An untrusted caller, or an id that is none.
-pub fn check_customer(customer: &str, caller: &Caller) -> Result<(), Problem> {
-    if !caller.trusted {
-        let detail = "This caller could be anybody, so it cannot say who the customer is.";
-        return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));
-    }
-    let controls = customer.chars().any(char::is_control);
-    if customer.trim().is_empty() || customer.chars().count() > CUSTOMER_CHARS || controls {
-        let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters, no control characters.");
-        return Err(Problem::of_field(Code::InvalidField, "customer", detail));
-    }
-    Ok(())
 }
 
 /// The answer to one message.

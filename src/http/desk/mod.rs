@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::desk::{Operation, Task};
 use crate::domain::order::Order;
+use crate::domain::session::SessionId;
 use crate::engine::OrderDesk;
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
@@ -46,9 +47,8 @@ pub async fn propose(
     headers: HeaderMap,
     body: Body<TaskRequest>,
 ) -> Result<Response, Problem> {
-    let who = body.value.who(&caller);
+    let who = body.value.who(&caller).checked(&caller)?;
     let operation = body.value.operation;
-    who.check(&caller)?;
     let app = Arc::clone(&gate.app);
     let work = async move {
         let customer = known_customer(&app, &who, &operation).await?;
@@ -137,9 +137,8 @@ pub async fn order(
     caller: Caller,
     body: Body<OrderRequest>,
 ) -> Result<Json<OrderBody>, Problem> {
-    let who = body.value.who(&caller);
+    let who = body.value.who(&caller).checked(&caller)?;
     let number = body.value.number;
-    who.check(&caller)?;
     let owned = owned(&gate.app, &who, &number).await?;
     let missing = || Problem::of_field(Code::UnknownOrder, "number", "No order of this customer has this number.");
     owned.map(|order| Json(OrderBody::from(order))).ok_or_else(missing)
@@ -152,7 +151,7 @@ fn desk(app: &App) -> Desk<'_> {
 /// Who is served: the customer a trusted caller names, or the owner of the order that was proved. A wrong proof gets
 /// a customer without orders, so that the answer is the one for a missing order.
 async fn known_customer(app: &App, who: &Who, operation: &Operation) -> Result<String, Problem> {
-    if let Some(customer) = &who.customer {
+    if let Some(customer) = &identity(app, who).await?.customer {
         return Ok(customer.clone());
     }
     let Some(number) = operation.order() else {
@@ -163,12 +162,25 @@ async fn known_customer(app: &App, who: &Who, operation: &Operation) -> Result<S
 
 /// The order, when it is theirs. A caller who names the customer needs no proof, and none is looked at.
 async fn owned(app: &App, who: &Who, number: &str) -> Result<Option<Order>, Problem> {
-    let identity = match &who.customer {
-        Some(customer) => Identity { customer: Some(customer.clone()), ..Identity::default() },
-        None => Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() },
-    };
-    let door = Door { orders: &app.state, proofs: &app.state, caller: &who.caller, now: app.now() };
+    let identity = identity(app, who).await?;
+    let (caller, client) = (who.caller.as_str(), who.client.as_str());
+    let door = Door { orders: &app.state, proofs: &app.state, caller, client, now: app.now() };
     door.owned(&identity, number).await.map_err(failed)
+}
+
+/// What is proved about who asks: by the caller, or in a conversation before.
+async fn identity(app: &App, who: &Who) -> Result<Identity, Problem> {
+    if let Some(customer) = &who.customer {
+        return Ok(Identity { customer: Some(customer.clone()), ..Identity::default() });
+    }
+    let claimed = Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() };
+    let Some(id) = &who.session_id else { return Ok(claimed) };
+    let wrong = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
+    let id = id.parse::<SessionId>().map_err(wrong)?;
+    let unknown = || Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."));
+    let session = app.state.session(id).await.map_err(failed)?.ok_or_else(unknown)?;
+    let customer = session.customer_at(app.now()).map(str::to_string);
+    Ok(Identity { customer, proved: session.login.contact(app.now()).cloned(), ..claimed })
 }
 
 fn task_id(text: &str) -> Result<String, Problem> {

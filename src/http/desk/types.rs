@@ -5,7 +5,6 @@ use utoipa::ToSchema;
 
 use crate::domain::desk::{Effect, Operation, Refusal, Task, TaskState};
 use crate::domain::order::Order;
-use crate::http::chat::types::check_customer;
 use crate::http::door::auth::Caller;
 use crate::http::error::{Code, Problem};
 
@@ -18,8 +17,12 @@ pub struct Who {
     pub phone: Option<String>,
     /// The order's e-mail.
     pub email: Option<String>,
+    /// The conversation in which one of them was proved.
+    pub session_id: Option<String>,
     /// Who sent the request: wrong proofs are counted for each.
     pub caller: String,
+    /// The client behind it; empty when clients cannot be told apart.
+    pub client: String,
 }
 
 impl Who {
@@ -27,15 +30,14 @@ impl Who {
     ///
     /// # Errors
     /// `customer` from an untrusted caller; nothing at all.
-    pub fn check(&self, caller: &Caller) -> Result<(), Problem> {
-        if let Some(customer) = &self.customer {
-            check_customer(customer, caller)?;
-        }
-        if self.customer.is_none() && self.phone.is_none() && self.email.is_none() {
-            let detail = "Send `customer`, or `phone` or `email` of the order.";
+    pub fn checked(self, caller: &Caller) -> Result<Who, Problem> {
+        let customer = caller.customer(self.customer.as_deref())?;
+        if customer.is_none() && self.phone.is_none() && self.email.is_none() && self.session_id.is_none() {
+            let detail =
+                "Send `customer`, or `phone` or `email` of the order, or a `session_id` in which it was proved.";
             return Err(Problem::of_field(Code::MissingField, "customer", detail));
         }
-        Ok(())
+        Ok(Who { customer, ..self })
     }
 }
 
@@ -49,6 +51,8 @@ pub struct TaskRequest {
     phone: Option<String>,
     /// The order's e-mail.
     email: Option<String>,
+    /// A conversation in which the customer or the contact was proved.
+    session_id: Option<String>,
     /// `do` with its fields: `cancel_order` {order, reason}; `return_items` {order, items, method?};
     /// `exchange_items` and `change_items` {order, items, wanted, method?}; `change_address` {order, address};
     /// `change_payment` {order, method}; `change_profile` {address}. Two pieces of a kind stand twice in `items`.
@@ -59,8 +63,8 @@ pub struct TaskRequest {
 impl TaskRequest {
     /// Who asks.
     pub fn who(&self, caller: &Caller) -> Who {
-        let TaskRequest { customer, phone, email, .. } = self.clone();
-        Who { customer, phone, email, caller: caller.name() }
+        let TaskRequest { customer, phone, email, session_id, .. } = self.clone();
+        Who { customer, phone, email, session_id, caller: caller.name(), client: caller.client() }
     }
 }
 
@@ -92,13 +96,15 @@ pub struct OrderRequest {
     phone: Option<String>,
     /// The order's e-mail.
     email: Option<String>,
+    /// A conversation in which the customer or the contact was proved.
+    session_id: Option<String>,
 }
 
 impl OrderRequest {
     /// Who asks.
     pub fn who(&self, caller: &Caller) -> Who {
-        let OrderRequest { customer, phone, email, .. } = self.clone();
-        Who { customer, phone, email, caller: caller.name() }
+        let OrderRequest { customer, phone, email, session_id, .. } = self.clone();
+        Who { customer, phone, email, session_id, caller: caller.name(), client: caller.client() }
     }
 }
 

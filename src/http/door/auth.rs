@@ -7,14 +7,22 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 use crate::config;
+use crate::domain::identity::{Login, Visitor};
 use crate::http::Gate;
 use crate::http::error::{Code, Problem};
+use crate::identity::{Token, TokenError, Verifier};
+
+const CUSTOMER_CHARS: usize = 200;
+/// Carries the customer's token.
+pub const TOKEN: &str = "x-customer-token";
+/// Carries what the shop's own server tells its shoppers apart by.
+const SHOPPER: &str = "x-shopper";
 
 /// The sha256 of a key.
 pub type KeyDigest = [u8; 32];
@@ -34,9 +42,58 @@ pub struct Caller {
     pub trusted: bool,
     /// The address at the other end of the connection.
     pub peer: Option<IpAddr>,
+    /// The shopper behind this caller, as the shop's own server tells shoppers apart.
+    pub shopper: Option<String>,
+    /// The customer's token, once it is believed.
+    pub token: Option<Token>,
 }
 
 impl Caller {
+    /// The customer this caller speaks for: the token's, or the one a trusted caller names.
+    ///
+    /// # Errors
+    /// A name from an untrusted caller, one that is none, or another than the token's.
+    pub fn customer(&self, named: Option<&str>) -> Result<Option<String>, Problem> {
+        let told = self.token.as_ref().map(|token| token.customer.as_str());
+        match (named, told) {
+            (None, told) => return Ok(told.map(str::to_string)),
+            (Some(named), Some(told)) if named == told => return Ok(Some(named.to_string())),
+            (Some(_), Some(_)) => {
+                return Err(Problem::of_field(Code::InvalidField, "customer", "The token is another customer's."));
+            }
+            (Some(_), None) => {}
+        }
+        if !self.trusted {
+            let detail = "This caller could be anybody, so it cannot say who the customer is.";
+            return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));
+        }
+        let plain = |name: &str| !name.trim().is_empty() && !name.chars().any(char::is_control);
+        let sound = |name: &&str| plain(name) && name.chars().count() <= CUSTOMER_CHARS;
+        let unsound = || {
+            let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters, no control characters.");
+            Problem::of_field(Code::InvalidField, "customer", detail)
+        };
+        named.filter(sound).map(|name| Some(name.to_string())).ok_or_else(unsound)
+    }
+
+    /// What a turn may know of who sends it.
+    pub fn visitor(&self) -> Visitor {
+        let token = self.token.as_ref();
+        let login = Login {
+            until: token.map(|token| token.until),
+            phone: token.and_then(|token| token.phone.clone()),
+            email: token.and_then(|token| token.email.clone()),
+            ..Login::default()
+        };
+        Visitor { client: self.client(), login }
+    }
+
+    /// What attempts of one client are counted under; empty behind a server that does not tell its shoppers apart.
+    pub fn client(&self) -> String {
+        let address = self.peer.filter(|_| !self.trusted).map(|peer| peer.to_string());
+        self.shopper.clone().or(address).unwrap_or_default()
+    }
+
     /// What callers are told apart by: the key, else the address. Behind a proxy without keys all are one.
     pub fn name(&self) -> String {
         match (self.key, self.peer) {
@@ -84,12 +141,13 @@ impl Keys {
     fn caller(&self, headers: &HeaderMap, peer: Option<SocketAddr>) -> Option<Caller> {
         if self.is_open() {
             let local = is_local(headers, peer);
-            return Some(Caller { key: None, admin: true, trusted: local, peer: peer.map(|peer| peer.ip()) });
+            return Some(Caller { admin: true, trusted: local, peer: peer.map(|peer| peer.ip()), ..Caller::default() });
         }
         let key: KeyDigest = Sha256::digest(bearer(headers)?).into();
         let admin = contains(&self.admin_keys, &key);
         let known = contains(&self.keys, &key) | admin;
-        known.then_some(Caller { key: Some(key), admin, trusted: true, peer: peer.map(|peer| peer.ip()) })
+        let peer = peer.map(|peer| peer.ip());
+        known.then_some(Caller { key: Some(key), admin, trusted: true, peer, ..Caller::default() })
     }
 }
 
@@ -132,11 +190,46 @@ fn is_local(headers: &HeaderMap, peer: Option<SocketAddr>) -> bool {
 /// Lets in whoever has a key, and says who it is.
 pub async fn require_key(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Result<Response, Problem> {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let Some(caller) = gate.keys.caller(request.headers(), peer) else {
+    let headers = request.headers();
+    let Some(mut caller) = gate.keys.caller(headers, peer) else {
         return Err(Problem::new(Code::Unauthorized, "The key is missing or not known here."));
     };
+    caller.shopper = headers.get(SHOPPER).filter(|_| caller.trusted).and_then(shopper);
+    if let Some(token) = headers.get(TOKEN) {
+        let text = token.to_str().unwrap_or_default();
+        caller.token = Some(believed(&gate, text)?);
+    }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+fn shopper(value: &HeaderValue) -> Option<String> {
+    let text = value.to_str().ok()?.trim();
+    (1..=100).contains(&text.len()).then(|| text.to_string())
+}
+
+/// What a customer's token says.
+///
+/// # Errors
+/// The exact reason why it is not believed.
+pub fn believed(gate: &Gate, text: &str) -> Result<Token, Problem> {
+    let Some(tokens) = &gate.app.tokens else {
+        return Err(Problem::new(Code::TokenNotAccepted, "identity.token.algorithm is not set."));
+    };
+    Verifier::verify(tokens, text.trim(), gate.app.now()).map_err(|error| {
+        let code = match &error {
+            TokenError::Malformed(_) => Code::TokenMalformed,
+            TokenError::Algorithm(_) => Code::TokenAlgorithm,
+            TokenError::UnknownKey => Code::TokenKeyUnknown,
+            TokenError::Signature => Code::TokenSignature,
+            TokenError::Expired(_) => Code::TokenExpired,
+            TokenError::NotYet(_) => Code::TokenNotYetValid,
+            TokenError::Issuer => Code::TokenIssuer,
+            TokenError::Audience => Code::TokenAudience,
+            TokenError::Subject => Code::TokenSubject,
+        };
+        Problem::new(code, format!("The customer's token: {error}."))
+    })
 }
 
 /// Lets in whoever has an admin key.

@@ -26,10 +26,9 @@ struct Known {
     oldest: VecDeque<History>,
 }
 
-/// The digest of messages of one caller's user.
+/// The digest of messages of one caller's user and customer: a customer's conversation is not found without their token.
 pub fn digest<'a>(
-    caller: Option<&KeyDigest>,
-    user: Option<&str>,
+    (caller, user, customer): (Option<&KeyDigest>, Option<&str>, Option<&str>),
     messages: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> History {
     let mut hash = Sha256::new();
@@ -40,6 +39,7 @@ pub fn digest<'a>(
     };
     add(caller.map_or(&[][..], |key| &key[..]));
     add(user.unwrap_or_default().as_bytes());
+    add(customer.unwrap_or_default().as_bytes());
     for (role, text) in messages {
         add(role.as_bytes());
         add(text.as_bytes());
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_way_back_is_taken_once() {
         let conversations = Conversations::default();
-        let history = digest(None, None, [("user", "hi"), ("assistant", "hello")]);
+        let history = digest((None, None, None), [("user", "hi"), ("assistant", "hello")]);
         let (first, second) = (SessionId::fresh(), SessionId::fresh());
         conversations.keep(history, first);
         conversations.keep(history, second);
@@ -95,18 +95,19 @@ mod tests {
     #[test]
     fn callers_users_and_texts_are_kept_apart() {
         let messages = [("user", "hi")];
-        let base = digest(None, None, messages);
-        assert_ne!(base, digest(Some(&[1; 32]), None, messages));
-        assert_ne!(base, digest(None, Some("ann"), messages));
-        assert_ne!(base, digest(None, None, [("user", "h"), ("i", "")]));
-        assert_eq!(base, digest(None, None, messages));
+        let base = digest((None, None, None), messages);
+        assert_ne!(base, digest((Some(&[1; 32]), None, None), messages));
+        assert_ne!(base, digest((None, Some("ann"), None), messages));
+        assert_ne!(base, digest((None, None, Some("C-1")), messages));
+        assert_ne!(base, digest((None, None, None), [("user", "h"), ("i", "")]));
+        assert_eq!(base, digest((None, None, None), messages));
     }
 
     #[test]
     fn memory_is_bounded() {
         let conversations = Conversations::default();
         for n in 0..MOST + 10 {
-            conversations.keep(digest(None, None, [("user", n.to_string().as_str())]), SessionId::fresh());
+            conversations.keep(digest((None, None, None), [("user", n.to_string().as_str())]), SessionId::fresh());
         }
         assert!(conversations.known().sessions.len() <= MOST);
     }

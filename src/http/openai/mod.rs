@@ -15,10 +15,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
 use crate::domain::Message;
+use crate::domain::identity::Visitor;
 use crate::domain::session::SessionId;
 use crate::http::Gate;
 use crate::http::chat::types::ChatReply;
-use crate::http::door::auth::Caller;
+use crate::http::door::auth::{Caller, believed};
 use crate::http::door::body::Body;
 use crate::http::error::{Code, OpenAiError, Problem};
 use crate::http::turns::Slot;
@@ -34,7 +35,7 @@ const RAW: &str = "raw";
 /// Answers the last message of a conversation.
 ///
 /// Model `truetill` reads `messages` (roles user and assistant), `stream`, `stream_options.include_usage`, `user`
-/// and `metadata.session_id`; other fields are accepted at their defaults and refused by name otherwise. Segments,
+/// `metadata.session_id` and `metadata.customer_token` (or the header `X-Customer-Token`); other fields are accepted at their defaults and refused by name otherwise. Segments,
 /// citations and the guard's summary stand under `truetill`, in a stream on the last chunk with a choice.
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "openai", request_body = CompletionRequest,
@@ -59,6 +60,7 @@ pub async fn completions(
         return raw::complete(&gate, &request).await;
     }
     request.check_guarded()?;
+    let caller = identified(&gate, caller, &request)?;
     let thread = Thread::read(&gate, &caller, &request)?;
     let slot = Slot::take(&gate)?;
     if request.streams() {
@@ -115,6 +117,13 @@ fn check_model(gate: &Gate, caller: &Caller, name: &str) -> Result<(), Problem> 
     }
 }
 
+/// The caller with the customer's token of `metadata`, where a client cannot send headers.
+fn identified(gate: &Gate, caller: Caller, request: &CompletionRequest) -> Result<Caller, Problem> {
+    let token = request.metadata.as_ref().and_then(|metadata| metadata.customer_token.as_deref());
+    let Some(token) = token.filter(|_| caller.token.is_none()) else { return Ok(caller) };
+    Ok(Caller { token: Some(believed(gate, token)?), ..caller })
+}
+
 /// The conversation of one request: where it comes from and where it leads.
 struct Thread {
     gate: Arc<Gate>,
@@ -144,9 +153,11 @@ impl Thread {
         Ok(thread)
     }
 
-    fn message(&self) -> Message {
+    fn message(&self) -> (Message, Visitor) {
+        let customer = self.caller.token.as_ref().map(|token| token.customer.clone());
         let text = self.turns.last().map(|(_, text)| text.clone()).unwrap_or_default();
-        Message { session: self.session, customer: None, text, locale: None, channel: "openai".to_string() }
+        let message = Message { session: self.session, customer, text, locale: None, channel: "openai".to_string() };
+        (message, self.caller.visitor())
     }
 
     /// Remembers the conversation as the client will send it next time.
@@ -165,7 +176,8 @@ impl Thread {
     fn digest(&self, upto: usize, reply: Option<&str>) -> History {
         let turns = self.turns[..upto].iter().map(|(role, text)| (role.as_str(), text.as_str()));
         let reply = reply.map(|text| ("assistant", text));
-        digest(self.caller.key.as_ref(), self.user.as_deref(), turns.chain(reply))
+        let customer = self.caller.token.as_ref().map(|token| token.customer.as_str());
+        digest((self.caller.key.as_ref(), self.user.as_deref(), customer), turns.chain(reply))
     }
 }
 

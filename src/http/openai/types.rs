@@ -95,13 +95,16 @@ pub struct StreamOptions {
     pub include_obfuscation: Option<bool>,
 }
 
-/// The one key of `metadata` that is read.
+/// The keys of `metadata` that are read.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// The conversation, as in `truetill.session_id` of an earlier reply.
     #[serde(default)]
     pub session_id: Option<String>,
+    /// Who the customer is, signed by the shop's site; the header X-Customer-Token comes before it.
+    #[serde(default)]
+    pub customer_token: Option<String>,
 }
 
 /// One message of the conversation.

@@ -13,6 +13,13 @@ const store = (place, name, value) => {
 const forNow = (name, value) => store(() => sessionStorage, `truetill.${name}`, value);
 const forLong = (name, value) => store(() => localStorage, `truetill.${name}`, value);
 
+// The shop's site opens this page with the customer's token behind #token=: that part of an address is sent to no server.
+const handed = new URLSearchParams(location.hash.slice(1)).get("token");
+if (handed) {
+  forNow("token", handed);
+  history.replaceState(null, "", location.pathname + location.search);
+}
+
 let ui = {}, words = {}, language = "en", running = null, waiting = null;
 
 function make(tag, name, text) {
@@ -137,6 +144,12 @@ function note(text, buttons = [], bad = false) {
 function failed(problem, message) {
   const again = [words.retry, () => ask(message)];
   const person = [words.person, () => send(words.person_message)];
+  if (problem.code?.startsWith("token_")) {
+    // Whoever was known is known no more: the conversation stays theirs, and this one begins anew for nobody.
+    forNow("token", null);
+    forNow("session", null);
+    return note(words.lost, [again]);
+  }
   switch (problem.code) {
     case "unauthorized":
       waiting = message;
@@ -207,6 +220,8 @@ async function post(message, hear) {
   const headers = { "content-type": "application/json", accept: "text/event-stream", "idempotency-key": message.key };
   const key = forNow("key");
   if (key) headers.authorization = `Bearer ${key}`;
+  const token = forNow("token");
+  if (token) headers["x-customer-token"] = token;
   const body = { message: message.text, locale: language, channel: "web" };
   const session = forNow("session");
   if (session) body.session_id = session;

@@ -1,6 +1,7 @@
 //! Carts: what is put in, what it costs now, and the order it becomes. In: explicit edits of whoever owns the cart. Out: the
 //! cart as it was read back, priced from the catalog in this turn, or why it stays as it is. No price is ever kept.
 
+mod again;
 mod checkout;
 mod payment;
 mod price;
@@ -95,6 +96,14 @@ impl Till<'_> {
         let cart = self.book.cart(&visit.owner.key()).await?;
         let fact = self.priced(&cart.value, visit.currency).await?;
         Ok(Priced { cart, fact })
+    }
+
+    /// What a cart would cost now, whoever keeps it: nothing is written.
+    ///
+    /// # Errors
+    /// The catalog does not answer.
+    pub async fn quote(&self, cart: &Cart, currency: Currency) -> anyhow::Result<CartFact> {
+        self.priced(cart, currency).await
     }
 
     /// Makes one change, once for each `operation`, and reads it back.

@@ -8,7 +8,7 @@ pub(super) mod pieces;
 use anyhow::Context;
 use jiff::SignedDuration;
 
-use crate::domain::desk::{Operation, RefusalCode, Shown, Talk, Task, TaskFact, TaskState, Wish};
+use crate::domain::desk::{Operation, RefusalCode, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
 use crate::domain::order::Order;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason, TaskLine};
 use crate::domain::session::Pending;
@@ -175,8 +175,18 @@ impl Counter<'_> {
             return Ok(found.map(|order| order.value).ok_or_else(|| Box::new(no_order())));
         }
         let found = match (&talk.order, &said.who.customer) {
-            (None, None) => return Ok(Err(Box::new(ask(said.command, Ask::OrderNumber, talk.clone())))),
-            (None, Some(customer)) => self.likeliest(customer, talk.wish).await?,
+            (None, None) => match (&said.who.proved, said.who.provable()) {
+                (Some(contact), _) => self.likeliest(self.door.orders.of_contact(contact).await?, talk.wish),
+                (None, Some(contact)) => {
+                    let asked = ask(said.command, Ask::Code, talk.clone());
+                    return Ok(Err(Box::new(Outcome { unproved: Some(contact), ..asked })));
+                }
+                (None, None) => {
+                    let what = if said.who.codes { Ask::OrderOrContact } else { Ask::OrderNumber };
+                    return Ok(Err(Box::new(ask(said.command, what, talk.clone()))));
+                }
+            },
+            (None, Some(customer)) => self.likeliest(self.door.orders.of_customer(customer).await?, talk.wish),
             (Some(_), _) if said.who.is_unknown() => {
                 return Ok(Err(Box::new(ask(said.command, Ask::Identity, talk.clone()))));
             }
@@ -188,11 +198,10 @@ impl Counter<'_> {
         Ok(Ok(order))
     }
 
-    /// The newest order of a known customer with which this can be done, else the newest.
-    async fn likeliest(&self, customer: &str, wish: Wish) -> anyhow::Result<Option<Order>> {
-        let orders = self.door.orders.of_customer(customer).await?;
+    /// The newest order of somebody known with which this can be done, else the newest.
+    fn likeliest(&self, orders: Vec<Order>, wish: Wish) -> Option<Order> {
         let fits = orders.iter().position(|order| self.is_possible(order, wish));
-        Ok(orders.into_iter().nth(fits.unwrap_or(0)))
+        orders.into_iter().nth(fits.unwrap_or(0))
     }
 
     fn is_possible(&self, order: &Order, wish: Wish) -> bool {
@@ -309,13 +318,26 @@ impl Counter<'_> {
         Ok(self.desk.book.order(number).await?.map(|order| order.value))
     }
 
+    /// The number of the parcel that comes back, once that is written.
+    async fn slip(&self, task: &Task) -> anyhow::Result<Option<Slip>> {
+        match (&task.state, &task.operation) {
+            (TaskState::Done, Operation::ReturnItems { order, .. } | Operation::ExchangeItems { order, .. }) => {
+                self.desk.book.slip(order).await
+            }
+            _ => Ok(None),
+        }
+    }
+
     async fn fact(&self, task: Task, order: Order) -> anyhow::Result<Fact> {
         let (pieces, wanted) = self.pieces_of(&task.operation, &order).await?;
         let id = FactId(format!("task:{}", task.id));
         // Facts go into the audit; what confirms a proposal does not.
         let task = Task { token: String::new(), ..task };
         let source = format!("orders@{}", task.order_version);
-        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted }));
+        let slip = self.slip(&task).await?;
+        let rma = slip.as_ref().map(|slip| slip.rma.clone());
+        let label = slip.and_then(|slip| slip.link(self.desk.rules.label.as_ref()?));
+        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted, rma, label }));
         Ok(Fact { id, body, source, as_of: self.desk.now })
     }
 }

@@ -78,10 +78,15 @@ impl CommandRules {
             Ask::Size => return set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short)),
             Ask::Colour => (&mut slots.colour, said.colour.filter(|_| short)),
             Ask::Town => (&mut slots.town, said.town.filter(|_| short)),
-            Ask::OrderNumber => {
+            Ask::OrderNumber | Ask::OrderOrContact => {
                 // Whoever gives the phone or e-mail first need not give it again.
                 let contact = set(&mut slots.phone, said.phone) | set(&mut slots.email, said.email);
                 return set(&mut slots.order_number, said.order_number.or_else(|| bare_number(text))) || contact;
+            }
+            Ask::Code => {
+                // Instead of the code: another contact, or the number after all. Bare digits are a code, never a number.
+                let contact = set(&mut slots.phone, said.phone) | set(&mut slots.email, said.email);
+                return set(&mut slots.order_number, said.order_number) || contact;
             }
             Ask::Phone | Ask::Identity | Ask::Contact => {
                 let phone =

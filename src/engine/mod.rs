@@ -1,16 +1,21 @@
 //! The seams: one trait per outside thing, so that each stage can be shown a fake.
 //! The real ones live in `index`, `inference` and `store`.
 
+mod codes;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::cart::{Bill, Cart, Checkout, Paid, PaymentLink, PaymentRecord, Settled};
-use crate::domain::desk::{Customer, Decision, Task, Versioned};
+use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::{DeliveryFact, Passage};
+use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
+
+pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,24 +277,10 @@ pub trait Orders: Send + Sync {
     async fn find(&self, number: &str) -> anyhow::Result<Option<Order>>;
     /// A customer's orders, newest first.
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>>;
-}
-
-/// Wrong claims to be the owner of an order.
-#[async_trait]
-pub trait Proofs: Send + Sync {
-    /// How many there were since a moment.
-    async fn wrong(&self, number: &str, caller: &str, since: Timestamp) -> anyhow::Result<WrongProofs>;
-    /// Remembers one, whether or not there is such an order.
-    async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()>;
-}
-
-/// Wrong claims about one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WrongProofs {
-    /// By this caller.
-    pub own: i64,
-    /// By everybody.
-    pub all: i64,
+    /// The orders that name a phone or an e-mail, newest first.
+    async fn of_contact(&self, _contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Orders, customers and tasks with their writes: the desk's own book.
@@ -305,7 +296,11 @@ pub trait OrderDesk: Send + Sync {
     async fn propose(&self, task: &Task) -> anyhow::Result<()>;
     /// Ends a task without a write; false when it had ended before.
     async fn close(&self, task: &Task) -> anyhow::Result<bool>;
-    /// Ends a task with its writes and the event about it: all of it or nothing.
+    /// What is known of the parcel that comes back from an order.
+    async fn slip(&self, _order: &str) -> anyhow::Result<Option<Slip>> {
+        Ok(None)
+    }
+    /// Ends a task with its writes and the event about it: all of it or nothing. A return gets its number in the same write.
     async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied>;
 }
 

@@ -1,0 +1,158 @@
+//! One-time codes as digests, and which orders name which contact. It decides nothing about either.
+
+use anyhow::Context;
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+
+use crate::domain::identity::Contact;
+use crate::domain::order::Order;
+use crate::domain::session::{Session, SessionId};
+use crate::engine::{CodeBook, CodeCounts, CodeTried, NewCode};
+
+use super::database::Write;
+use super::desk::document;
+use super::orders::plain;
+use super::state::StateStore;
+
+/// Codes are forgotten after this.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+#[async_trait]
+impl CodeBook for StateStore {
+    async fn codes_since(&self, code: &NewCode, since: Timestamp) -> anyhow::Result<CodeCounts> {
+        let row = sqlx::query(
+            "SELECT COUNT(CASE WHEN contact = $1 THEN 1 END) AS of_contact,
+             COUNT(CASE WHEN session = $2 THEN 1 END) AS of_session, COUNT(CASE WHEN client = $3 THEN 1 END) AS of_client,
+             MAX(CASE WHEN contact = $1 OR session = $2 THEN at END) AS latest
+             FROM codes WHERE at >= $4 AND (contact = $1 OR session = $2 OR client = $3)",
+        )
+        .bind(&code.contact)
+        .bind(code.session.to_string())
+        .bind(&code.client)
+        .bind(since.as_second())
+        .fetch_one(&self.pool)
+        .await?;
+        let latest: Option<i64> = row.try_get("latest")?;
+        Ok(CodeCounts {
+            contact: row.try_get("of_contact")?,
+            session: row.try_get("of_session")?,
+            client: row.try_get("of_client")?,
+            latest: latest.map(Timestamp::from_second).transpose().context("a stored moment")?,
+        })
+    }
+
+    async fn keep_code(&self, code: &NewCode) -> anyhow::Result<()> {
+        let mut transaction = self.write().await?;
+        sqlx::query("DELETE FROM codes WHERE at < $1")
+            .bind((code.at - KEPT).as_second())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE codes SET state = 'replaced' WHERE session = $1 AND state = 'open'")
+            .bind(code.session.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "INSERT INTO codes (id, session, client, contact, digest, tries, state, at, expires)
+             VALUES ($1, $2, $3, $4, $5, 0, 'open', $6, $7)",
+        )
+        .bind(&code.id)
+        .bind(code.session.to_string())
+        .bind(&code.client)
+        .bind(&code.contact)
+        .bind(&code.digest)
+        .bind(code.at.as_second())
+        .bind(code.expires.as_second())
+        .execute(&mut *transaction)
+        .await?;
+        self.commit(transaction).await
+    }
+
+    async fn try_code(&self, session: SessionId, tries: i64, now: Timestamp) -> anyhow::Result<Option<CodeTried>> {
+        let row = sqlx::query(
+            "UPDATE codes SET tries = tries + 1 WHERE session = $1 AND state = 'open' AND tries < $2 AND expires > $3
+             RETURNING id, digest",
+        )
+        .bind(session.to_string())
+        .bind(tries)
+        .bind(now.as_second())
+        .fetch_optional(&self.writer)
+        .await?;
+        row.map(|row| Ok(CodeTried { id: row.try_get("id")?, digest: row.try_get("digest")? })).transpose()
+    }
+
+    async fn use_code(&self, id: &str) -> anyhow::Result<bool> {
+        let used = sqlx::query("UPDATE codes SET state = 'used' WHERE id = $1 AND state = 'open'")
+            .bind(id)
+            .execute(&self.writer)
+            .await?;
+        Ok(used.rows_affected() == 1)
+    }
+}
+
+impl StateStore {
+    /// Keeps a conversation as it is now, without a turn: what was proved over HTTP.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn keep_session(&self, session: &Session) -> anyhow::Result<()> {
+        sqlx::query(
+            "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
+        )
+        .bind(session.id.to_string())
+        .bind(serde_json::to_string(session)?)
+        .bind(Timestamp::now().to_string())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// The orders that name a contact, newest first.
+    pub(super) async fn orders_of(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
+        let rows = sqlx::query(
+            "SELECT orders.document AS document FROM order_contacts
+             JOIN orders ON orders.number = order_contacts.number WHERE order_contacts.contact = $1",
+        )
+        .bind(contact.key())
+        .fetch_all(&self.pool)
+        .await?;
+        let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
+        // A feed may have given the order another contact since: its own word counts.
+        orders.retain(|order| Contact::of_order(&order.phone, &order.email).any(|own| own.key() == contact.key()));
+        orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
+        Ok(orders)
+    }
+
+    /// Notes the contacts of orders that were written before contacts were noted.
+    pub(super) async fn note_missing_contacts(&self) -> anyhow::Result<()> {
+        let rows = sqlx::query(
+            "SELECT document FROM orders WHERE NOT EXISTS
+             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.write().await?;
+        for row in &rows {
+            note_contacts(&mut transaction, &document(row)?).await?;
+        }
+        self.commit(transaction).await
+    }
+}
+
+/// Notes by which contacts an order is found.
+pub(super) async fn note_contacts(transaction: &mut Write<'_>, order: &Order) -> anyhow::Result<()> {
+    for contact in Contact::of_order(&order.phone, &order.email) {
+        sqlx::query(
+            "INSERT INTO order_contacts (contact, number) VALUES ($1, $2) ON CONFLICT (contact, number) DO NOTHING",
+        )
+        .bind(contact.key())
+        .bind(plain(&order.number))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}

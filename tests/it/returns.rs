@@ -1,0 +1,76 @@
+//! Parcels that come back: the number and label that are told, who may fetch them, and how they go on.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use truetill::app::App;
+use truetill::domain::order::OrderState;
+
+use crate::common::{TestApp, app, config};
+
+async fn say_all(door: &TestApp, locale: &str, lines: &[&str]) -> String {
+    let mut session = Value::Null;
+    let mut last = String::new();
+    for line in lines {
+        let mut body = json!({"message": line, "locale": locale});
+        if !session.is_null() {
+            body["session_id"] = session.clone();
+        }
+        let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
+        assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
+        session = reply["session_id"].clone();
+        last = reply["reply"]["text"].as_str().unwrap().to_string();
+    }
+    last
+}
+
+/// A return registered in the chat: the assistant, the router, and the path and key of the link it told.
+async fn registered() -> (Arc<App>, TestApp, String, String) {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    let lines = [
+        "chcem vrátiť tovar z objednávky TT-10436",
+        "ondrej.polak@example.sk",
+        "tie poháre",
+        "áno, zaevidujte vrátenie",
+    ];
+    let told = say_all(&door, "sk", &lines).await;
+    assert!(told.contains("Číslo vrátenia je RMA-TT-10436"), "{told}");
+    let link = told.split_whitespace().find(|word| word.starts_with("https://")).unwrap_or_else(|| panic!("{told}"));
+    let (path, key) = link.split_once("?key=").unwrap();
+    let path = path.trim_start_matches("https://horizont.example").to_string();
+    (app, door, path, key.to_string())
+}
+
+#[tokio::test]
+async fn the_label_is_fetched_by_the_link_and_by_nothing_else() {
+    let (_app, door, path, key) = registered().await;
+    let label = door.get(&format!("{path}?key={key}")).await;
+    assert_eq!((label.status.as_u16(), label.header("content-type")), (200, "application/pdf"));
+    assert!(label.body.starts_with("%PDF-") && label.body.contains("RMA-TT-10436"));
+    let wrong = door.get(&format!("{path}?key={}", "0".repeat(32))).await;
+    let missing = door.get("/api/v1/returns/RMA-TT-99999/label?key=0").await;
+    assert_eq!((wrong.status.as_u16(), missing.status.as_u16()), (404, 404));
+    assert_eq!(wrong.json()["detail"], missing.json()["detail"]);
+    assert_eq!(door.get(&path).await.status.as_u16(), 422);
+}
+
+#[tokio::test]
+async fn a_return_goes_on_and_its_end_is_told() {
+    let (app, door, path, key) = registered().await;
+    let path = path.trim_end_matches("/label").to_string();
+    let state = async || door.get(&format!("{path}?key={key}")).await.json()["state"].clone();
+    let step = async |state: &str| door.post(&path, json!({"state": state}).to_string(), &[]).await.status.as_u16();
+    assert_eq!(state().await, "registered");
+    let before = app.state.events().await.unwrap();
+    assert_eq!((step("received").await, state().await), (200, json!("received")));
+    assert_eq!(step("received").await, 409);
+    assert_eq!((step("refunded").await, state().await), (200, json!("refunded")));
+    assert_eq!(step("refused").await, 409);
+    assert_eq!(app.state.events().await.unwrap(), before + 2);
+    assert_eq!(app.orders.find("TT-10436").await.unwrap().unwrap().state, OrderState::Refunded);
+    let told = say_all(&door, "sk", &["kde je objednávka TT-10436", "ondrej.polak@example.sk"]).await;
+    assert!(told.contains("TT-10436"), "{told}");
+    let afar = TestApp::over(app).from_afar();
+    assert_eq!(afar.post(&path, json!({"state": "refused"}).to_string(), &[]).await.status.as_u16(), 403);
+}
