@@ -368,12 +368,17 @@ async fn only_the_shop_itself_speaks_for_a_customer() {
     let door = TestApp::over(Arc::clone(&app));
     for (wrong, field) in [
         (json!({"topic": "marketing", "granted": true}), "customer"),
+        (json!({"customer": "C\0", "topic": "marketing", "granted": true}), "customer"),
+        (json!({"email": "a\0@b.sk", "topic": "marketing", "granted": true}), "email"),
         (json!({"customer": "C-1", "topic": "news", "granted": true}), "topic"),
         (json!({"email": "nobody", "topic": "marketing", "granted": true}), "email"),
         (json!({"customer": "C-1", "topic": "marketing", "granted": true, "language": "xx"}), "language"),
     ] {
         let reply = door.post("/api/v1/consent", wrong.to_string(), &[]).await;
         assert_eq!((reply.status.as_u16(), &reply.json()["field"]), (422, &json!(field)), "{wrong}");
+    }
+    for path in ["/api/v1/consent?customer=%00", "/api/v1/messages?customer=%00"] {
+        assert_eq!(door.get(path).await.status, 422, "{path}");
     }
     let key = [("idempotency-key", "k-1")];
     let first = door.post("/api/v1/consent", body.to_string(), &key).await;

@@ -105,7 +105,9 @@ pub struct Contact {
 impl Contact {
     /// In the form in which contacts are compared; empty texts are none.
     pub fn new(email: Option<&str>, phone: Option<&str>) -> Contact {
-        let email = email.map(|email| email.trim().to_lowercase()).filter(|email| email.contains('@'));
+        let odd = |email: &str| email.chars().any(|c| c.is_control() || c.is_whitespace());
+        let email = email.map(|email| email.trim().to_lowercase());
+        let email = email.filter(|email| email.contains('@') && !odd(email));
         let digits = |phone: &str| phone.chars().filter(char::is_ascii_digit).collect::<String>();
         let phone = phone.map(digits).filter(|digits| digits.len() >= 6).map(|digits| format!("+{digits}"));
         Contact { email, phone }
@@ -324,6 +326,7 @@ mod tests {
         check(" Anna@Example.SK ", "", &["email:anna@example.sk"]);
         check("", "+421 900-000 101", &["phone:+421900000101"]);
         check("anna", "12", &[]);
+        check("a\0@b.sk", "", &[]);
         check("a@b.sk", "+421900000101", &["email:a@b.sk", "phone:+421900000101"]);
     }
 

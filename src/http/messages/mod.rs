@@ -35,7 +35,7 @@ use types::{ConsentBody, ConsentQuery, ConsentRequest, MessageBody, MessagesBody
 )]
 pub async fn consent(call: Call<ConsentRequest>) -> Result<Response, Problem> {
     vouched(&call.caller)?;
-    let who = call.body.who()?;
+    let who = call.body.who(&call.caller)?;
     call.once(move |app, request| async move {
         let word = request.word(&who, app.now())?;
         outreach::keep(&app, &who, (&[word.topic], &word)).await.map_err(inside("the consent"))?;
@@ -59,7 +59,7 @@ pub async fn consents(
     query: Result<Query<ConsentQuery>, QueryRejection>,
 ) -> Result<Json<ConsentBody>, Problem> {
     vouched(&caller)?;
-    let who = readable(query)?.who()?;
+    let who = readable(query)?.who(&caller)?;
     Ok(Json(said(&gate.app, &who).await?))
 }
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::outreach::{Contact, Kind, Outgoing, Permission, Topic, Wanted};
+use crate::http::chat::types::check_customer;
+use crate::http::door::auth::Caller;
 use crate::http::error::{Code, Problem};
 use crate::outreach::Named;
 use crate::store::outreach::Listed;
@@ -39,8 +41,8 @@ impl ConsentRequest {
     ///
     /// # Errors
     /// Nobody is named, or not readably.
-    pub fn who(&self) -> Result<Named, Problem> {
-        named((&self.customer, &self.session_id), (&self.email, &self.phone))
+    pub fn who(&self, caller: &Caller) -> Result<Named, Problem> {
+        named(caller, (&self.customer, &self.session_id), (&self.email, &self.phone))
     }
 
     /// What was said.
@@ -83,14 +85,17 @@ impl ConsentQuery {
     ///
     /// # Errors
     /// Nobody is named, or not readably.
-    pub fn who(&self) -> Result<Named, Problem> {
-        named((&self.customer, &self.session_id), (&self.email, &self.phone))
+    pub fn who(&self, caller: &Caller) -> Result<Named, Problem> {
+        named(caller, (&self.customer, &self.session_id), (&self.email, &self.phone))
     }
 }
 
 type Said<'a> = (&'a Option<String>, &'a Option<String>);
 
-fn named((customer, session): Said<'_>, (email, phone): Said<'_>) -> Result<Named, Problem> {
+fn named(caller: &Caller, (customer, session): Said<'_>, (email, phone): Said<'_>) -> Result<Named, Problem> {
+    if let Some(customer) = customer {
+        check_customer(customer, caller)?;
+    }
     let bad = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
     let contact = Contact::new(email.as_deref(), phone.as_deref());
     for (field, said, read) in [("email", email, &contact.email), ("phone", phone, &contact.phone)] {
@@ -98,13 +103,12 @@ fn named((customer, session): Said<'_>, (email, phone): Said<'_>) -> Result<Name
             return Err(Problem::of_field(Code::InvalidField, field, "Nobody can be reached there."));
         }
     }
-    let customer = customer.clone().filter(|customer| !customer.trim().is_empty());
     let session = session.as_deref().map(str::parse).transpose().map_err(bad)?;
     if customer.is_none() && session.is_none() && contact == Contact::default() {
         let detail = "Send `customer`, `session_id`, `email` or `phone`.";
         return Err(Problem::of_field(Code::MissingField, "customer", detail));
     }
-    Ok(Named { customer, session, contact })
+    Ok(Named { customer: customer.clone(), session, contact })
 }
 
 /// What counts now, and every word of it.
@@ -218,6 +222,9 @@ impl SentQuery {
             let names = Kind::ALL.map(Kind::as_str).join(", ");
             kind.ok_or_else(|| Problem::of_field(Code::InvalidField, "kind", format!("Use one of {names}.")))
         };
+        if self.customer.iter().any(|customer| customer.chars().any(char::is_control)) {
+            return Err(Problem::of_field(Code::InvalidField, "customer", "It holds control characters."));
+        }
         let customer = self.customer.as_ref().map(|customer| format!("customer:{customer}"));
         let address = || Contact::new(self.email.as_deref(), None).key();
         Ok(Listed {
