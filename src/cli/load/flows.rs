@@ -23,6 +23,8 @@ pub(super) struct Shelf {
 /// One shopper after another on one connection.
 pub(super) struct Shopper {
     pub think: Duration,
+    /// Nothing is asked after this moment.
+    pub end: Instant,
     number: u64,
     client: Client,
     shelf: Arc<Shelf>,
@@ -36,15 +38,16 @@ type Step<T = Value> = Result<T, Stuck>;
 
 impl Shopper {
     pub fn new(number: u64, address: SocketAddr, shelf: Arc<Shelf>) -> Shopper {
+        let end = Instant::now();
         let dice = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Shopper { think: Duration::ZERO, number, client: Client::new(address), shelf, log: Log::default(), dice }
+        Shopper { think: Duration::ZERO, end, number, client: Client::new(address), shelf, log: Log::default(), dice }
     }
 
-    /// Holds conversations until then, and tells how it went.
-    pub async fn shop_until(mut self, end: Instant) -> Log {
+    /// Holds conversations until the end, and tells how it went.
+    pub async fn shop(mut self) -> Log {
         // Not all of them at one moment.
         self.pause().await;
-        while Instant::now() < end {
+        while Instant::now() < self.end {
             // A flow that is stuck is over; the next one begins.
             let _ = match self.draw(100) {
                 0..40 => self.prices().await,
@@ -54,7 +57,7 @@ impl Shopper {
                 85..95 => self.person().await,
                 _ => self.other_questions().await,
             };
-            self.log.ended();
+            self.log.ended(Instant::now() < self.end);
         }
         self.log
     }
@@ -205,6 +208,9 @@ impl Shopper {
         (body, key): (Option<&Value>, Option<&str>),
     ) -> Step {
         let sent = Instant::now();
+        if sent >= self.end {
+            return Err(Stuck);
+        }
         let answer = self.client.call(method, path, body, key).await;
         let took = sent.elapsed();
         let told = match answer {

@@ -55,8 +55,8 @@ pub(super) async fn run(config: &Config, args: &LoadArgs, json: bool) -> anyhow:
     let running: Vec<_> = (0..args.sessions)
         .map(|number| {
             let mut shopper = Shopper::new(number as u64, server.address(), Arc::clone(&shelf));
-            shopper.think = Duration::from_millis(args.think_ms);
-            tokio::spawn(async move { shopper.shop_until(end).await })
+            (shopper.think, shopper.end) = (Duration::from_millis(args.think_ms), end);
+            tokio::spawn(shopper.shop())
         })
         .collect();
     watch_memory(&server, &mut report, end).await?;

@@ -28,9 +28,9 @@ impl Log {
         *self.errors.entry(format!("{what}: {why}")).or_default() += 1;
     }
 
-    /// A conversation came to its end.
-    pub fn ended(&mut self) {
-        self.conversations += 1;
+    /// A conversation is over; `whole`: before the end of the measurement.
+    pub fn ended(&mut self, whole: bool) {
+        self.conversations += usize::from(whole);
     }
 
     /// An order was placed.
