@@ -14,11 +14,12 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, CheckStatus, CheckSummary, Watcher};
 
-use super::{Bench, bench_guard, bench_masks, bench_outputs, open};
+use super::{Bench, bench_guard, bench_masks, bench_outputs, load, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
     match what {
+        Bench::Load(args) => return load::run(&config, &args, json).await,
         Bench::Inference { model, prompt_tokens, gen_tokens, threads, runs, sessions, compare } => {
             let model = open::language_model(&config, &model)?;
             if threads > 0 {

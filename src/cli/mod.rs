@@ -13,6 +13,7 @@ mod conversation;
 mod data;
 mod eval_page;
 mod explain;
+mod load;
 mod messages;
 mod models;
 mod open;
@@ -345,6 +346,8 @@ pub enum Bench {
         #[arg(long, value_name = "JSONL")]
         out: PathBuf,
     },
+    /// Shoppers and an operator over HTTP on a server of its own, without the language model: times, errors, memory.
+    Load(load::LoadArgs),
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
         /// Questions in all, spread over the four languages.

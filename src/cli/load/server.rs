@@ -1,0 +1,119 @@
+//! The server under load: this very program, in a process of its own, so that its memory is its own.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::store::StateStore;
+
+use super::client::Client;
+
+const START: Duration = Duration::from_secs(300);
+
+/// A running server.
+pub(super) struct Server {
+    child: Child,
+    address: SocketAddr,
+    place: String,
+    _state: Folder,
+}
+
+impl Server {
+    /// Starts one over the shop's data and index, without the language model, and waits until it answers.
+    pub async fn start(config: &Config, store: Option<&str>) -> anyhow::Result<Server> {
+        let state = Folder::new()?;
+        let place = match store {
+            Some(url) => {
+                let store = StateStore::connect(url, 1).await.context("opening --store")?;
+                if !store.latest(1).await?.is_empty() {
+                    bail!("the database of --store holds conversations: give an empty one");
+                }
+                store.location().to_string()
+            }
+            None => "SQLite".to_string(),
+        };
+        // Free now; nobody else on this machine is likely to take it within a second.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve", "--host", "127.0.0.1", "--port", &address.port().to_string()]);
+        command.env("TRUETILL__PATHS__DATA", &config.paths.data).env("TRUETILL__PATHS__INDEX", &config.paths.index);
+        command.env("TRUETILL_MODELS", config.models_dir()).env("TRUETILL__PATHS__STATE", &state.0);
+        command.env("TRUETILL__STORE__URL", store.unwrap_or_default()).env("TRUETILL__GENERATION__MODEL", "none");
+        command.env("TRUETILL__SERVER__KEYS", "[]").env("TRUETILL__SERVER__ADMIN_KEYS", "[]");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("starting the server")?;
+        let mut server = Server { child, address, place, _state: state };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        let patience = Instant::now() + START;
+        loop {
+            let mut client = Client::new(self.address);
+            let asked = client.call("GET", "/ready", None::<&Value>, None);
+            if let Ok(Ok((200, _))) = tokio::time::timeout(Duration::from_secs(1), asked).await {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                let mut told = String::new();
+                if let Some(mut errors) = self.child.stderr.take() {
+                    errors.read_to_string(&mut told)?;
+                }
+                bail!("the server ended with {status}: {told}");
+            }
+            if Instant::now() > patience {
+                bail!("the server was not ready after {} s", START.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where it keeps its state.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Its resident memory.
+    pub fn memory_mb(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .context("the server is gone, or this system has no /proc")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("the server has ended")?;
+        let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().context("VmRSS")?;
+        Ok((kilobytes / 102.4).round() / 10.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder for the server's state that goes away with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> anyhow::Result<Folder> {
+        let path = std::env::temp_dir().join(format!("truetill-load-{}", std::process::id()));
+        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
