@@ -24,7 +24,7 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     if at.is_empty() {
         return Ok(());
     }
-    let names = sentence.names().len();
+    let names = sentence.names().count();
     let compared = sentence.first(Class::Compare).or(sentence.first(Class::Dearer));
     if let Some(word) = compared.filter(|_| names > at.len()) {
         return Err(sentence.fault(Code::Comparison, word, "a difference no fact holds"));
@@ -43,16 +43,22 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
 fn claims(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> Result<(), Fault> {
     let names = sentence.names();
     let last = at.last().copied().unwrap_or_default();
-    if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
+    if let (Some(first), Some(dangling)) = (names.clone().next(), names.clone().next_back())
         && first < last
         && dangling > last
         && row(sentence, dangling) != row(sentence, first)
     {
         return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
     }
-    let paired = sentence.has(Class::Respectively) && names.len() == at.len() && names.last() < at.first();
-    for (order, &index) in at.iter().enumerate() {
-        let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
+    let paired = sentence.has(Class::Respectively)
+        && names.clone().count() == at.len()
+        && names.clone().next_back() < at.first().copied();
+    let mut order = names.filter(|_| paired);
+    for &index in at {
+        let subject = match order.next() {
+            Some(name) => row(sentence, name),
+            None => subject(checker, sentence, index)?,
+        };
         let Some(subject) = subject else {
             if ranged(checker, sentence, at) {
                 return Ok(());
@@ -143,33 +149,32 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
 
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
-    let mut waiting: Vec<usize> = Vec::new();
+    // The product whose amount is still to come, and whether another one waits too.
+    let (mut waiting, mut several) = (None, false);
     let mut found = None;
     for item in &sentence.items[..index] {
         match item.kind {
             ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => {
                 found = Some(Subject::Row(row));
-                if !waiting.contains(&row) {
-                    waiting.push(row);
-                }
+                several |= waiting.replace(row).is_some_and(|other| other != row);
             }
-            ItemKind::Money(_) => waiting.clear(),
+            ItemKind::Money(_) => (waiting, several) = (None, false),
             ItemKind::Word if item.is(Class::Total) => found = Some(Subject::Kind(RowKind::Total)),
             ItemKind::Word if item.is(Class::Budget) => found = Some(Subject::Budget),
             ItemKind::Word if item.is(Class::Shipping) => found = Some(Subject::Kind(RowKind::Shipping)),
             _ => {}
         }
     }
-    if sentence.budget_behind(index) && (waiting.is_empty() || sentence.yours_before(index)) {
+    if sentence.budget_behind(index) && (waiting.is_none() || sentence.yours_before(index)) {
         return Ok(Some(Subject::Budget));
     }
-    if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
+    if several && matches!(found, Some(Subject::Row(_))) {
         return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
     }
-    if !waiting.is_empty() && sentence.joined_shipping(index) {
+    if waiting.is_some() && sentence.joined_shipping(index) {
         return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
     }
-    if matches!(found, Some(Subject::Row(_))) && !waiting.is_empty() && sentence.shipped(index) {
+    if matches!(found, Some(Subject::Row(_))) && waiting.is_some() && sentence.shipped(index) {
         // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
@@ -177,18 +182,16 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
         return Ok(found);
     }
     // "Over 50 the delivery is free": the threshold stands first.
-    if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.names().is_empty() {
+    if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.nameless() {
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
     if sentence.then_priced(index) && amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own)) {
         return Ok(Some(Subject::Budget));
     }
-    let mut after: Vec<Subject> = sentence.names().iter().filter_map(|&index| row(sentence, index)).collect();
-    after.dedup();
-    Ok(match after.as_slice() {
-        [only] => Some(*only),
-        [] => sentence.focus.map(Subject::Row),
-        _ => None,
+    let mut after = sentence.names().filter_map(|index| row(sentence, index));
+    Ok(match after.next() {
+        Some(only) => after.all(|other| other == only).then_some(only),
+        None => sentence.focus.map(Subject::Row),
     })
 }
 
@@ -290,7 +293,7 @@ fn ranged(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> bool 
     let is = |index: usize, money: &Money| {
         amount(&sentence.items[index]).is_some_and(|amount| amount.equals(*money, checker.lexicon).is_ok())
     };
-    let plain = one_currency && sentence.names().is_empty() && !sentence.has(Class::Shipping);
+    let plain = one_currency && sentence.nameless() && !sentence.has(Class::Shipping);
     plain
         && match at {
             [first, second] => sentence.from_before(*first) && is(*first, low) && is(*second, high),

@@ -12,11 +12,22 @@ use super::shape::{self, Form};
 use super::text::{Checker, Fault};
 use super::verdict::Code;
 
+/// Words that claim something by themselves.
+const TELLING: u64 = Class::Percent.bit()
+    | Class::Slang.bit()
+    | Class::Commit.bit()
+    | Class::Zero.bit()
+    | Class::Discount.bit()
+    | Class::Gives.bit()
+    | Class::Less.bit()
+    | Class::NumberLike.bit();
+
 impl Checker<'_> {
     /// Faults a single item shows by itself.
     pub(super) fn item(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Result<(), Fault> {
         let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
         match &item.kind {
+            ItemKind::Word if item.plain_bits() & TELLING == 0 && !self.roman(sentence, index, item) => Ok(()),
             ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
             ItemKind::Mixed if !self.known_code(item) && (!item.is(Class::Known) || sentence.priced()) => {
                 fail(Code::MixedToken, "letters and digits that are no known code")
@@ -54,16 +65,15 @@ impl Checker<'_> {
             {
                 fail(Code::PriceTalk, "a share of a price")
             }
-            ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {
-                fail(Code::MixedToken, "a Roman numeral")
-            }
-            ItemKind::Word
-                if sentence.roman_amount(index) && roman(self.reading.words(item.tokens.clone())).is_some() =>
-            {
-                fail(Code::MixedToken, "a Roman numeral as an amount")
-            }
+            ItemKind::Word if self.roman(sentence, index, item) => fail(Code::MixedToken, "a Roman numeral"),
             _ => Ok(()),
         }
+    }
+
+    /// A Roman numeral from twenty on, or any right before an amount.
+    fn roman(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> bool {
+        let words = || self.reading.words(item.tokens.clone());
+        (item.bits == 0 && roman_from_twenty(words())) || (sentence.roman_amount(index) && roman(words()).is_some())
     }
 
     /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
@@ -74,7 +84,7 @@ impl Checker<'_> {
             .iter()
             .any(|&class| sentence.has(class));
         let spoken = sentence.items.iter().any(|item| item.kind == ItemKind::Word && !item.is(Class::Neutral));
-        short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.names().is_empty())
+        short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.nameless())
     }
 
     /// Where the facts hold phones or days, another phone or day is not theirs.
@@ -199,7 +209,7 @@ impl Checker<'_> {
         percent
             || facts
             || denied
-            || (sentence.question && sentence.names().is_empty() && !sentence.has_amount())
+            || (sentence.question && sentence.nameless() && !sentence.has_amount())
             || sentence.negated(index, 2)
     }
 }

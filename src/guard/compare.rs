@@ -41,7 +41,6 @@ impl Checker<'_> {
         let dearer = sentence.items[index].is(Class::Dearer);
         let rows: Vec<(usize, &Row)> = sentence
             .names()
-            .into_iter()
             .filter_map(|at| match sentence.items[at].kind {
                 ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
                 _ => None,
@@ -91,7 +90,7 @@ impl Checker<'_> {
             || sentence.has(Class::Defer)
             || sentence.has(Class::Compare)
             || sentence.has(Class::Dearer);
-        let of_another = sentence.names().is_empty() && !(sentence.of_the_amount() && sentence.focus.is_some());
+        let of_another = sentence.nameless() && !(sentence.of_the_amount() && sentence.focus.is_some());
         if settled || of_another || sentence.question {
             return Ok(());
         }

@@ -239,6 +239,12 @@ impl Part<'_> {
         let mut found = Vec::new();
         for range in text::sentences(&tokens, |_| true) {
             let items = reading.items(range);
+            let tells = |item: &Item| bare(item).is_some() || item.plain_bits() & TELLING != 0;
+            if items.len() > text::LONGEST && items.iter().any(tells) {
+                let at = normal.original(tokens[items[0].tokens.start].range());
+                found.push((Code::UnlicensedNumber, at, "a sentence too long to be judged".to_string()));
+                continue;
+            }
             for index in 0..items.len() {
                 if let Some((code, why)) = self.item(&items, index, &reading) {
                     let span = &items[index].tokens;
@@ -319,12 +325,15 @@ impl Part<'_> {
             Class::Payment,
             Class::Discount,
         ];
-        let claimed = items.iter().any(|item| {
-            claims.iter().any(|&class| item.is(class)) || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_))
-        });
+        let claimed = || {
+            items.iter().any(|item| {
+                claims.iter().any(|&class| item.is(class))
+                    || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_))
+            })
+        };
         let phrase = reading.words(number.tokens.start..measure.tokens.end);
         let measured = measure.is(Class::Unit) || measure.is(Class::Counted);
-        number.value.is_some() && asked && measured && !claimed && licence::holds(self.shopper, phrase)
+        number.value.is_some() && asked && measured && !claimed() && licence::holds(self.shopper, phrase)
     }
 
     fn island(&self, item: &Item) -> Option<&Span> {

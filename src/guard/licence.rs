@@ -27,6 +27,9 @@ pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>)
     (end <= sentence.end && !touches(at.checked_sub(1)) && !touches(Some(end))).then_some((end, form))
 }
 
+/// Fifteen figures, each a group of its own with a sign before it, are no longer than this.
+const LONGEST_PHONE: usize = 32;
+
 /// Nine to fifteen figures in groups, with a plus or a zero in front, or a word for calling.
 fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
     let called = (sentence.start..at).rev().take(4).any(|index| reading.tokens[index].is(Class::Phone));
@@ -35,7 +38,8 @@ fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<us
         return None;
     }
     let (mut end, mut figures, mut index) = (at, 0, at);
-    while let Some(token) = reading.tokens.get(index).filter(|_| index < sentence.end) {
+    let longest = sentence.end.min(at + LONGEST_PHONE);
+    while let Some(token) = reading.tokens.get(index).filter(|_| index < longest && figures <= 15) {
         match token.kind {
             Kind::Figures => {
                 let written = &reading.text[token.range()];

@@ -10,6 +10,8 @@ pub mod cases;
 mod claims;
 mod class;
 mod compare;
+#[cfg(test)]
+mod cost_tests;
 mod draft;
 mod ledger;
 mod lex;

@@ -39,21 +39,19 @@ impl<'a> Sentence<'a> {
     pub fn new(reading: &'a Reading<'a>, tokens: Range<usize>, (focus, told): (Option<usize>, bool)) -> Sentence<'a> {
         let question = reading.tokens[tokens.end - 1].sign('?');
         let items = reading.items(tokens);
-        let bits = items.iter().fold(0, |bits, item| bits | item.plain_bits());
-        let any = |kind: fn(&ItemKind) -> bool| items.iter().any(|item| kind(&item.kind));
-        let value = any(|kind| matches!(kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency));
-        let amount = value && any(|kind| matches!(kind, ItemKind::Money(_)));
-        let roman = |item: &Item| item.bits == 0 && roman_from_twenty(reading.words(item.tokens.clone()));
-        let doubt = any(|kind| {
-            matches!(
-                kind,
-                ItemKind::Odd
-                    | ItemKind::Mixed
-                    | ItemKind::Percent(_)
-                    | ItemKind::Pattern(_)
-                    | ItemKind::Sign('%' | '‰')
-            )
-        }) || items.iter().any(roman);
+        let roman = |item: &Item| roman_from_twenty(reading.words(item.tokens.clone()));
+        let (mut bits, mut amount, mut value, mut doubt) = (0, false, false, false);
+        for item in &items {
+            bits |= item.plain_bits();
+            match item.kind {
+                ItemKind::Money(_) => (amount, value) = (true, true),
+                ItemKind::Number(_) | ItemKind::Currency => value = true,
+                ItemKind::Word => doubt |= item.bits == 0 && !doubt && roman(item),
+                ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Pattern(_) => doubt = true,
+                ItemKind::Sign('%' | '‰') => doubt = true,
+                ItemKind::Sign(_) | ItemKind::Name(_) | ItemKind::Island(_) => {}
+            }
+        }
         Sentence { items, bits, amount, value, doubt, focus, reading, question, told }
     }
 
@@ -79,7 +77,7 @@ impl<'a> Sentence<'a> {
         const OTHER: u64 = Class::Unit.bit() | Class::Time.bit() | Class::Counted.bit() | Class::Defer.bit();
         // A lone letter, as the Slovak preposition `v`, measures nothing.
         let measures = |item: &Item| item.bits & OTHER != 0 && self.reading.words(item.tokens.clone()).len() > 1;
-        self.told && !self.amount && !self.question && self.names().is_empty() && !self.items.iter().any(measures)
+        self.told && !self.amount && !self.question && self.nameless() && !self.items.iter().any(measures)
     }
 
     /// The first word of a class.
@@ -110,8 +108,13 @@ impl<'a> Sentence<'a> {
     }
 
     /// The indices of its names.
-    pub fn names(&self) -> Vec<usize> {
-        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_))).collect()
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = usize> + Clone {
+        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_)))
+    }
+
+    /// True when it names nothing.
+    pub fn nameless(&self) -> bool {
+        self.names().next().is_none()
     }
 
     /// The one product it names.
@@ -305,7 +308,7 @@ impl<'a> Sentence<'a> {
     pub fn roman_amount(&self, index: usize) -> bool {
         let valued = |item: &Item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency);
         let preposition =
-            self.reading.language == Language::Sk && self.reading.words(self.items[index].tokens.clone()) == "v";
-        !preposition && self.items.get(index + 1).is_some_and(valued)
+            || self.reading.language == Language::Sk && self.reading.words(self.items[index].tokens.clone()) == "v";
+        self.items.get(index + 1).is_some_and(valued) && !preposition()
     }
 }

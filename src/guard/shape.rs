@@ -100,6 +100,13 @@ pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(us
 }
 
 fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
+    // What must stand behind the figures is seen at a glance; most figures have something else there.
+    if let Some(part) = form.get(1).filter(|part| !part.optional) {
+        let token = reading.tokens.get(at + 1)?;
+        if !part.what.is(token, &reading.text[token.range()]) {
+            return None;
+        }
+    }
     for part in form {
         match reading.tokens.get(at) {
             Some(token) if part.what.is(token, &reading.text[token.range()]) => at += 1,
@@ -113,11 +120,10 @@ fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
 impl What {
     fn is(&self, token: &Token, written: &str) -> bool {
         match self {
+            What::Figures { .. } if token.kind != Kind::Figures => false,
             What::Figures { bounds, comma } => {
                 let mut parts = written.split(|sign| sign == '.' || (*comma && sign == ','));
-                token.kind == Kind::Figures
-                    && bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part)))
-                    && parts.next().is_none()
+                bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part))) && parts.next().is_none()
             }
             What::Mark { signs, bits, words } => {
                 matches!(token.kind, Kind::Sign(sign) if signs.contains(sign))

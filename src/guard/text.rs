@@ -80,6 +80,9 @@ pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> V
     found
 }
 
+/// The items of a sentence that can be judged; no honest one comes near.
+pub(super) const LONGEST: usize = 400;
+
 const ABBREVIATED: u64 = Class::Currency.bit() | Class::Minor.bit() | Class::Identifier.bit() | Class::Phone.bit();
 
 impl<'a> Checker<'a> {
@@ -91,8 +94,10 @@ impl<'a> Checker<'a> {
         let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
             let sentence = Sentence::new(&self.reading, range.clone(), (focus, told));
-            if !self.verbatim(range) {
-                self.sentence(&sentence)?;
+            if let Err(fault) = self.sentence(&sentence)
+                && !self.verbatim(range)
+            {
+                return Err(fault);
             }
             told |= sentence.has_amount();
             if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
@@ -109,7 +114,12 @@ impl<'a> Checker<'a> {
     }
 
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        if sentence.claims() {
+        let claims = sentence.claims();
+        // Rules look at words near and far: that each sentence is bounded makes the whole text cost what its length says.
+        if sentence.items.len() > LONGEST && (claims || sentence.has_value()) {
+            return Err(sentence.fault(Code::UnlicensedNumber, LONGEST, "a sentence too long to be judged"));
+        }
+        if claims {
             for (index, item) in sentence.items.iter().enumerate() {
                 self.item(sentence, index, item)?;
             }
@@ -128,8 +138,7 @@ impl<'a> Checker<'a> {
         let numbered = if sentence.has_value() { sentence.items.as_slice() } else { &[] };
         for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
-                let priced = sentence.priced();
-                let licences = &self.lexicon.licences;
+                let (priced, licences) = (sentence.priced(), &self.lexicon.licences);
                 let around = Around { items: &sentence.items, index, priced, licences };
                 if !licence::licensed(&self.reading, self.ledger, number, &around) {
                     let code = match (number.value, number.words) {
@@ -188,7 +197,7 @@ impl<'a> Checker<'a> {
     /// True for a word that stands in a name or attribute of the ledger.
     pub fn ledger_word(&self, item: &Item) -> bool {
         let word = self.reading.words(item.tokens.clone());
-        let long = word.chars().count() > 2;
+        let long = word.chars().nth(2).is_some();
         self.rows().any(|row| row.names_word(word) || (long && row.attributes.iter().any(|known| known.contains(word))))
     }
 }

@@ -168,7 +168,12 @@ pub(super) fn spaced_letter(sign: char) -> bool {
     match sign {
         'а'..='я' => true,
         // Punctuation and currency signs, the most frequent of the others: no need to look them up.
-        '\u{2010}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}' | '\u{3008}'..='\u{3020}' => false,
+        '«'
+        | '»'
+        | '\u{2010}'..='\u{205E}'
+        | '\u{20A0}'..='\u{20CF}'
+        | '\u{3001}'..='\u{3004}'
+        | '\u{3008}'..='\u{3020}' => false,
         _ => !is_han(sign) && sign.is_alphabetic(),
     }
 }
