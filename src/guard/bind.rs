@@ -101,8 +101,16 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
         | Class::Discount.bit()
         | Class::Stock.bit()
         | Class::Asked.bit();
+    let refused = refusal(checker, sentence).unwrap_or(0);
     for (index, item) in sentence.items.iter().enumerate() {
         let code = match &item.kind {
+            // "I cannot change the price": what stands before the sign claims nothing of the amounts behind it.
+            ItemKind::Word
+                if index < refused && (item.bits == 0 || item.is(Class::Negation) || item.is(Class::Haggle)) =>
+            {
+                None
+            }
+            ItemKind::Word if item.is(Class::Adds) && sentence.adds_shipping(index) => None,
             // "Does not fit your budget of 80" takes nothing from either amount.
             ItemKind::Word if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) => {
                 Some((Code::PriceTalk, "a negation beside an amount"))
@@ -147,11 +155,23 @@ fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Faul
     Ok(())
 }
 
+/// Where a refusal to haggle ends.
+fn refusal(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Option<usize> {
+    let theirs = |index: usize| amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own));
+    if sentence.has(Class::Negation) { sentence.refusal(theirs) } else { None }
+}
+
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
     // The product whose amount is still to come, and whether another one waits too.
     let (mut waiting, mut several) = (None, false);
     let mut found = None;
+    if checker.theirs(sentence, index) || refusal(checker, sentence).is_some_and(|end| index < end) {
+        return Ok(Some(Subject::Budget));
+    }
+    if sentence.added(index) {
+        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+    }
     for item in &sentence.items[..index] {
         match item.kind {
             ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => {
@@ -243,12 +263,19 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         return equal(plan.and_then(|plan| plan.now))
             .or_else(|code| fail(if whole { Code::RoleMismatch } else { code }, "not the instalment of the fact"));
     }
-    if sentence.from_before(index) {
+    let reduction = sentence.reduction();
+    if reduction.is_some_and(|(before, _)| before == index) {
+        return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
+    }
+    if sentence.from_before(index) && reduction.is_none() {
         let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
         return fail(code, "a range that is not the product's price");
     }
     if sentence.old_before(index) {
         return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
+    }
+    if whole(checker, sentence, row).is_some_and(|total| equal(Some(total)).is_ok()) {
+        return Ok(());
     }
     if let Err(code) = equal(row.now) {
         let plans = checker.rows().filter(|plan| plan.kind == RowKind::Instalment && plan.code == row.code);
@@ -260,6 +287,13 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         return Err(sentence.fault(Code::UnitMismatch, counted, "the price of one told for another number"));
     }
     unit(checker, sentence, row).or_else(|why| fail(Code::UnitMismatch, why))
+}
+
+/// What so many of a product come to, when the sentence counts them and the facts' total is just that.
+fn whole(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Option<Money> {
+    let (count, now) = (row.quantity.filter(|count| *count > 1 && sentence.counts(*count))?, row.now?);
+    let total = Money::new(now.minor.checked_mul(i64::from(count))?, now.currency);
+    checker.rows().any(|row| row.kind == RowKind::Total && row.now == Some(total)).then_some(total)
 }
 
 fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(), &'static str> {

@@ -2,14 +2,14 @@
 //! In: an item of a sentence and the ledger. Out: the fault, or nothing when a fact or a licence lets it stand.
 
 use super::ledger::RowKind;
-use super::lex;
-use super::lexicon::Class;
-use super::money::{Item, ItemKind, Reading};
+use super::lexicon::{Class, is_han};
+use super::money::{Item, ItemKind};
 use super::norm;
 use super::numeral::{ONE, roman, roman_from_twenty};
 use super::sentence::Sentence;
-use super::shape::{self, Form};
+use super::shape::Form;
 use super::text::{Checker, Fault};
+use super::told;
 use super::verdict::Code;
 
 /// Words that claim something by themselves.
@@ -20,7 +20,9 @@ const TELLING: u64 = Class::Percent.bit()
     | Class::Discount.bit()
     | Class::Gives.bit()
     | Class::Less.bit()
-    | Class::NumberLike.bit();
+    | Class::NumberLike.bit()
+    | Class::Time.bit()
+    | Class::Ordinal.bit();
 
 impl Checker<'_> {
     /// Faults a single item shows by itself.
@@ -56,6 +58,12 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Gives) && sentence.names_next(index) => {
                 fail(Code::ZeroPrice, "a product given away without a fact")
             }
+            ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a day in words where the facts give days")
+            }
+            ItemKind::Word if item.is(Class::Time) && self.vague_time(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
+            }
             ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
                 fail(Code::PriceTalk, "an amount told before is taken back")
             }
@@ -63,17 +71,43 @@ impl Checker<'_> {
                 if item.is(Class::NumberLike)
                     && (sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount)) =>
             {
-                fail(Code::PriceTalk, "a share of a price")
+                let code = if item.is(Class::Discount) { Code::Discount } else { Code::PriceTalk };
+                fail(code, "a share of a price")
             }
             ItemKind::Word if self.roman(sentence, index, item) => fail(Code::MixedToken, "a Roman numeral"),
             _ => Ok(()),
         }
     }
 
+    /// "The ninth of June": no figure to compare, where the facts give days.
+    fn spelled_day(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let near = &sentence.items[index.saturating_sub(2)..(index + 3).min(sentence.items.len())];
+        let month = near.iter().any(|item| item.is(Class::Month));
+        let promised = self.ledger.complete && (sentence.has(Class::Shipping) || sentence.has(Class::Promise));
+        month && (promised || !self.told().days.is_empty())
+    }
+
+    /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
+    fn vague_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let before = index.checked_sub(1).map(|at| &sentence.items[at]);
+        let numbered = before.is_some_and(|item| matches!(item.kind, ItemKind::Number(_)));
+        let words =
+            |from: usize| self.reading.words(sentence.items[from].tokens.start..sentence.items[index].tokens.end);
+        let quoted = self.ledger.texts.iter().any(|text| text.contains(words(index.saturating_sub(1))));
+        let vague = |item: &Item| {
+            item.is(Class::Vague) || (item.kind == ItemKind::Word && item.bits & Class::Number.bit() != 0)
+        };
+        let near = sentence.items[index.saturating_sub(2)..index].iter().any(vague);
+        let bare = sentence.has(Class::Terms) && !words(index).starts_with(is_han);
+        !numbered && (near || bare) && !sentence.question && self.told().times && !quoted
+    }
+
     /// A Roman numeral from twenty on, or any right before an amount.
     fn roman(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> bool {
         let words = || self.reading.words(item.tokens.clone());
-        (item.bits == 0 && roman_from_twenty(words())) || (sentence.roman_amount(index) && roman(words()).is_some())
+        let own = || self.rows().any(|row| row.attributes.iter().any(|known| known == words()));
+        (item.bits == 0 && roman_from_twenty(words()))
+            || (sentence.roman_amount(index) && roman(words()).is_some() && !own())
     }
 
     /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
@@ -102,40 +136,10 @@ impl Checker<'_> {
                 first.is_some_and(|first| !same(&first) && !known.any(|other| same(&other)))
             }
             Form::Date => {
-                let known = self.days();
-                !known.is_empty() && self.day(said).is_some_and(|day| !known.contains(&day))
+                let known = &self.told().days;
+                !known.is_empty() && told::day(self.lexicon, said).is_some_and(|day| !known.contains(&day))
             }
             _ => false,
-        }
-    }
-
-    /// The days that the texts of the ledger speak of.
-    fn days(&self) -> Vec<(u8, u8)> {
-        let mut found = Vec::new();
-        for text in &self.ledger.texts {
-            let normal = norm::normalise(text, &[]);
-            let tokens = lex::tokens(self.lexicon, &normal, self.reading.language, &[]);
-            let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.reading.language);
-            let days = (0..tokens.len()).filter_map(|at| match shape::find(&reading, at, at) {
-                Some((end, Form::Date)) => self.day(reading.words(at..end)),
-                _ => None,
-            });
-            found.extend(days);
-        }
-        found
-    }
-
-    /// Day and month of a written date.
-    fn day(&self, written: &str) -> Option<(u8, u8)> {
-        let parts =
-            written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
-        let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
-        let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
-        match (self.lexicon.month_in(written), parts.as_slice()) {
-            (Some(month), [day]) => Some((*day, month)),
-            (None, [month, day]) if from_year || written.contains('月') => Some((*day, *month)),
-            (None, [day, month]) => Some((*day, *month)),
-            _ => None,
         }
     }
 

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::allowed::Licence;
+use super::alias::Part;
 use super::ledger::{Ledger, RowKind};
 use super::lex::Kind;
-use super::lexicon::{Class, is_han};
+use super::lexicon::{Class, Lexicon, is_han};
 use super::money::{Item, ItemKind, Reading};
 use super::numeral::{Numeral, ONE};
 use super::shape::{self, Form};
@@ -66,8 +66,10 @@ pub(super) struct Around<'a> {
     pub index: usize,
     /// True when the sentence speaks of prices or holds an amount.
     pub priced: bool,
-    /// What lets a number stand without a fact.
-    pub licences: &'a [Licence],
+    /// True for a length of time, or a part of a date, where the facts' texts tell others.
+    pub timed: bool,
+    /// The words and the licences.
+    pub lexicon: &'a Lexicon,
 }
 
 /// True when something in the ledger or beside the number lets it stand.
@@ -98,6 +100,16 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if quoted(reading, ledger, number, after) {
         return true;
     }
+    let contradicted = after.is_some_and(|item| {
+        let word = reading.words(item.tokens.clone());
+        (item.is(Class::Unit) || item.is(Class::Time))
+            && names()
+                .filter_map(|row| ledger.rows.get(row))
+                .any(|row| row.attributes.iter().any(|known| measures(around.lexicon, known, word)))
+    });
+    if around.timed || contradicted {
+        return false;
+    }
     let has = |class: Class| around.items.iter().any(|item| item.is(class));
     if ledger.complete && has(Class::Stock) && counted {
         return names()
@@ -110,7 +122,7 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if few && !terms && value % ONE == 0 {
         return true;
     }
-    around.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
+    around.lexicon.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
 }
 
 /// So many things of the facts' own nouns may be counted: "3 kettles".
@@ -137,6 +149,13 @@ pub(super) fn holds(known: &str, written: &str) -> bool {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         !digit(known[..at].chars().next_back()) && !digit(known[at + written.len()..].chars().next())
     })
+}
+
+/// True when `known` gives a number in the unit `word`: a fact weighs the thing, another weight is not its own.
+fn measures(lexicon: &Lexicon, known: &str, word: &str) -> bool {
+    let same = |part: &str| Part::new(part).is(word) || lexicon.same_unit(part, word) || lexicon.same_unit(word, part);
+    let mut words = known.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty());
+    known.contains(|c: char| c.is_ascii_digit()) && words.any(same)
 }
 
 /// True when the shopper, a policy or a heading has the same number before the same word.

@@ -9,6 +9,7 @@ mod cart;
 pub mod cases;
 mod claims;
 mod class;
+mod clause;
 mod compare;
 #[cfg(test)]
 mod cost_tests;
@@ -36,6 +37,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 mod trie;
 mod verdict;
 

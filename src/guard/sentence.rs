@@ -63,7 +63,9 @@ impl<'a> Sentence<'a> {
             | Class::Zero.bit()
             | Class::Discount.bit()
             | Class::Gives.bit()
-            | Class::NumberLike.bit();
+            | Class::NumberLike.bit()
+            | Class::Time.bit()
+            | Class::Ordinal.bit();
         self.doubt || self.value || self.told || self.bits & CLAIMS != 0
     }
 
@@ -264,13 +266,16 @@ impl<'a> Sentence<'a> {
 
     /// A word of monthly payments right behind an amount, or anywhere before it with a number of months.
     pub fn instalment_near(&self, index: usize) -> bool {
-        let behind = self.items[index + 1..].iter().take(2).any(|item| item.is(Class::Instalment));
-        behind || self.since_last(index).any(|item| item.is(Class::Instalment))
+        let mut behind = self.items[index + 1..].iter().take(2);
+        let behind = behind.find(|item| item.kind == ItemKind::Sign(',') || item.is(Class::Instalment));
+        behind.is_some_and(|item| item.is(Class::Instalment))
+            || self.since_last(index).any(|item| item.is(Class::Instalment))
     }
 
     /// A number other than one before a name: `two kettles`.
     pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
-        self.items.iter().position(|item| match &item.kind {
+        self.items.iter().enumerate().position(|(index, item)| match &item.kind {
+            ItemKind::Number(_) if self.tally(index) || checker.theirs(self, index) => false,
             ItemKind::Number(number) => {
                 let attribute = self.reading.words(number.tokens.clone());
                 let months = checker
@@ -296,7 +301,7 @@ impl<'a> Sentence<'a> {
                 let number = matches!(pair[1].kind, ItemKind::Number(_));
                 let measure = pair[1].is(Class::Unit)
                     || pair[1].is(Class::Time)
-                    || (number && checker.rows().any(|row| row.per.is_some()));
+                    || (number && checker.rows().any(|row| row.kind == RowKind::Product && row.per.is_some()));
                 measure && slash()
             })
         })?;

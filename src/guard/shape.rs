@@ -93,7 +93,9 @@ pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(us
     let shape = |shape: &Shape| {
         let end = shape.end(reading, at)?;
         let begins = at == start && (at == 0 || reading.tokens[at - 1].kind == Kind::Newline);
-        let closed = reading.tokens.get(end).is_some_and(|next: &Token| next.spaced);
+        // A Chinese list has no space behind its sign.
+        let closed =
+            reading.tokens.get(end).is_some_and(|next: &Token| next.spaced || reading.tokens[end - 1].sign('、'));
         (!shape.row.line || (begins && closed)).then_some((end, shape.row.kind))
     };
     reading.shapes.iter().filter_map(shape).max_by_key(|(end, _)| *end)
