@@ -85,74 +85,78 @@ fn row(sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
 }
 
 /// Words that may stand beside an amount; any other could turn a true price into a false claim.
+const HARMLESS: u64 = Class::Neutral.bit()
+    | Class::Benign.bit()
+    | Class::Shipping.bit()
+    | Class::Total.bit()
+    | Class::Budget.bit()
+    | Class::Old.bit()
+    | Class::From.bit()
+    | Class::To.bit()
+    | Class::Respectively.bit()
+    | Class::Instalment.bit()
+    | Class::Per.bit()
+    | Class::Zero.bit()
+    | Class::Discount.bit()
+    | Class::Stock.bit()
+    | Class::Asked.bit();
+
 fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
-    const HARMLESS: u64 = Class::Neutral.bit()
-        | Class::Benign.bit()
-        | Class::Shipping.bit()
-        | Class::Total.bit()
-        | Class::Budget.bit()
-        | Class::Old.bit()
-        | Class::From.bit()
-        | Class::To.bit()
-        | Class::Respectively.bit()
-        | Class::Instalment.bit()
-        | Class::Per.bit()
-        | Class::Zero.bit()
-        | Class::Discount.bit()
-        | Class::Stock.bit()
-        | Class::Asked.bit();
     let refused = refusal(checker, sentence).unwrap_or(0);
     for (index, item) in sentence.items.iter().enumerate() {
-        let code = match &item.kind {
-            // "I cannot change the price": what stands before the sign claims nothing of the amounts behind it.
-            ItemKind::Word
-                if index < refused && (item.bits == 0 || item.is(Class::Negation) || item.is(Class::Haggle)) =>
-            {
-                None
-            }
-            ItemKind::Word if item.is(Class::Adds) && sentence.adds_shipping(index) => None,
-            // "Does not fit your budget of 80" takes nothing from either amount.
-            ItemKind::Word if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) => {
-                Some((Code::PriceTalk, "a negation beside an amount"))
-            }
-            ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
-            // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
-            ItemKind::Word if item.bits & Class::NumberLike.bit() != 0 => {
-                Some((Code::PriceTalk, "a share of an amount"))
-            }
-            ItemKind::Word if item.is(Class::Changing) => {
-                Some((Code::PriceTalk, "a tax, a condition or another time beside an amount"))
-            }
-            ItemKind::Word if item.bits & HARMLESS != 0 => None,
-            ItemKind::Word if item.is(Class::Negation) => None,
-            // True or not, the rule of comparisons says.
-            ItemKind::Word if item.is(Class::Compare) || item.is(Class::Dearer) => None,
-            ItemKind::Word if item.is(Class::Same) => Some((Code::Comparison, "a comparison beside an amount")),
-            ItemKind::Word if item.is(Class::Payment) => {
-                Some((Code::RoleMismatch, "an amount told as another payment"))
-            }
-            ItemKind::Word
-                if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) =>
-            {
-                Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
-            }
-            ItemKind::Word if item.bits == 0 && !sentence.after_number(index) && !checker.ledger_word(item) => {
-                Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
-            }
-            ItemKind::Word => {
-                let known = sentence.after_number(index) || checker.ledger_word(item);
-                (!known).then_some((Code::PriceTalk, "a word that could change what the amount means"))
-            }
+        // "I cannot change the price": what stands before the sign claims nothing of the amounts behind it.
+        if index < refused && (item.bits == 0 || item.is(Class::Negation) || item.is(Class::Haggle)) {
+            continue;
+        }
+        let found = match &item.kind {
+            ItemKind::Word => neighbour(checker, sentence, index),
             ItemKind::Sign('~' | '≈' | '±' | '<' | '>' | '≤' | '≥' | '+') => {
                 Some((Code::PriceTalk, "a sign that changes the amount"))
             }
             _ => None,
         };
-        if let Some((code, why)) = code {
+        if let Some((code, why)) = found {
             return Err(sentence.fault(code, index, why));
         }
     }
     Ok(())
+}
+
+/// What a word does to the amounts of its sentence.
+fn neighbour(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Option<(Code, &'static str)> {
+    let item = &sentence.items[index];
+    if item.is(Class::Adds) && sentence.adds_shipping(index) {
+        None
+    } else if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) {
+        // "Does not fit your budget of 80" takes nothing from either amount.
+        Some((Code::PriceTalk, "a negation beside an amount"))
+    } else if item.is(Class::Approx) {
+        Some((Code::PriceMismatch, "an approximate amount"))
+    } else if item.bits & Class::NumberLike.bit() != 0 {
+        // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
+        Some((Code::PriceTalk, "a share of an amount"))
+    } else if item.is(Class::Changing) {
+        Some((Code::PriceTalk, "a tax, a condition or another time beside an amount"))
+    } else if item.bits & HARMLESS != 0
+        || item.is(Class::Negation)
+        // True or not, the rule of comparisons says.
+        || item.is(Class::Compare)
+        || item.is(Class::Dearer)
+    {
+        None
+    } else if item.is(Class::Same) {
+        Some((Code::Comparison, "a comparison beside an amount"))
+    } else if item.is(Class::Payment) {
+        Some((Code::RoleMismatch, "an amount told as another payment"))
+    } else if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) {
+        Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
+    } else if sentence.after_number(index) || checker.ledger_word(item) {
+        None
+    } else if item.bits == 0 {
+        Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
+    } else {
+        Some((Code::PriceTalk, "a word that could change what the amount means"))
+    }
 }
 
 /// Where a refusal to haggle ends.

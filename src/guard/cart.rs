@@ -83,7 +83,7 @@ fn same(cart: &CartFact, money: Money) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::cart::{Coupon, Sums};
     use crate::domain::fact::DeliveryFact;
@@ -94,7 +94,7 @@ mod tests {
         Money::new(minor, "EUR".parse::<Currency>().unwrap())
     }
 
-    fn cart() -> CartFact {
+    pub(in crate::guard) fn cart() -> CartFact {
         let day = jiff::civil::date(2026, 11, 23);
         let line = |sku: &str, price, quantity| Line {
             sku: sku.into(),

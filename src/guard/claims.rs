@@ -22,6 +22,7 @@ const TELLING: u64 = Class::Percent.bit()
     | Class::Less.bit()
     | Class::NumberLike.bit()
     | Class::Time.bit()
+    | Class::Instalment.bit()
     | Class::Ordinal.bit();
 
 impl Checker<'_> {
@@ -61,7 +62,7 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a day in words where the facts give days")
             }
-            ItemKind::Word if item.is(Class::Time) && self.vague_time(sentence, index) => {
+            ItemKind::Word if self.vague_time(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
             }
             ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
@@ -89,17 +90,22 @@ impl Checker<'_> {
 
     /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
     fn vague_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let item = &sentence.items[index];
+        // "A month" is what an instalment is paid for, too.
+        if !item.is(Class::Time) && (!item.is(Class::Instalment) || sentence.has_amount()) {
+            return false;
+        }
         let before = index.checked_sub(1).map(|at| &sentence.items[at]);
         let numbered = before.is_some_and(|item| matches!(item.kind, ItemKind::Number(_)));
         let words =
             |from: usize| self.reading.words(sentence.items[from].tokens.start..sentence.items[index].tokens.end);
-        let quoted = self.ledger.texts.iter().any(|text| text.contains(words(index.saturating_sub(1))));
-        let vague = |item: &Item| {
-            item.is(Class::Vague) || (item.kind == ItemKind::Word && item.bits & Class::Number.bit() != 0)
-        };
-        let near = sentence.items[index.saturating_sub(2)..index].iter().any(vague);
-        let bare = sentence.has(Class::Terms) && !words(index).starts_with(is_han);
-        !numbered && (near || bare) && !sentence.question && self.told().times && !quoted
+        let quoted = || self.ledger.texts.iter().any(|text| text.contains(words(index.saturating_sub(1))));
+        // A lone "one" is harmless elsewhere, but "one month" is a length.
+        let vague =
+            |item: &Item| item.kind == ItemKind::Word && item.bits & (Class::Vague.bit() | Class::Number.bit()) != 0;
+        let near = || sentence.items[index.saturating_sub(2)..index].iter().any(vague);
+        let bare = || sentence.has(Class::Terms) && !words(index).starts_with(is_han);
+        !numbered && !sentence.question && (near() || bare()) && self.told().times && !quoted()
     }
 
     /// A Roman numeral from twenty on, or any right before an amount.

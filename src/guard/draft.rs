@@ -238,6 +238,9 @@ impl Part<'_> {
         let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.language);
         let mut found = Vec::new();
         for range in text::sentences(&tokens, |_| true) {
+            if found.len() >= MOST_FAULTS {
+                break;
+            }
             let items = reading.items(range);
             let tells = |item: &Item| bare(item).is_some() || item.plain_bits() & TELLING != 0;
             if items.len() > text::LONGEST && items.iter().any(tells) {
@@ -370,6 +373,9 @@ const CHANGING: u64 = Class::Negation.bit()
     | Class::Per.bit()
     | Class::Instalment.bit()
     | Class::Same.bit();
+
+/// A draft with so many faults is refused; nobody needs the others.
+const MOST_FAULTS: usize = 64;
 
 /// Words beside which no number is the shopper's own.
 const CLAIMING: u64 = Class::Terms.bit()

@@ -101,11 +101,13 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
         return true;
     }
     let contradicted = after.is_some_and(|item| {
-        let word = reading.words(item.tokens.clone());
+        let nameless = names().next().is_none();
+        let told = |index: usize| nameless || names().any(|name| name == index);
+        let rows = ledger.rows.iter().enumerate().filter(|(index, _)| told(*index));
+        let mut attributes = rows.flat_map(|(_, row)| &row.attributes);
         (item.is(Class::Unit) || item.is(Class::Time))
-            && names()
-                .filter_map(|row| ledger.rows.get(row))
-                .any(|row| row.attributes.iter().any(|known| measures(around.lexicon, known, word)))
+            && !attributes.clone().any(|known| holds(known, written))
+            && attributes.any(|known| measures(around.lexicon, known, reading.words(item.tokens.clone())))
     });
     if around.timed || contradicted {
         return false;

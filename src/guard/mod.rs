@@ -14,6 +14,8 @@ mod compare;
 #[cfg(test)]
 mod cost_tests;
 mod draft;
+#[cfg(test)]
+mod free_tests;
 mod ledger;
 mod lex;
 mod lexicon;
@@ -25,9 +27,13 @@ mod mutants;
 mod norm;
 mod numeral;
 mod product;
+#[cfg(test)]
+mod rules_tests;
 mod sentence;
 mod shape;
 mod spans;
+#[cfg(test)]
+mod spans_tests;
 #[cfg(test)]
 mod spelled;
 #[cfg(test)]

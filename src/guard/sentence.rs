@@ -65,6 +65,7 @@ impl<'a> Sentence<'a> {
             | Class::Gives.bit()
             | Class::NumberLike.bit()
             | Class::Time.bit()
+            | Class::Instalment.bit()
             | Class::Ordinal.bit();
         self.doubt || self.value || self.told || self.bits & CLAIMS != 0
     }
@@ -209,6 +210,8 @@ impl<'a> Sentence<'a> {
             match item.kind {
                 ItemKind::Money(_) => return self.since_last(index).any(|item| item.is(Class::Shipping)),
                 ItemKind::Name(_) if shipping => return true,
+                // "24.90 plus delivery": that is not what delivery costs.
+                _ if item.is(Class::Adds) => break,
                 _ => shipping |= item.is(Class::Shipping),
             }
         }
@@ -261,7 +264,11 @@ impl<'a> Sentence<'a> {
         let limit = |item: Option<&Item>| item.is_some_and(|item| item.is(Class::From) || item.is(Class::To));
         let behind =
             self.items.get(index + 1).filter(|item| self.reading.words(item.tokens.clone()).starts_with(['起', '以']));
-        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind)
+        let more = self
+            .items
+            .get(index + 1)
+            .filter(|item| item.is(Class::From) && self.reading.words(item.tokens.clone()).starts_with(['a', 'o']));
+        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind) || more.is_some()
     }
 
     /// A word of monthly payments right behind an amount, or anywhere before it with a number of months.
@@ -292,8 +299,11 @@ impl<'a> Sentence<'a> {
 
     /// The words that say what the price is for, when there are any.
     pub fn per_words(&self, checker: &Checker<'_>) -> Option<&str> {
+        // "For 6 months" is a plan's length, not what the price is for.
+        let lasting =
+            |at: usize| self.has(Class::Instalment) && self.items.get(at + 2).is_some_and(|item| item.is(Class::Time));
         let index = self.items.iter().position(|item| item.is(Class::Per)).or_else(|| {
-            self.items.windows(2).position(|pair| {
+            self.items.windows(2).enumerate().position(|(at, pair)| {
                 let slash = || {
                     matches!(pair[0].kind, ItemKind::Sign('/'))
                         || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每")
@@ -301,7 +311,7 @@ impl<'a> Sentence<'a> {
                 let number = matches!(pair[1].kind, ItemKind::Number(_));
                 let measure = pair[1].is(Class::Unit)
                     || pair[1].is(Class::Time)
-                    || (number && checker.rows().any(|row| row.kind == RowKind::Product && row.per.is_some()));
+                    || (number && !lasting(at) && checker.rows().any(|row| row.per.is_some()));
                 measure && slash()
             })
         })?;

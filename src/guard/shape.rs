@@ -46,6 +46,41 @@ pub(super) struct Row {
 pub(super) struct Shape {
     pub row: Row,
     forms: Vec<Vec<Part>>,
+    next: Next,
+}
+
+/// What may stand behind the first figures, of all forms of a row together: most figures have something else there.
+#[derive(Clone, Debug, Default)]
+struct Next {
+    signs: String,
+    bits: u64,
+    words: Vec<String>,
+    /// True when one form is figures alone.
+    alone: bool,
+}
+
+impl Next {
+    fn add(&mut self, form: &[Part]) {
+        // Behind an optional part stands the one after it.
+        let optional = form.get(1).is_some_and(|part| part.optional);
+        for part in form.iter().skip(1).take(1 + usize::from(optional)) {
+            if let What::Mark { signs, bits, words } = &part.what {
+                self.signs.push_str(signs);
+                self.bits |= bits;
+                self.words.extend(words.iter().cloned());
+            }
+        }
+    }
+
+    fn fits(&self, reading: &Reading<'_>, at: usize) -> bool {
+        let pointed = || reading.text.as_bytes()[reading.tokens[at].range()].contains(&b'.');
+        let next = reading.tokens.get(at + 1).is_some_and(|next| {
+            matches!(next.kind, Kind::Sign(sign) if self.signs.contains(sign))
+                || next.term.bits & self.bits != 0
+                || self.words.iter().any(|word| *word == reading.text[next.range()])
+        });
+        next || (self.alone && pointed())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,12 +113,19 @@ impl Shape {
         let forms: Option<Vec<Vec<Part>>> =
             row.forms.iter().map(|form| form.split(' ').map(part).collect::<Option<Vec<Part>>>()).collect();
         match forms.filter(|forms| !forms.is_empty()) {
-            Some(forms) => Ok(Shape { row, forms }),
+            Some(forms) => {
+                let mut next = Next { alone: forms.iter().any(|form| form.len() == 1), ..Next::default() };
+                forms.iter().for_each(|form| next.add(form));
+                Ok(Shape { next, row, forms })
+            }
             None => Err(row.name),
         }
     }
 
     fn end(&self, reading: &Reading<'_>, at: usize) -> Option<usize> {
+        if !self.next.fits(reading, at) {
+            return None;
+        }
         self.forms.iter().filter_map(|form| fits(form, reading, at)).max()
     }
 }
@@ -102,13 +144,6 @@ pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(us
 }
 
 fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
-    // What must stand behind the figures is seen at a glance; most figures have something else there.
-    if let Some(part) = form.get(1).filter(|part| !part.optional) {
-        let token = reading.tokens.get(at + 1)?;
-        if !part.what.is(token, &reading.text[token.range()]) {
-            return None;
-        }
-    }
     for part in form {
         match reading.tokens.get(at) {
             Some(token) if part.what.is(token, &reading.text[token.range()]) => at += 1,

@@ -183,12 +183,14 @@ impl<'a> Checker<'a> {
 
     /// The shopper's own number, told as theirs beside a price: "155, so it is above the 120 you mentioned".
     pub fn theirs(&self, sentence: &Sentence<'_>, index: usize) -> bool {
-        let said = match &sentence.items[index].kind {
+        if !sentence.said_by_shopper(index) || !sentence.set_against(index) || !sentence.priced_beside() {
+            return false;
+        }
+        match &sentence.items[index].kind {
             ItemKind::Money(amount) => self.shopper_said(amount),
             ItemKind::Number(number) => self.shopper_said(&Amount { value: number.value, currencies: u64::MAX }),
             _ => false,
-        };
-        said && sentence.said_by_shopper(index) && sentence.priced_beside()
+        }
     }
 
     /// True for a length of time, or a part of a day's date, where the facts tell others.

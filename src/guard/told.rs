@@ -72,3 +72,58 @@ pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guard, Ledger};
+    use crate::domain::Language;
+
+    /// Where the facts give times, another one is refused; where they give none, it is not theirs to say.
+    #[test]
+    fn another_time_than_the_facts_have_is_refused() {
+        const TERMS: &str = r#"[{"sku":"@policy:returns","name":"Returns","text":"You may return unworn goods within 21 days. The warranty is 18 months."}]"#;
+        const ORDER: &str = r#"[{"sku":"@order:7","name":"order 7","text":"Order 7 arrives on 9 May."}]"#;
+        let guard = Guard::new();
+        let check = |language: Language, facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(language, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        use Language::{En, Ru, Sk, Zh};
+        check(En, TERMS, "You can send it back within 21 days.", true);
+        check(En, TERMS, "You can send it back within 22 days.", false);
+        check(En, TERMS, "Money is with you in 48 hours.", false);
+        check(En, "[]", "The battery lasts 48 hours.", true);
+        check(En, TERMS, "It takes a couple of days.", false);
+        check(En, TERMS, "You have one month to send it back.", false);
+        check(En, TERMS, "You have a month to return it.", false);
+        check(En, TERMS, "Have a nice day!", true);
+        check(En, "[]", "It takes a couple of days.", true);
+        check(Ru, TERMS, "Деньги придут за пару дней.", false);
+        check(Sk, TERMS, "Peniaze sú na účte do pár dní.", false);
+        check(Zh, TERMS, "一个月之内都能退。", false);
+        check(En, ORDER, "It arrives on 9 May.", true);
+        check(En, ORDER, "It arrives on 10 May.", false);
+        check(En, ORDER, "It arrives on the ninth of May.", false);
+        check(Ru, ORDER, "Прибудет девятого мая.", false);
+        check(Sk, ORDER, "Príde deviateho mája.", false);
+        check(Zh, ORDER, "五月十号到。", false);
+        check(En, "[]", "We were founded on the ninth of May.", true);
+    }
+
+    #[test]
+    fn another_measure_than_the_products_is_refused() {
+        const JACKET: &str = r#"[{"sku":"J","name":"Gale rain jacket","price":"112","currency":"GBP","attrs":["420 g"]},
+            {"sku":"K","name":"Squall rain jacket","price":"95","currency":"GBP"}]"#;
+        let guard = Guard::new();
+        let check = |text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(JACKET).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        check("The Gale rain jacket weighs 420 g.", true);
+        check("The Gale rain jacket weighs 240 g.", false);
+        check("It weighs 240 g.", false);
+        check("It weighs 420 g.", true);
+        check("The Squall rain jacket weighs 240 g.", true);
+        check("The Gale rain jacket is 60 cm long.", true);
+    }
+}
