@@ -82,8 +82,11 @@ impl Checker<'_> {
 
     /// "The ninth of June": no figure to compare, where the facts give days.
     fn spelled_day(&self, sentence: &Sentence<'_>, index: usize) -> bool {
-        let near = &sentence.items[index.saturating_sub(2)..(index + 3).min(sentence.items.len())];
-        let month = near.iter().any(|item| item.is(Class::Month));
+        // English `may` is a month only right beside: "the ninth of May", "May the ninth".
+        let near = |item: &&Item| !matches!(self.reading.words(item.tokens.clone()), "of" | "the");
+        let behind = sentence.items[index + 1..].iter().find(near);
+        let before = sentence.items[..index].iter().rev().find(near);
+        let month = [before, behind].into_iter().flatten().any(|item| item.is(Class::Month));
         let promised = self.ledger.complete && (sentence.has(Class::Shipping) || sentence.has(Class::Promise));
         month && (promised || !self.told().days.is_empty())
     }

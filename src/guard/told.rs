@@ -104,6 +104,7 @@ mod tests {
         check(En, ORDER, "It arrives on 9 May.", true);
         check(En, ORDER, "It arrives on 10 May.", false);
         check(En, ORDER, "It arrives on the ninth of May.", false);
+        check(En, ORDER, "It may come first.", true);
         check(Ru, ORDER, "Прибудет девятого мая.", false);
         check(Sk, ORDER, "Príde deviateho mája.", false);
         check(Zh, ORDER, "五月十号到。", false);
