@@ -18,6 +18,8 @@ pub const DEFAULTS: &str = include_str!("config.toml");
 pub struct Config {
     /// Where things lie.
     pub paths: Paths,
+    /// Which database keeps the state.
+    pub store: Store,
     /// The HTTP server.
     pub server: Server,
     /// The shop's currencies and price age.
@@ -46,6 +48,16 @@ pub struct Paths {
     pub models: PathBuf,
     /// Sessions and audit.
     pub state: PathBuf,
+}
+
+/// Which database keeps the state.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// A PostgreSQL server's address, which may hold a password; empty: SQLite.
+    pub url: Secret,
+    /// The most connections to it.
+    pub connections: u32,
 }
 
 /// The HTTP server.
@@ -237,6 +249,12 @@ impl Config {
         if self.server.concurrent_turns == 0 || self.generation.queue == 0 {
             bail!("server.concurrent_turns and generation.queue must be at least 1");
         }
+        let url = &self.store.url.0;
+        if !(url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"))
+            || self.store.connections == 0
+        {
+            bail!("store.url must be empty (SQLite) or begin with postgres://, store.connections must be at least 1");
+        }
         if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
             bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
         }
@@ -310,5 +328,8 @@ mod tests {
         check("", &[("TRUETILL__SERVER__PROT", "1")], Err("prot"));
         check("[shop]\ncurrency = \"EURO\"", &[], Err("EURO"));
         check("[search]\noffers = 0", &[], Err("search.offers"));
+        check("[store]\nurl = \"postgres://shop@db.example/shop\"", &[], Ok(7070));
+        check("[store]\nurl = \"mysql://db.example/shop\"", &[], Err("store.url"));
+        check("[store]\nconnections = 0", &[], Err("store.connections"));
     }
 }

@@ -8,6 +8,10 @@
 //! [`live`] follows it, [`pay`] makes links to pay by, [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
+// `tests/it/cluster.rs` serves the tests inside and outside of this crate.
+#[cfg(test)]
+extern crate self as truetill;
+
 pub mod app;
 pub mod audit;
 pub mod bench;

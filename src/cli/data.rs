@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::engine::SearchMode;
 use crate::generation;
-use crate::store::StateStore;
 
 use super::{IndexArgs, PatchArgs, open};
 
@@ -95,7 +94,7 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
         now: Timestamp::now(),
     };
     let catalog = open::catalog(config, &generation::current(&config.paths.index)?, &shop).await?;
-    let state = StateStore::open(&config.paths.state).await?;
+    let state = open::state(config).await?;
     let target = Target { state: Some(&state).filter(|_| !args.dry_run), catalog: &catalog };
     let changed = changes::run(&request, target, &|_| false).await?;
     if json {

@@ -27,7 +27,7 @@ pub(super) async fn app(config: Config) -> anyhow::Result<App> {
 /// The whole assistant, and its index, which can be exchanged while it serves.
 pub(super) async fn serving(config: Config) -> anyhow::Result<(App, Arc<Live>)> {
     let embed = embedder(&config)?;
-    let state = StateStore::open(&config.paths.state).await?;
+    let state = state(&config).await?;
     let opener = Opener { config: config.clone(), embed: Arc::clone(&embed), state: state.clone() };
     let live = Arc::new(Live::start(config.paths.index.clone(), Box::new(opener)).await?);
     let generate: Option<Arc<dyn Generate>> = generator(&config)?;
@@ -44,6 +44,14 @@ pub(super) async fn serving(config: Config) -> anyhow::Result<(App, Arc<Live>)> 
         state,
     };
     Ok((App::assemble(config, engines).await?, live))
+}
+
+/// The database of `[store]`.
+pub(super) async fn state(config: &Config) -> anyhow::Result<StateStore> {
+    match config.store.url.0.as_str() {
+        "" => StateStore::open(&config.paths.state).await,
+        url => StateStore::connect(url, config.store.connections).await,
+    }
 }
 
 /// Opens the generation that `index/current` names, under the prices told since.

@@ -15,7 +15,7 @@ use crate::engine::Search;
 use crate::http;
 use crate::kpi::{self, Period};
 use crate::shop::Shop;
-use crate::store::{OrderBook, StateStore};
+use crate::store::OrderBook;
 use crate::turn::{self, Watcher};
 
 use super::{Shape, explain, open};
@@ -98,10 +98,7 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
         told(open::language_model(config, &config.generation.model).map(|model| model.id.name)),
     ));
     findings.push(("index", told(index(config))));
-    findings.push((
-        "state",
-        told(StateStore::open(&config.paths.state).await.map(|_| config.paths.state.display().to_string())),
-    ));
+    findings.push(("state", told(open::state(config).await.map(|state| state.location().to_string()))));
     findings.push(("access", access(config)));
     let broken = findings.iter().filter(|(_, finding)| finding.is_err()).count();
     for (what, finding) in &findings {
@@ -139,7 +136,7 @@ fn access(config: &Config) -> Result<String, String> {
 
 /// Shows a turn, or the latest turns.
 pub(super) async fn audit(config: &Config, turn: Option<&str>, json: bool) -> anyhow::Result<ExitCode> {
-    let state = StateStore::open(&config.paths.state).await?;
+    let state = open::state(config).await?;
     let Some(turn) = turn else {
         for summary in state.latest(20).await? {
             println!("{}  {}  session {}", summary.at, summary.id, summary.session);
@@ -167,7 +164,7 @@ pub(super) async fn kpi(
 ) -> anyhow::Result<ExitCode> {
     let period = Period::between(from, to, jiff::Timestamp::now());
     let period = period.map_err(|(field, detail)| anyhow::anyhow!("--{field}: {detail}"))?;
-    let report = kpi::report(&StateStore::open(&config.paths.state).await?, period).await?;
+    let report = kpi::report(&open::state(config).await?, period).await?;
     match format {
         Shape::Table => print!("{}", report.table()),
         Shape::Csv => print!("{}", report.csv()),

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
 use crate::domain::Money;
 use crate::domain::cart::{Cart, Checkout, CheckoutState, Paid, PaymentLink, PaymentRecord, Settled};
@@ -14,6 +14,7 @@ use crate::domain::handover::Event;
 use crate::domain::order::{Order, OrderState};
 use crate::engine::{Applied, Carts, Numbers, OrderDesk};
 
+use super::database::Write;
 use super::desk::{document, versioned};
 use super::handover::put_event;
 use super::orders::plain;
@@ -43,7 +44,7 @@ impl Carts for StateStore {
     }
 
     async fn write_cart(&self, owner: &str, cart: &Versioned<Cart>, operation: &str) -> anyhow::Result<Applied> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let fresh = sqlx::query(
             "INSERT INTO cart_edits (owner, operation, at) VALUES ($1, $2, $3) ON CONFLICT (owner, operation) DO NOTHING",
         )
@@ -82,21 +83,22 @@ impl Carts for StateStore {
             .bind(&checkout.id)
             .bind(checkout.state.as_str())
             .bind(serde_json::to_string(checkout)?)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
 
     async fn close_checkout(&self, checkout: &Checkout) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let closed = end(&mut transaction, checkout).await?;
         self.commit(transaction).await?;
         Ok(closed)
     }
 
     async fn place(&self, checkout: &Checkout, order: &Order, numbers: Numbers<'_>) -> anyhow::Result<Applied> {
-        let mut transaction = self.pool.begin().await?;
-        // A transaction dropped without a commit is rolled back.
+        let mut transaction = self.write().await?;
+        // A transaction dropped without a commit is rolled back. Of two that place one checkout the second waits here for the
+        // first, in either database, and then finds it ended.
         if !end(&mut transaction, checkout).await? {
             return Ok(Applied::EndedBefore);
         }
@@ -109,6 +111,8 @@ impl Carts for StateStore {
             let Some(row) = row else { return Ok(Applied::Outdated) };
             versioned(&row)?
         };
+        // The next number is one more than the last one: nobody else may be counting.
+        self.db.alone(&mut transaction, "order_numbers").await?;
         let number = number(&mut transaction, &checkout.id, numbers).await?;
         let order = Order { number: number.clone(), ..order.clone() };
         // Version 2: a feed of orders does not write over what was placed here.
@@ -125,7 +129,10 @@ impl Carts for StateStore {
             .execute(&mut *transaction)
             .await?;
         let emptied = Cart { lines: Vec::new(), coupon: None, ..cart.value };
-        put_cart(&mut transaction, &checkout.owner, &Versioned { value: emptied, version: cart.version }).await?;
+        // In PostgreSQL somebody may have written the cart since it was read above.
+        if !put_cart(&mut transaction, &checkout.owner, &Versioned { value: emptied, version: cart.version }).await? {
+            return Ok(Applied::Outdated);
+        }
         let session = checkout.session.map(|session| session.to_string());
         tell(&mut transaction, ("order_placed", &placed.id), (&order, session, false)).await?;
         self.commit(transaction).await?;
@@ -161,6 +168,9 @@ impl Carts for StateStore {
     }
 
     async fn keep_payment(&self, payment: &PaymentRecord) -> anyhow::Result<()> {
+        let mut transaction = self.write().await?;
+        // Attempts of one order are counted one after another.
+        self.db.alone(&mut transaction, &format!("payments:{}", plain(&payment.order))).await?;
         sqlx::query(
             "INSERT INTO payments (provider, reference, number, attempt, url, minor, currency, paid, at)
              SELECT $1, $2, $3, COALESCE(MAX(attempt) + 1, 0), $4, $5, $6, 0, $7 FROM payments WHERE number = $3
@@ -173,13 +183,14 @@ impl Carts for StateStore {
         .bind(payment.amount.minor)
         .bind(payment.amount.currency.code())
         .bind(payment.made.to_string())
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
     async fn settle(&self, provider: &str, paid: &Paid) -> anyhow::Result<Settled> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let claimed = sqlx::query(
             "UPDATE payments SET paid = 1 WHERE provider = $1 AND reference = $2 AND minor = $3 AND currency = $4
              AND paid = 0",
@@ -211,7 +222,7 @@ impl Carts for StateStore {
 }
 
 /// Ends a waiting checkout; the state in the condition makes it happen once.
-async fn end(transaction: &mut Transaction<'_, Sqlite>, checkout: &Checkout) -> anyhow::Result<bool> {
+async fn end(transaction: &mut Write<'_>, checkout: &Checkout) -> anyhow::Result<bool> {
     let changed = sqlx::query("UPDATE checkouts SET state = $1, document = $2 WHERE id = $3 AND state = $4")
         .bind(checkout.state.as_str())
         .bind(serde_json::to_string(checkout)?)
@@ -223,11 +234,7 @@ async fn end(transaction: &mut Transaction<'_, Sqlite>, checkout: &Checkout) -> 
 }
 
 /// Writes a cart on its version; false when that is gone.
-async fn put_cart(
-    transaction: &mut Transaction<'_, Sqlite>,
-    owner: &str,
-    cart: &Versioned<Cart>,
-) -> anyhow::Result<bool> {
+async fn put_cart(transaction: &mut Write<'_>, owner: &str, cart: &Versioned<Cart>) -> anyhow::Result<bool> {
     let written = sqlx::query(
         "INSERT INTO carts (owner, version, at, document) VALUES ($1, 1, $3, $4)
          ON CONFLICT (owner) DO UPDATE SET version = carts.version + 1, at = excluded.at, document = excluded.document
@@ -242,14 +249,10 @@ async fn put_cart(
     Ok(written.rows_affected() == 1)
 }
 
-async fn number(
-    transaction: &mut Transaction<'_, Sqlite>,
-    checkout: &str,
-    numbers: Numbers<'_>,
-) -> anyhow::Result<String> {
+async fn number(transaction: &mut Write<'_>, checkout: &str, numbers: Numbers<'_>) -> anyhow::Result<String> {
     let next: i64 = sqlx::query_scalar(
         "INSERT INTO order_numbers (number, checkout)
-         SELECT MAX(COALESCE(MAX(number) + 1, $1), $1), $2 FROM order_numbers RETURNING number",
+         SELECT COALESCE(MAX(number) + 1, $1), $2 FROM order_numbers WHERE number >= $1 RETURNING number",
     )
     .bind(numbers.first)
     .bind(checkout)
@@ -260,32 +263,32 @@ async fn number(
 
 /// The order gets its payment and goes on, unless it was called off or paid before: then a person must look.
 async fn book_payment(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     (number, reference): (&str, &str),
     payment: Payment,
 ) -> anyhow::Result<()> {
-    let row = sqlx::query("SELECT version, document FROM orders WHERE number = $1")
+    // Counted first: from here on nobody else writes to the order, and what was read is the newest.
+    let row = sqlx::query("UPDATE orders SET version = version + 1 WHERE number = $1 RETURNING document")
         .bind(number)
         .fetch_one(&mut **transaction)
         .await
         .context("the order of a payment is gone")?;
-    let Versioned { value: mut order, version }: Versioned<Order> = versioned(&row)?;
+    let mut order: Order = document(&row)?;
     let expected = order.state == OrderState::AwaitingPayment;
     if expected {
         order.state = OrderState::Processing;
     }
     order.payments.push(payment);
-    sqlx::query("UPDATE orders SET document = $1, version = version + 1 WHERE number = $2 AND version = $3")
+    sqlx::query("UPDATE orders SET document = $1 WHERE number = $2")
         .bind(serde_json::to_string(&order)?)
         .bind(number)
-        .bind(version)
         .execute(&mut **transaction)
         .await?;
     tell(transaction, ("order_paid", reference), (&order, None, !expected)).await
 }
 
 async fn tell(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     (event, id): (&str, &str),
     (order, session, unexpected): (&Order, Option<String>, bool),
 ) -> anyhow::Result<()> {

@@ -1,19 +1,21 @@
 //! The desk's book: orders, customers and tasks. A task's end, its writes and its event are one transaction.
 //! It decides nothing: it writes what was decided on the versions that were seen, or nothing.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
 use crate::domain::desk::{Customer, Decision, Task, TaskState, Versioned};
 use crate::domain::order::Order;
 use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 
+use super::database::{Found, Write};
 use super::orders::{OrderBook, plain};
 use super::state::StateStore;
 
@@ -26,27 +28,33 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn take_orders(&self, book: &OrderBook) -> anyhow::Result<usize> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
+        // Several programs that start at once write the same orders: one after another, not in a knot.
+        self.db.alone(&mut transaction, "take_orders").await?;
+        let held = sqlx::query("SELECT number, source FROM orders").fetch_all(&mut *transaction).await?;
+        let held: HashMap<String, String> = held
+            .iter()
+            .map(|row| Ok((row.try_get("number")?, row.try_get("source")?)))
+            .collect::<anyhow::Result<_>>()?;
         let mut aside = 0;
         for order in book.iter() {
-            let document = serde_json::to_string(order)?;
+            let (number, document) = (plain(&order.number), serde_json::to_string(order)?);
             let source = hex::encode(Sha256::digest(&document));
-            sqlx::query(
+            if held.get(&number) == Some(&source) {
+                continue;
+            }
+            let taken = sqlx::query(
                 "INSERT INTO orders (number, customer, source, version, document) VALUES ($1, $2, $3, 1, $4)
                  ON CONFLICT (number) DO UPDATE SET customer = excluded.customer, source = excluded.source,
                  document = excluded.document WHERE orders.version = 1",
             )
-            .bind(plain(&order.number))
+            .bind(number)
             .bind(&order.customer)
-            .bind(&source)
-            .bind(&document)
+            .bind(source)
+            .bind(document)
             .execute(&mut *transaction)
             .await?;
-            let held: String = sqlx::query_scalar("SELECT source FROM orders WHERE number = $1")
-                .bind(plain(&order.number))
-                .fetch_one(&mut *transaction)
-                .await?;
-            aside += usize::from(held != source);
+            aside += usize::from(taken.rows_affected() == 0);
         }
         for customer in book.customers() {
             let document = serde_json::to_string(customer)?;
@@ -74,12 +82,12 @@ impl StateStore {
     }
 }
 
-pub(super) fn document<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<T> {
+pub(super) fn document<T: DeserializeOwned>(row: &Found) -> anyhow::Result<T> {
     let document: String = row.try_get("document")?;
     serde_json::from_str(&document).context("a stored document cannot be read")
 }
 
-pub(super) fn versioned<T: DeserializeOwned>(row: &SqliteRow) -> anyhow::Result<Versioned<T>> {
+pub(super) fn versioned<T: DeserializeOwned>(row: &Found) -> anyhow::Result<Versioned<T>> {
     Ok(Versioned { value: document(row)?, version: row.try_get("version")? })
 }
 
@@ -121,21 +129,22 @@ impl OrderDesk for StateStore {
             .bind(&task.id)
             .bind(name(task.state))
             .bind(serde_json::to_string(task)?)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
 
     async fn close(&self, task: &Task) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         let closed = end(&mut transaction, task).await?;
         self.commit(transaction).await?;
         Ok(closed)
     }
 
     async fn apply(&self, task: &Task, decision: &Decision, seen: Seen) -> anyhow::Result<Applied> {
-        let mut transaction = self.pool.begin().await?;
-        // A transaction dropped without a commit is rolled back.
+        let mut transaction = self.write().await?;
+        // A transaction dropped without a commit is rolled back. Of two that end one task the second waits here for the first,
+        // in either database, and then finds it ended; each write below stands on its version.
         if !end(&mut transaction, task).await? {
             return Ok(Applied::EndedBefore);
         }
@@ -169,7 +178,7 @@ impl OrderDesk for StateStore {
 }
 
 /// Ends a waiting task; the state in the condition makes it happen once.
-async fn end(transaction: &mut Transaction<'_, Sqlite>, task: &Task) -> anyhow::Result<bool> {
+async fn end(transaction: &mut Write<'_>, task: &Task) -> anyhow::Result<bool> {
     let changed = sqlx::query("UPDATE tasks SET state = $1, document = $2 WHERE id = $3 AND state = $4")
         .bind(name(task.state))
         .bind(document_of(task)?)
@@ -180,11 +189,7 @@ async fn end(transaction: &mut Transaction<'_, Sqlite>, task: &Task) -> anyhow::
     Ok(changed.rows_affected() == 1)
 }
 
-async fn write_customer(
-    transaction: &mut Transaction<'_, Sqlite>,
-    customer: &Customer,
-    seen: i64,
-) -> anyhow::Result<bool> {
+async fn write_customer(transaction: &mut Write<'_>, customer: &Customer, seen: i64) -> anyhow::Result<bool> {
     let changed = sqlx::query(
         "INSERT INTO customers (id, source, version, document) VALUES ($1, '', 2, $2)
          ON CONFLICT (id) DO UPDATE SET document = excluded.document, version = customers.version + 1
@@ -222,7 +227,7 @@ impl Proofs for StateStore {
             .bind(plain(number))
             .bind(caller)
             .bind(now.as_second())
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::domain::place::PlaceId;
 use crate::domain::product::{Price, StockLine};
 
 use super::catalog_writer::{PriceTerms, Word};
+use super::database::Found;
 use super::state::StateStore;
 
 /// A clock may run ahead by so much.
@@ -129,7 +130,9 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written: then none of them was taken.
     pub async fn patch(&self, patches: &[Patch], batch: &Batch<'_>) -> anyhow::Result<Vec<Patched>> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
+        // Two batches that write the same variants in another order would wait for each other for ever.
+        self.db.alone(&mut transaction, "patches").await?;
         let max_age = batch.word.max_age_s.and_then(|seconds| i64::try_from(seconds).ok());
         let mut outcomes = Vec::with_capacity(patches.len());
         for patch in patches {
@@ -173,14 +176,20 @@ impl StateStore {
     pub(super) async fn fresh(&self, skus: &[&str]) -> anyhow::Result<Fresh> {
         let asked = serde_json::to_string(skus)?;
         let mut fresh = Fresh::default();
-        let rows = sqlx::query("SELECT p.* FROM json_each($1) asked JOIN fresh_prices p ON p.sku = asked.value");
+        let rows = sqlx::query(self.db.says(
+            "SELECT p.* FROM json_each($1) asked JOIN fresh_prices p ON p.sku = asked.value",
+            "SELECT p.* FROM jsonb_array_elements_text(CAST($1 AS jsonb)) asked JOIN fresh_prices p ON p.sku = asked.value",
+        ));
         for row in rows.bind(&asked).fetch_all(&self.pool).await? {
             let document: String = row.try_get("document")?;
             let prices: Vec<PriceTerms> =
                 serde_json::from_str(&document).context("truetill.db: a price is unreadable")?;
             fresh.prices.insert(row.try_get("sku")?, (word(&row)?, prices));
         }
-        let rows = sqlx::query("SELECT s.* FROM json_each($1) asked JOIN fresh_stock s ON s.sku = asked.value");
+        let rows = sqlx::query(self.db.says(
+            "SELECT s.* FROM json_each($1) asked JOIN fresh_stock s ON s.sku = asked.value",
+            "SELECT s.* FROM jsonb_array_elements_text(CAST($1 AS jsonb)) asked JOIN fresh_stock s ON s.sku = asked.value",
+        ));
         for row in rows.bind(&asked).fetch_all(&self.pool).await? {
             let (sku, place): (String, String) = (row.try_get("sku")?, row.try_get("place")?);
             let count = u32::try_from(row.try_get::<i64, _>("count")?).context("truetill.db: a count is unreadable")?;
@@ -191,7 +200,7 @@ impl StateStore {
     }
 }
 
-fn word(row: &sqlx::sqlite::SqliteRow) -> anyhow::Result<Word> {
+fn word(row: &Found) -> anyhow::Result<Word> {
     let max_age: Option<i64> = row.try_get("max_age_s")?;
     let as_of = Timestamp::from_microsecond(row.try_get("as_of")?)?;
     Ok(Word { as_of, max_age_s: max_age.and_then(|seconds| u64::try_from(seconds).ok()) })

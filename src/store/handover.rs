@@ -2,12 +2,12 @@
 
 use anyhow::Context;
 use serde::Serialize;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::Row;
 
 use crate::domain::handover::{By, Case, CaseState, Event, Line};
 use crate::domain::session::SessionId;
 
+use super::database::{Found, Write};
 use super::state::StateStore;
 
 impl StateStore {
@@ -56,7 +56,7 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn write_case(&self, case: &Case, lines: &[Line], event: Option<&Event>) -> anyhow::Result<bool> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         if !put_case(&mut transaction, case).await? {
             return Ok(false);
         }
@@ -75,7 +75,7 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn tell(&self, event: &Event) -> anyhow::Result<()> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         put_event(&mut transaction, event).await?;
         self.commit(transaction).await?;
         Ok(())
@@ -115,7 +115,7 @@ impl StateStore {
             .bind(session.to_string())
             .fetch_all(&self.pool)
             .await?;
-        let record = |row: &SqliteRow| -> anyhow::Result<serde_json::Value> {
+        let record = |row: &Found| -> anyhow::Result<serde_json::Value> {
             let record: String = row.try_get("record")?;
             serde_json::from_str(&record).context("a stored turn cannot be read")
         };
@@ -124,7 +124,7 @@ impl StateStore {
 }
 
 /// Adds a case or replaces the version it was read in; false when that version is gone, or another case is open.
-pub(super) async fn put_case(transaction: &mut Transaction<'_, Sqlite>, case: &Case) -> anyhow::Result<bool> {
+pub(super) async fn put_case(transaction: &mut Write<'_>, case: &Case) -> anyhow::Result<bool> {
     let written = if case.version == 0 {
         sqlx::query(
             "INSERT INTO cases (id, session, state, priority, opened, version, document) VALUES ($1, $2, $3, $4, $5, 1, $6)
@@ -154,23 +154,20 @@ pub(super) async fn put_case(transaction: &mut Transaction<'_, Sqlite>, case: &C
     Ok(written.rows_affected() == 1)
 }
 
-pub(super) async fn put_line(
-    transaction: &mut Transaction<'_, Sqlite>,
-    session: SessionId,
-    line: &Line,
-) -> anyhow::Result<()> {
+pub(super) async fn put_line(transaction: &mut Write<'_>, session: SessionId, line: &Line) -> anyhow::Result<()> {
     sqlx::query("INSERT INTO messages (id, session, by_whom, at, text) VALUES ($1, $2, $3, $4, $5)")
         .bind(&line.id)
         .bind(session.to_string())
         .bind(line.by.as_str())
         .bind(line.at.to_string())
-        .bind(&line.text)
+        // PostgreSQL keeps every character but this one.
+        .bind(line.text.replace('\0', " "))
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-pub(super) async fn put_event(transaction: &mut Transaction<'_, Sqlite>, event: &Event) -> anyhow::Result<()> {
+pub(super) async fn put_event(transaction: &mut Write<'_>, event: &Event) -> anyhow::Result<()> {
     sqlx::query("INSERT INTO outbox (id, at, document) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
         .bind(&event.id)
         .bind(jiff::Timestamp::now().to_string())
@@ -184,13 +181,13 @@ fn document(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string(value)?)
 }
 
-pub(super) fn case(row: &SqliteRow) -> anyhow::Result<Case> {
+pub(super) fn case(row: &Found) -> anyhow::Result<Case> {
     let document: String = row.try_get("document")?;
     let case: Case = serde_json::from_str(&document).context("a stored case cannot be read")?;
     Ok(Case { version: row.try_get("version")?, ..case })
 }
 
-fn line(row: &SqliteRow) -> anyhow::Result<Line> {
+fn line(row: &Found) -> anyhow::Result<Line> {
     let (by, at): (String, String) = (row.try_get("by_whom")?, row.try_get("at")?);
     let by = By::named(&by).with_context(|| format!("a stored line was written by `{by}`"))?;
     Ok(Line { id: row.try_get("id")?, by, text: row.try_get("text")?, at: at.parse().context("a stored moment")? })

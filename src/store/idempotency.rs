@@ -40,38 +40,44 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn claim(&self, key: IdempotencyKey<'_>, now: Timestamp) -> anyhow::Result<Claimed> {
         let now = now.as_second();
-        let mut transaction = self.pool.begin().await?;
-        // One statement frees what is over: a day after an answer, a minute after a request without one.
-        sqlx::query("DELETE FROM idempotency WHERE at < $1 OR (status = 0 AND at < $2)")
-            .bind(now - KEPT_S)
-            .bind(now - LEASE_S)
-            .execute(&mut *transaction)
-            .await?;
+        // One statement decides in either database: it takes a key that is new, or over: a day after its answer, a minute
+        // after a request without one. Whoever comes at the same time waits for it and finds the key taken.
         let taken = sqlx::query(
             "INSERT INTO idempotency (caller, key, body, at, status, answer) VALUES ($1, $2, $3, $4, 0, '')
-             ON CONFLICT (caller, key) DO NOTHING",
+             ON CONFLICT (caller, key) DO UPDATE SET body = excluded.body, at = excluded.at, status = 0, answer = ''
+             WHERE idempotency.at < $5 OR (idempotency.status = 0 AND idempotency.at < $6)",
         )
         .bind(key.caller)
         .bind(key.key)
         .bind(key.body)
         .bind(now)
-        .execute(&mut *transaction)
+        .bind(now - KEPT_S)
+        .bind(now - LEASE_S)
+        .execute(&self.writer)
         .await?;
+        if taken.rows_affected() == 1 {
+            self.forget_old_keys(now).await?;
+            return Ok(Claimed::First);
+        }
         let row = sqlx::query("SELECT body, status, answer FROM idempotency WHERE caller = $1 AND key = $2")
             .bind(key.caller)
             .bind(key.key)
-            .fetch_one(&mut *transaction)
+            .fetch_optional(&self.pool)
             .await?;
-        transaction.commit().await?;
-        if taken.rows_affected() == 1 {
-            return Ok(Claimed::First);
-        }
+        // Freed a moment ago: the caller's next try takes it.
+        let Some(row) = row else { return Ok(Claimed::InFlight) };
         let (body, status): (String, i64) = (row.try_get("body")?, row.try_get("status")?);
         Ok(match u16::try_from(status) {
             _ if body != key.body => Claimed::Reused,
             Ok(status) if status > 0 => Claimed::Again(status, row.try_get("answer")?),
             _ => Claimed::InFlight,
         })
+    }
+
+    async fn forget_old_keys(&self, now: i64) -> anyhow::Result<()> {
+        let over = sqlx::query("DELETE FROM idempotency WHERE at < $1").bind(now - KEPT_S);
+        over.execute(&self.writer).await?;
+        Ok(())
     }
 
     /// Stores the answer to a claimed key.
@@ -84,7 +90,7 @@ impl StateStore {
             .bind(answer)
             .bind(key.caller)
             .bind(key.key)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -97,7 +103,7 @@ impl StateStore {
         sqlx::query("DELETE FROM idempotency WHERE caller = $1 AND key = $2 AND status = 0")
             .bind(key.caller)
             .bind(key.key)
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -106,23 +112,24 @@ impl StateStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cluster::state_in;
 
     #[tokio::test]
     async fn a_key_outlives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let key = |body| IdempotencyKey { caller: "c", key: "k", body };
         let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         assert_eq!(store.claim(key("one"), at(0)).await.unwrap(), Claimed::First);
         assert_eq!(store.claim(key("one"), at(1)).await.unwrap(), Claimed::InFlight);
         drop(store);
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         assert_eq!(store.claim(key("one"), at(2)).await.unwrap(), Claimed::InFlight);
         assert_eq!(store.claim(key("two"), at(3)).await.unwrap(), Claimed::Reused);
         assert_eq!(store.claim(key("one"), at(70)).await.unwrap(), Claimed::First);
         store.answered(key("one"), 201, "done").await.unwrap();
         drop(store);
-        let store = StateStore::open(folder.path()).await.unwrap();
+        let store = state_in(folder.path()).await;
         let again = Claimed::Again(201, "done".to_string());
         assert_eq!(store.claim(key("one"), at(86_000)).await.unwrap(), again);
         assert_eq!(store.claim(key("two"), at(86_000)).await.unwrap(), Claimed::Reused);

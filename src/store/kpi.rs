@@ -3,11 +3,11 @@
 use anyhow::Context;
 use jiff::Timestamp;
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use crate::domain::handover::Case;
 use crate::domain::session::SessionId;
 
+use super::database::Found;
 use super::handover::case;
 use super::state::StateStore;
 
@@ -32,7 +32,7 @@ impl StateStore {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        let row = |row: &SqliteRow| -> anyhow::Result<(String, String, serde_json::Value)> {
+        let row = |row: &Found| -> anyhow::Result<(String, String, serde_json::Value)> {
             let record: String = row.try_get("record")?;
             let record = serde_json::from_str(&record).context("a stored turn cannot be read")?;
             Ok((row.try_get("id")?, row.try_get("session")?, record))
@@ -74,7 +74,7 @@ impl StateStore {
         .bind(session.to_string())
         .bind(score)
         .bind(now.as_second())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await?;
         Ok(written.rows_affected() == 1)
     }

@@ -1,15 +1,21 @@
-//! SQLite files: what the shop sells, in one file per index generation; conversations and the audit in another.
+//! What the shop sells, in one SQLite file per index generation; conversations, orders and the audit in a SQLite file or in
+//! PostgreSQL.
 //! The only module that names sqlx. It never decides what may be said: it hands out values with their age.
 
 pub mod carts;
 pub mod catalog;
 pub mod catalog_writer;
+#[cfg(test)]
+#[path = "../../tests/it/cluster.rs"]
+mod cluster;
+mod database;
 pub mod desk;
 pub mod fresh;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;
 pub mod orders;
+mod schema;
 pub mod state;
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,27 @@
-//! Conversations and the audit in one SQLite file. Audit rows are only ever added.
+//! Conversations and the audit. Audit rows are only ever added.
 
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{AnyPool, Row};
 
 use crate::domain::handover::Aside;
 use crate::domain::session::{Session, SessionId, TurnId};
 
+use super::database::{Database, Found, Write};
 use super::handover::{put_case, put_event, put_line};
 
 /// The state of the running shop assistant.
 #[derive(Clone)]
 pub struct StateStore {
-    pub(super) pool: SqlitePool,
+    /// For reading.
+    pub(super) pool: AnyPool,
+    /// For writing.
+    pub(super) writer: AnyPool,
+    pub(super) db: Database,
     watch: Option<Watch>,
 }
 
@@ -43,10 +45,8 @@ impl StateStore {
     /// # Errors
     /// The folder cannot be made, the file is not a database, a migration fails.
     pub async fn open(folder: &Path) -> anyhow::Result<StateStore> {
-        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        let path = folder.join("truetill.db");
-        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-        StateStore::connect(options, 4).await.with_context(|| format!("opening {}", path.display()))
+        let db = Database::file(folder).await;
+        db.map(StateStore::over).with_context(|| format!("opening {}", folder.join("truetill.db").display()))
     }
 
     /// A store that forgets everything when it is dropped.
@@ -54,24 +54,24 @@ impl StateStore {
     /// # Errors
     /// SQLite cannot start.
     pub async fn in_memory() -> anyhow::Result<StateStore> {
-        // One connection: each connection to `:memory:` is a database of its own.
-        StateStore::connect(SqliteConnectOptions::from_str("sqlite::memory:")?, 1).await
+        Database::memory().await.map(StateStore::over)
     }
 
-    async fn connect(options: SqliteConnectOptions, connections: u32) -> anyhow::Result<StateStore> {
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            // "Done" is told once the commit returns: it must outlive a power cut.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
-            .max_connections(connections)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options)
-            .await?;
-        sqlx::migrate!("src/store/migrations").run(&pool).await.context("migrating")?;
-        Ok(StateStore { pool, watch: None })
+    /// Opens a database of a PostgreSQL server, which several programs may share, applying migrations as needed.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses, a newer program has been there, a migration fails.
+    pub async fn connect(url: &str, connections: u32) -> anyhow::Result<StateStore> {
+        Database::server(url, connections).await.map(StateStore::over)
+    }
+
+    fn over(db: Database) -> StateStore {
+        StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None }
+    }
+
+    /// Where it keeps things, for people.
+    pub fn location(&self) -> &str {
+        &self.db.place
     }
 
     /// The same store, telling of each commit before and after it: where a process may die and nothing may be half done.
@@ -79,8 +79,13 @@ impl StateStore {
         StateStore { watch: Some(watch), ..self }
     }
 
+    /// Begins a transaction that writes; see [`Database::begin`].
+    pub(super) async fn write(&self) -> anyhow::Result<Write<'static>> {
+        self.db.begin().await
+    }
+
     /// Commits.
-    pub(super) async fn commit(&self, transaction: Transaction<'_, Sqlite>) -> anyhow::Result<()> {
+    pub(super) async fn commit(&self, transaction: Write<'_>) -> anyhow::Result<()> {
         self.tell_watch();
         transaction.commit().await?;
         self.tell_watch();
@@ -118,7 +123,7 @@ impl StateStore {
             .bind(session.id.to_string())
             .bind(serde_json::to_string(session)?)
             .bind(Timestamp::now().to_string())
-            .execute(&self.pool)
+            .execute(&self.writer)
             .await?;
         Ok(())
     }
@@ -143,7 +148,7 @@ impl StateStore {
         aside: &Aside,
     ) -> anyhow::Result<()> {
         let now = Timestamp::now().to_string();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.write().await?;
         sqlx::query(
             "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3)
              ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
@@ -198,7 +203,7 @@ impl StateStore {
             .bind(i64::from(limit))
             .fetch_all(&self.pool)
             .await?;
-        let summary = |row: &sqlx::sqlite::SqliteRow| -> anyhow::Result<TurnSummary> {
+        let summary = |row: &Found| -> anyhow::Result<TurnSummary> {
             Ok(TurnSummary { id: row.try_get("id")?, session: row.try_get("session")?, at: row.try_get("at")? })
         };
         rows.iter().map(summary).collect()
@@ -208,10 +213,11 @@ impl StateStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::cluster::state;
 
     #[tokio::test]
     async fn a_session_and_its_turn_are_kept() {
-        let store = StateStore::in_memory().await.unwrap();
+        let store = state().await;
         let session = Session { turns: 3, ..Session::default() };
         let turn = TurnId::fresh();
         assert!(store.session(session.id).await.unwrap().is_none());

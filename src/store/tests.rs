@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::cluster::{once_more, state};
 use super::*;
 use crate::domain::product::{Quote, StockLine};
 use crate::domain::{Money, Product, ProductId, Sku};
@@ -13,6 +14,11 @@ use crate::engine::Catalog;
 const SHOE: &str = r#"{"id":"SH-101","name":{"en":"Runner"},"codes":["4006381333931","MP-1"],
     "variants":[{"sku":"SH-101-42","size":"42","colour":"black"},{"sku":"SH-101-43","size":"43"}]}"#;
 const MUG: &str = r#"{"id":"MUG","name":{"en":"Mug"},"codes":["MP-1"],"variants":[{"sku":"MUG"}]}"#;
+
+#[test]
+fn everything_of_the_store_holds_with_postgres() {
+    once_more(&["store::"]);
+}
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -94,7 +100,7 @@ async fn an_old_price_of_a_live_source_is_never_told() {
     let quote = |offers: Vec<crate::domain::Offer>| offers[0].price.clone();
     assert_eq!(quote(store.offers(&ids, eur).await.unwrap()), Quote::Stale);
 
-    let state = StateStore::in_memory().await.unwrap();
+    let state = state().await;
     let store = store.under(state.clone());
     let patched = async |patch: &str, as_of: &str| {
         let patch: Patch = serde_json::from_str(patch).unwrap();
@@ -131,7 +137,7 @@ async fn an_old_price_of_a_live_source_is_never_told() {
 async fn a_reduction_holds_between_its_moments_and_a_source_has_its_own_age() {
     let told = async |now: &str| {
         let (_folder, store) = store(now, None).await;
-        let state = StateStore::in_memory().await.unwrap();
+        let state = state().await;
         let patch = r#"{"sku":"SH-101-43","prices":[{"currency":"EUR","amount":"8.00","old":"10.00",
             "starts":"2026-11-10T23:00:00Z","ends":"2026-11-12T11:00:00Z"}],"stock":[{"place":"kosice","count":2}]}"#;
         let word = Word { as_of: at("2026-11-10T00:00:00Z"), max_age_s: Some(3 * 86_400) };
@@ -150,7 +156,7 @@ async fn a_reduction_holds_between_its_moments_and_a_source_has_its_own_age() {
 #[tokio::test]
 async fn stock_is_per_place_and_carries_its_age() {
     let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
-    let state = StateStore::in_memory().await.unwrap();
+    let state = state().await;
     let word = Word { as_of: at("2026-11-02T08:00:00Z"), max_age_s: None };
     let batch = Batch { source: "erp", word, now: at("2026-11-10T12:00:00Z") };
     let patch: Patch = serde_json::from_str(r#"{"sku":"SH-101-42","stock":[{"place":"zilina","count":4}]}"#).unwrap();

@@ -14,6 +14,7 @@ use truetill::ingest::{self, IndexRequest, NoShelves, Outcome, changes};
 use truetill::live::{Live, Open, Serving};
 use truetill::store::{CatalogSettings, CatalogStore, OrderBook, StateStore};
 
+use crate::cluster::state;
 use crate::common::{TestApp, clock, config, digest};
 use crate::fakes::{HashedLetters, ShopFront};
 
@@ -32,7 +33,7 @@ impl Place {
     async fn new() -> Place {
         let line = MUG.replace("PRICE", "0.01");
         let front = Arc::new(ShopFront::load(&config().paths.data).with_product(&line));
-        let state = StateStore::in_memory().await.unwrap();
+        let state = state().await;
         let place = Place { folder: tempfile::tempdir().unwrap(), state, front };
         std::fs::create_dir(place.path("feeds")).unwrap();
         place

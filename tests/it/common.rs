@@ -19,6 +19,7 @@ use truetill::engine::{Generate, Search};
 use truetill::http::{self, Peer};
 use truetill::store::{OrderBook, StateStore};
 
+use crate::cluster::state;
 use crate::fakes::{HashedLetters, ShopFront};
 
 /// The settings of most tests: the defaults over the repository's data.
@@ -42,7 +43,7 @@ pub async fn app(config: Config, generate: Option<Arc<dyn Generate>>) -> Arc<App
 
 /// The same over another shop front.
 pub async fn app_over(config: Config, generate: Option<Arc<dyn Generate>>, front: ShopFront) -> Arc<App> {
-    let state = StateStore::in_memory().await.expect("SQLite in memory");
+    let state = state().await;
     app_keeping(config, generate, (front, state)).await
 }
 

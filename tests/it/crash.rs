@@ -20,6 +20,7 @@ use truetill::store::{OrderBook, StateStore};
 use truetill::tasks::cart::{Cashier, Till, Visit};
 use truetill::tasks::desk::Desk;
 
+use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config};
 use crate::fakes::ShopFront;
 
@@ -107,7 +108,7 @@ async fn cancel(book: &dyn OrderDesk, folder: &Path) {
 #[tokio::test]
 async fn child() {
     let (Ok(folder), Ok(at)) = (std::env::var("CRASH_FOLDER"), std::env::var("CRASH_AT")) else { return };
-    let book = StateStore::open(Path::new(&folder)).await.unwrap();
+    let book = state_in(Path::new(&folder)).await;
     let dying = Dying { book, at: at.parse().unwrap(), step: AtomicUsize::new(0) };
     cancel(&dying, Path::new(&folder)).await;
 }
@@ -118,7 +119,7 @@ async fn died_and_resumed(at: usize) -> bool {
     std::fs::create_dir(folder.path().join("orders")).unwrap();
     std::fs::write(folder.path().join("orders/orders.jsonl"), ORDER).unwrap();
     std::fs::write(folder.path().join("orders/customers.jsonl"), CUSTOMER).unwrap();
-    let book = StateStore::open(folder.path()).await.unwrap();
+    let book = state_in(folder.path()).await;
     book.take_orders(&OrderBook::load(&folder.path().join("orders")).unwrap()).await.unwrap();
     drop(book);
     let child = Command::new(std::env::current_exe().unwrap())
@@ -126,7 +127,7 @@ async fn died_and_resumed(at: usize) -> bool {
         .envs([("CRASH_FOLDER", folder.path().as_os_str()), ("CRASH_AT", at.to_string().as_ref())])
         .output()
         .unwrap();
-    let book = StateStore::open(folder.path()).await.unwrap();
+    let book = state_in(folder.path()).await;
     let told = std::fs::read_to_string(folder.path().join("client")).unwrap_or_default().ends_with("done");
     let left = OrderDesk::order(&book, "G-1").await.unwrap().unwrap();
     assert!(!told || left.value.state == OrderState::Cancelled, "step {at}: done was told before it was written");
@@ -238,7 +239,7 @@ async fn buy(book: &dyn Carts, folder: &Path) {
 #[tokio::test]
 async fn buying_child() {
     let (Ok(folder), Ok(at)) = (std::env::var("BUY_FOLDER"), std::env::var("BUY_AT")) else { return };
-    let book = StateStore::open(Path::new(&folder)).await.unwrap();
+    let book = state_in(Path::new(&folder)).await;
     let dying = DyingCarts { book, at: at.parse().unwrap(), step: AtomicUsize::new(0) };
     buy(&dying, Path::new(&folder)).await;
 }
@@ -246,13 +247,13 @@ async fn buying_child() {
 /// Lets the child die at a step, looks at what it left, goes on as the client would; false when it lived.
 async fn bought_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    drop(StateStore::open(folder.path()).await.unwrap());
+    drop(state_in(folder.path()).await);
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::buying_child", "--exact"])
         .envs([("BUY_FOLDER", folder.path().as_os_str()), ("BUY_AT", at.to_string().as_ref())])
         .output()
         .unwrap();
-    let book = StateStore::open(folder.path()).await.unwrap();
+    let book = state_in(folder.path()).await;
     let order = async || OrderDesk::order(&book, "TT-20001").await.unwrap();
     let left = order().await;
     let told = |name: &str| folder.path().join(name).exists();
@@ -348,21 +349,21 @@ async fn operate(door: &TestApp, steps: &[&str]) {
 async fn calling_child() {
     let (Ok(folder), Ok(at)) = (std::env::var("CALL_FOLDER"), std::env::var("CALL_AT")) else { return };
     let (counter, at) = (AtomicUsize::new(0), at.parse().unwrap());
-    let book = StateStore::open(Path::new(&folder)).await.unwrap().watched(Arc::new(move || step(&counter, at)));
+    let book = state_in(Path::new(&folder)).await.watched(Arc::new(move || step(&counter, at)));
     ask_for_a_call(book, Path::new(&folder)).await;
 }
 
 /// Lets the child die at a commit, goes on as shopper and operator would; false when it lived.
 async fn called_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    drop(StateStore::open(folder.path()).await.unwrap());
+    drop(state_in(folder.path()).await);
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::calling_child", "--exact"])
         .envs([("CALL_FOLDER", folder.path().as_os_str()), ("CALL_AT", at.to_string().as_ref())])
         .output()
         .unwrap();
     let told = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-    let book = StateStore::open(folder.path()).await.unwrap();
+    let book = state_in(folder.path()).await;
     let answered = told("client");
     let leads = async |book: &StateStore| {
         let events = book.latest_events(100).await.unwrap();

@@ -123,3 +123,30 @@ async fn a_withdrawn_proposal_stays_withdrawn() {
     assert_eq!(confirm(&app, &task, &[]).await.json()["state"], "withdrawn");
     assert_eq!(app.get(&path).await.json()["state"], "withdrawn");
 }
+
+#[tokio::test]
+async fn characters_a_database_may_not_keep_break_nothing() {
+    let app = TestApp::new().await;
+    let order = order_in("processing");
+    let operation = json!({"do": "cancel_order", "order": "TT\0", "reason": "a\0b"});
+    for (path, body) in [
+        ("/api/v1/chat", json!({"message": "operator\0 please", "locale": "en"})),
+        ("/api/v1/tasks", json!({"email": order["email"], "operation": operation})),
+        ("/api/v1/tasks", json!({"customer": "C\0", "operation": operation})),
+        ("/api/v1/orders/find", json!({"number": "TT\0", "phone": "+4219\0"})),
+        ("/api/v1/cart", json!({"customer": "C\0", "edit": {"do": "add", "sku": "A\0"}})),
+        ("/api/v1/cart", json!({"edit": {"do": "coupon", "code": "A\0"}})),
+        (
+            "/api/v1/catalog/patches",
+            json!({"source": "erp", "patches": [{"sku": "KT-101-SLV", "stock": [{"place": "\0", "count": 1}]}]}),
+        ),
+    ] {
+        let reply = app.post(path, body.to_string(), &[]).await;
+        assert!(reply.status.as_u16() < 500, "{path}: {}", reply.body);
+    }
+    for path in ["/api/v1/tasks/%00", "/api/v1/checkout/%00", "/api/v1/handover/%00", "/api/v1/sessions/%00/messages"] {
+        assert!(app.get(path).await.status.as_u16() < 500, "{path}");
+    }
+    let confirmed = app.post("/api/v1/checkout/%00", json!({"token": "\0"}).to_string(), &[]).await;
+    assert!(confirmed.status.as_u16() < 500, "{}", confirmed.body);
+}

@@ -5,6 +5,7 @@ mod binary; // the command line, typed as an operator would
 mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
+mod cluster; // a PostgreSQL server of the tests' own
 mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
@@ -18,7 +19,9 @@ mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
 mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
+mod postgres; // the flows once more, with their state in PostgreSQL
 mod prose; // replies in the model's own words
+mod races; // eight requests at the same moment, from two programs
 mod retail; // the public retail world: every write the policy forbids is refused
 mod scenarios; // the flows of data/scenarios, without a model
 mod screening; // public sets of attacks, advertisements and personal data

@@ -68,8 +68,9 @@ pub fn check_customer(customer: &str, caller: &Caller) -> Result<(), Problem> {
         let detail = "This caller could be anybody, so it cannot say who the customer is.";
         return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));
     }
-    if customer.trim().is_empty() || customer.chars().count() > CUSTOMER_CHARS {
-        let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters.");
+    let controls = customer.chars().any(char::is_control);
+    if customer.trim().is_empty() || customer.chars().count() > CUSTOMER_CHARS || controls {
+        let detail = format!("It takes 1 to {CUSTOMER_CHARS} characters, no control characters.");
         return Err(Problem::of_field(Code::InvalidField, "customer", detail));
     }
     Ok(())

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::desk::{Effect, Operation, Refusal, Task, TaskState};
 use crate::domain::order::Order;
+use crate::http::chat::types::check_customer;
 use crate::http::door::auth::Caller;
 use crate::http::error::{Code, Problem};
 
@@ -27,12 +28,8 @@ impl Who {
     /// # Errors
     /// `customer` from an untrusted caller; nothing at all.
     pub fn check(&self, caller: &Caller) -> Result<(), Problem> {
-        if self.customer.is_some() && !caller.trusted {
-            let detail = "This caller could be anybody, so it cannot say who the customer is.";
-            return Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail));
-        }
-        if self.customer.as_ref().is_some_and(|customer| customer.trim().is_empty()) {
-            return Err(Problem::of_field(Code::InvalidField, "customer", "It is empty."));
+        if let Some(customer) = &self.customer {
+            check_customer(customer, caller)?;
         }
         if self.customer.is_none() && self.phone.is_none() && self.email.is_none() {
             let detail = "Send `customer`, or `phone` or `email` of the order.";

@@ -11,8 +11,9 @@ use truetill::app::{App, Engines};
 use truetill::domain::product::{Price, Quote, StockLine};
 use truetill::domain::{Currency, Money, Offer, Product, ProductId, Sku};
 use truetill::engine::Catalog;
-use truetill::store::{OrderBook, StateStore};
+use truetill::store::OrderBook;
 
+use crate::cluster;
 use crate::common::{clock, config};
 use crate::fakes::{HashedLetters, ShopFront};
 
@@ -192,7 +193,7 @@ impl Catalog for Shelf {
 /// The assistant over that shop, with a fresh book.
 pub async fn open(shop: &Path) -> Arc<App> {
     let config = config();
-    let state = StateStore::in_memory().await.unwrap();
+    let state = cluster::state().await;
     state.take_orders(&OrderBook::load(&shop.join("orders")).unwrap()).await.unwrap();
     let engines = Engines {
         search: Arc::new(ShopFront::load(&config.paths.data)),
