@@ -11,8 +11,48 @@ use super::norm::fold;
 pub(super) struct Alias {
     /// The row of the ledger it names.
     pub row: usize,
-    parts: Vec<String>,
+    parts: Vec<Part>,
     exact: bool,
+}
+
+/// A word of a name, or one Chinese sign of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    text: String,
+    /// How many signs it has.
+    length: usize,
+    /// True when it has a digit: then it must stand as it is.
+    digits: bool,
+}
+
+impl Part {
+    /// A word in plain form.
+    pub fn new(text: &str) -> Part {
+        Part {
+            length: text.chars().count(),
+            digits: text.bytes().any(|byte| byte.is_ascii_digit()),
+            text: text.to_string(),
+        }
+    }
+
+    /// True for this word, with another ending perhaps.
+    pub fn is(&self, word: &str) -> bool {
+        self.text == word || self.inflected(word)
+    }
+
+    /// True when `word` is this one with another ending.
+    fn inflected(&self, word: &str) -> bool {
+        if self.digits || self.length < 4 {
+            return false;
+        }
+        let bytes = self.text.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let bytes = (0..=bytes).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0);
+        let common = self.text[..bytes].chars().count();
+        common >= 3
+            && common + 2 >= self.length
+            && word[bytes..].chars().count() <= 3
+            && !word.bytes().any(|byte| byte.is_ascii_digit())
+    }
 }
 
 /// A name found in a text.
@@ -27,13 +67,15 @@ pub(super) struct Found {
 /// Collects the ways to write `name`; `rivals` are the names of the other rows.
 pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
     let full = parts(name);
-    let mut found = vec![Alias { row, parts: full.clone(), exact: false }];
+    let alias =
+        |parts: &[String]| Alias { row, parts: parts.iter().map(|part| Part::new(part)).collect(), exact: false };
+    let mut found = vec![alias(&full)];
     let rivals: Vec<Vec<String>> = rivals.iter().map(|rival| parts(rival)).collect();
     let mut offer = |candidate: Vec<String>, telling: bool| {
         let letters: usize = candidate.iter().map(|part| part.chars().filter(|c| c.is_alphabetic()).count()).sum();
         let shared = rivals.iter().any(|rival| contains(rival, &candidate));
         if telling && letters >= 2 && !shared && candidate != full {
-            found.push(Alias { row, parts: candidate, exact: false });
+            found.push(alias(&candidate));
         }
     };
     if let Some(core) = quoted(name) {
@@ -69,7 +111,7 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
 
 /// A code, which must stand as it is.
 pub(super) fn code(row: usize, code: &str) -> Alias {
-    Alias { row, parts: parts(code), exact: true }
+    Alias { row, parts: parts(code).iter().map(|part| Part::new(part)).collect(), exact: true }
 }
 
 /// All ways to write the names of a ledger, ready to be looked for.
@@ -84,7 +126,7 @@ pub(super) struct Names {
 impl Names {
     /// Sorts `aliases` for the search.
     pub fn new(aliases: Vec<Alias>) -> Names {
-        let first = |alias: &Alias| alias.parts.first().and_then(|part| part.chars().next());
+        let first = |alias: &Alias| alias.parts.first().and_then(|part| part.text.chars().next());
         let mut aliases: Vec<(char, Alias)> =
             aliases.into_iter().filter_map(|alias| Some((first(&alias)?, alias))).collect();
         aliases.sort_by_key(|(sign, _)| *sign);
@@ -122,7 +164,8 @@ impl Names {
         }
         let from = self.aliases.partition_point(|(known, _)| *known < sign);
         let alike = self.aliases[from..].iter().take_while(|(known, _)| *known == sign);
-        alike.filter_map(|(_, alias)| matches(alias, text, at).map(|end| (end, alias.row))).max()
+        let first = if is_han(sign) { at } else { run(text, at, word_sign) };
+        alike.filter_map(|(_, alias)| matches(alias, text, (at, first)).map(|end| (end, alias.row))).max()
     }
 }
 
@@ -167,18 +210,24 @@ fn distinctive(words: &[&str]) -> bool {
     })
 }
 
-fn matches(alias: &Alias, text: &str, mut at: usize) -> Option<usize> {
+/// Where the signs of this kind that begin at `at` end.
+fn run(text: &str, at: usize, kind: impl Fn(char) -> bool) -> usize {
+    text[at..].find(|sign| !kind(sign)).map_or(text.len(), |index| at + index)
+}
+
+/// The end of a name that begins at byte `at`, where a word ends at `first`.
+fn matches(alias: &Alias, text: &str, (mut at, first): (usize, usize)) -> Option<usize> {
     for (index, part) in alias.parts.iter().enumerate() {
         if index > 0 {
-            at += text[at..].chars().take_while(|c| connector(*c)).map(char::len_utf8).sum::<usize>();
+            at = run(text, at, connector);
         }
-        if part.starts_with(is_han) {
-            at += text[at..].starts_with(part.as_str()).then_some(part.len())?;
+        if part.text.starts_with(is_han) {
+            at += text[at..].starts_with(part.text.as_str()).then_some(part.text.len())?;
             continue;
         }
-        let end = at + text[at..].chars().take_while(|c| word_sign(*c)).map(char::len_utf8).sum::<usize>();
+        let end = if index == 0 { first } else { run(text, at, word_sign) };
         let word = &text[at..end];
-        if word != part && (alias.exact || !inflected(part, word)) {
+        if word != part.text && (alias.exact || !part.inflected(word)) {
             return None;
         }
         at = end;
@@ -188,16 +237,6 @@ fn matches(alias: &Alias, text: &str, mut at: usize) -> Option<usize> {
 
 fn connector(sign: char) -> bool {
     matches!(sign, ' ' | '-' | '«' | '»' | '"' | '“' | '”' | '„' | '「' | '」' | '《' | '》' | ',' | '.')
-}
-
-/// True when `word` is `part` with another ending.
-pub(super) fn inflected(part: &str, word: &str) -> bool {
-    if part.bytes().chain(word.bytes()).any(|byte| byte.is_ascii_digit()) {
-        return false;
-    }
-    let length = part.chars().count();
-    let common = part.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
-    length >= 4 && common + 2 >= length && common >= 3 && word.chars().count() <= common + 3
 }
 
 #[cfg(test)]

@@ -239,6 +239,25 @@ mod tests {
     use super::super::{Guard, Ledger};
     use super::*;
 
+    /// A row that is not exemplified in each language, refused or accepted, is none; the fault names its line.
+    #[test]
+    fn a_row_needs_its_examples() {
+        let texts = |languages: &[Language]| languages.iter().map(|&language| (language, String::new())).collect();
+        let check = |accept: &[Language], refuse: &[Language], expected: bool| {
+            let (accept, refuse): (BTreeMap<_, _>, BTreeMap<_, _>) = (texts(accept), texts(refuse));
+            assert_eq!(exampled("measure", [&accept, &refuse]).is_ok(), expected, "{accept:?} {refuse:?}");
+        };
+        use Language::{En, Ru, Sk, Zh};
+        check(&[En, Ru, Sk], &[En, Ru, Sk], true);
+        check(&[En, Ru, Sk, Zh], &[En, Ru, Sk, Zh], true);
+        check(&[En, Ru, Sk, Zh], &[En, Ru, Sk], false);
+        check(&[En, Ru, Sk], &[En, Ru, Sk, Zh], false);
+        check(&[En, Ru], &[En, Ru], false);
+        let line = TEXT.lines().position(|line| line == "name = \"measure\"").unwrap() + 1;
+        let error = unknown("licence", "name = \"measure\"", "fix").to_string();
+        assert!(error.starts_with(&format!("data/guard/allow.toml:{line}: ")), "{error}");
+    }
+
     /// Each row lets its own examples through, they need it, and what it must refuse is refused.
     #[test]
     fn each_row_is_tested_and_needed() {

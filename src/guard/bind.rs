@@ -24,7 +24,7 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
     if at.is_empty() {
         return Ok(());
     }
-    let names = sentence.names().len();
+    let names = sentence.names().count();
     let compared = sentence.first(Class::Compare).or(sentence.first(Class::Dearer));
     if let Some(word) = compared.filter(|_| names > at.len()) {
         return Err(sentence.fault(Code::Comparison, word, "a difference no fact holds"));
@@ -43,16 +43,22 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
 fn claims(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> Result<(), Fault> {
     let names = sentence.names();
     let last = at.last().copied().unwrap_or_default();
-    if let (Some(&first), Some(&dangling)) = (names.first(), names.last())
+    if let (Some(first), Some(dangling)) = (names.clone().next(), names.clone().next_back())
         && first < last
         && dangling > last
         && row(sentence, dangling) != row(sentence, first)
     {
         return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
     }
-    let paired = sentence.has(Class::Respectively) && names.len() == at.len() && names.last() < at.first();
-    for (order, &index) in at.iter().enumerate() {
-        let subject = if paired { row(sentence, names[order]) } else { subject(checker, sentence, index)? };
+    let paired = sentence.has(Class::Respectively)
+        && names.clone().count() == at.len()
+        && names.clone().next_back() < at.first().copied();
+    let mut order = names.filter(|_| paired);
+    for &index in at {
+        let subject = match order.next() {
+            Some(name) => row(sentence, name),
+            None => subject(checker, sentence, index)?,
+        };
         let Some(subject) = subject else {
             if ranged(checker, sentence, at) {
                 return Ok(());
@@ -79,97 +85,120 @@ fn row(sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
 }
 
 /// Words that may stand beside an amount; any other could turn a true price into a false claim.
+const HARMLESS: u64 = Class::Neutral.bit()
+    | Class::Benign.bit()
+    | Class::Shipping.bit()
+    | Class::Total.bit()
+    | Class::Budget.bit()
+    | Class::Old.bit()
+    | Class::From.bit()
+    | Class::To.bit()
+    | Class::Respectively.bit()
+    | Class::Instalment.bit()
+    | Class::Per.bit()
+    | Class::Zero.bit()
+    | Class::Discount.bit()
+    | Class::Stock.bit()
+    | Class::Asked.bit();
+
 fn neighbours(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<(), Fault> {
-    const HARMLESS: u64 = Class::Neutral.bit()
-        | Class::Benign.bit()
-        | Class::Shipping.bit()
-        | Class::Total.bit()
-        | Class::Budget.bit()
-        | Class::Old.bit()
-        | Class::From.bit()
-        | Class::To.bit()
-        | Class::Respectively.bit()
-        | Class::Instalment.bit()
-        | Class::Per.bit()
-        | Class::Zero.bit()
-        | Class::Discount.bit()
-        | Class::Stock.bit()
-        | Class::Asked.bit();
+    let refused = refusal(checker, sentence).unwrap_or(0);
     for (index, item) in sentence.items.iter().enumerate() {
-        let code = match &item.kind {
-            // "Does not fit your budget of 80" takes nothing from either amount.
-            ItemKind::Word if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) => {
-                Some((Code::PriceTalk, "a negation beside an amount"))
-            }
-            ItemKind::Word if item.is(Class::Approx) => Some((Code::PriceMismatch, "an approximate amount")),
-            // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
-            ItemKind::Word if item.bits & Class::NumberLike.bit() != 0 => {
-                Some((Code::PriceTalk, "a share of an amount"))
-            }
-            ItemKind::Word if item.is(Class::Changing) => {
-                Some((Code::PriceTalk, "a tax, a condition or another time beside an amount"))
-            }
-            ItemKind::Word if item.bits & HARMLESS != 0 => None,
-            ItemKind::Word if item.is(Class::Negation) => None,
-            // True or not, the rule of comparisons says.
-            ItemKind::Word if item.is(Class::Compare) || item.is(Class::Dearer) => None,
-            ItemKind::Word if item.is(Class::Same) => Some((Code::Comparison, "a comparison beside an amount")),
-            ItemKind::Word if item.is(Class::Payment) => {
-                Some((Code::RoleMismatch, "an amount told as another payment"))
-            }
-            ItemKind::Word
-                if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) =>
-            {
-                Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
-            }
-            ItemKind::Word if item.bits == 0 && !sentence.after_number(index) && !checker.ledger_word(item) => {
-                Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
-            }
-            ItemKind::Word => {
-                let known = sentence.after_number(index) || checker.ledger_word(item);
-                (!known).then_some((Code::PriceTalk, "a word that could change what the amount means"))
-            }
+        // "I cannot change the price": what stands before the sign claims nothing of the amounts behind it.
+        if index < refused && (item.bits == 0 || item.is(Class::Negation) || item.is(Class::Haggle)) {
+            continue;
+        }
+        let found = match &item.kind {
+            ItemKind::Word => neighbour(checker, sentence, index),
             ItemKind::Sign('~' | '≈' | '±' | '<' | '>' | '≤' | '≥' | '+') => {
                 Some((Code::PriceTalk, "a sign that changes the amount"))
             }
             _ => None,
         };
-        if let Some((code, why)) = code {
+        if let Some((code, why)) = found {
             return Err(sentence.fault(code, index, why));
         }
     }
     Ok(())
 }
 
+/// What a word does to the amounts of its sentence.
+fn neighbour(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Option<(Code, &'static str)> {
+    let item = &sentence.items[index];
+    if item.is(Class::Adds) && sentence.adds_shipping(index) {
+        None
+    } else if item.is(Class::Negation) && !sentence.followed_by(index, Class::Budget) {
+        // "Does not fit your budget of 80" takes nothing from either amount.
+        Some((Code::PriceTalk, "a negation beside an amount"))
+    } else if item.is(Class::Approx) {
+        Some((Code::PriceMismatch, "an approximate amount"))
+    } else if item.bits & Class::NumberLike.bit() != 0 {
+        // Also where the word is harmless by itself: "both are here", but not "24.90 for both".
+        Some((Code::PriceTalk, "a share of an amount"))
+    } else if item.is(Class::Changing) {
+        Some((Code::PriceTalk, "a tax, a condition or another time beside an amount"))
+    } else if item.bits & HARMLESS != 0
+        || item.is(Class::Negation)
+        // True or not, the rule of comparisons says.
+        || item.is(Class::Compare)
+        || item.is(Class::Dearer)
+    {
+        None
+    } else if item.is(Class::Same) {
+        Some((Code::Comparison, "a comparison beside an amount"))
+    } else if item.is(Class::Payment) {
+        Some((Code::RoleMismatch, "an amount told as another payment"))
+    } else if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) {
+        Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
+    } else if sentence.after_number(index) || checker.ledger_word(item) {
+        None
+    } else if item.bits == 0 {
+        Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
+    } else {
+        Some((Code::PriceTalk, "a word that could change what the amount means"))
+    }
+}
+
+/// Where a refusal to haggle ends.
+fn refusal(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Option<usize> {
+    let theirs = |index: usize| amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own));
+    if sentence.has(Class::Negation) { sentence.refusal(theirs) } else { None }
+}
+
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
-    let mut waiting: Vec<usize> = Vec::new();
+    // The product whose amount is still to come, and whether another one waits too.
+    let (mut waiting, mut several) = (None, false);
     let mut found = None;
+    if checker.theirs(sentence, index) || refusal(checker, sentence).is_some_and(|end| index < end) {
+        return Ok(Some(Subject::Budget));
+    }
+    if sentence.added(index) {
+        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+    }
     for item in &sentence.items[..index] {
         match item.kind {
             ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => {
                 found = Some(Subject::Row(row));
-                if !waiting.contains(&row) {
-                    waiting.push(row);
-                }
+                several |= waiting.replace(row).is_some_and(|other| other != row);
             }
-            ItemKind::Money(_) => waiting.clear(),
+            ItemKind::Money(_) => (waiting, several) = (None, false),
             ItemKind::Word if item.is(Class::Total) => found = Some(Subject::Kind(RowKind::Total)),
             ItemKind::Word if item.is(Class::Budget) => found = Some(Subject::Budget),
             ItemKind::Word if item.is(Class::Shipping) => found = Some(Subject::Kind(RowKind::Shipping)),
             _ => {}
         }
     }
-    if sentence.budget_behind(index) && (waiting.is_empty() || sentence.yours_before(index)) {
+    if sentence.budget_behind(index) && (waiting.is_none() || sentence.yours_before(index)) {
         return Ok(Some(Subject::Budget));
     }
-    if waiting.len() > 1 && matches!(found, Some(Subject::Row(_))) {
+    if several && matches!(found, Some(Subject::Row(_))) {
         return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
     }
-    if !waiting.is_empty() && sentence.joined_shipping(index) {
+    if waiting.is_some() && sentence.joined_shipping(index) {
         return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
     }
-    if matches!(found, Some(Subject::Row(_))) && !waiting.is_empty() && sentence.shipped(index) {
+    if matches!(found, Some(Subject::Row(_))) && waiting.is_some() && sentence.shipped(index) {
         // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
@@ -177,18 +206,16 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
         return Ok(found);
     }
     // "Over 50 the delivery is free": the threshold stands first.
-    if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.names().is_empty() {
+    if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.nameless() {
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
     if sentence.then_priced(index) && amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own)) {
         return Ok(Some(Subject::Budget));
     }
-    let mut after: Vec<Subject> = sentence.names().iter().filter_map(|&index| row(sentence, index)).collect();
-    after.dedup();
-    Ok(match after.as_slice() {
-        [only] => Some(*only),
-        [] => sentence.focus.map(Subject::Row),
-        _ => None,
+    let mut after = sentence.names().filter_map(|index| row(sentence, index));
+    Ok(match after.next() {
+        Some(only) => after.all(|other| other == only).then_some(only),
+        None => sentence.focus.map(Subject::Row),
     })
 }
 
@@ -240,12 +267,19 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         return equal(plan.and_then(|plan| plan.now))
             .or_else(|code| fail(if whole { Code::RoleMismatch } else { code }, "not the instalment of the fact"));
     }
-    if sentence.from_before(index) {
+    let reduction = sentence.reduction();
+    if reduction.is_some_and(|(before, _)| before == index) {
+        return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
+    }
+    if sentence.from_before(index) && reduction.is_none() {
         let code = if equal(row.now).is_ok() { Code::PriceTalk } else { Code::PriceMismatch };
         return fail(code, "a range that is not the product's price");
     }
     if sentence.old_before(index) {
         return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
+    }
+    if whole(checker, sentence, row).is_some_and(|total| equal(Some(total)).is_ok()) {
+        return Ok(());
     }
     if let Err(code) = equal(row.now) {
         let plans = checker.rows().filter(|plan| plan.kind == RowKind::Instalment && plan.code == row.code);
@@ -257,6 +291,13 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         return Err(sentence.fault(Code::UnitMismatch, counted, "the price of one told for another number"));
     }
     unit(checker, sentence, row).or_else(|why| fail(Code::UnitMismatch, why))
+}
+
+/// What so many of a product come to, when the sentence counts them and the facts' total is just that.
+fn whole(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Option<Money> {
+    let (count, now) = (row.quantity.filter(|count| *count > 1 && sentence.counts(*count))?, row.now?);
+    let total = Money::new(now.minor.checked_mul(i64::from(count))?, now.currency);
+    checker.rows().any(|row| row.kind == RowKind::Total && row.now == Some(total)).then_some(total)
 }
 
 fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(), &'static str> {
@@ -290,7 +331,7 @@ fn ranged(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> bool 
     let is = |index: usize, money: &Money| {
         amount(&sentence.items[index]).is_some_and(|amount| amount.equals(*money, checker.lexicon).is_ok())
     };
-    let plain = one_currency && sentence.names().is_empty() && !sentence.has(Class::Shipping);
+    let plain = one_currency && sentence.nameless() && !sentence.has(Class::Shipping);
     plain
         && match at {
             [first, second] => sentence.from_before(*first) && is(*first, low) && is(*second, high),

@@ -92,7 +92,7 @@ pub(super) fn estimate(menu: &MenuFact) -> Option<Money> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::cart::{Coupon, Sums};
     use crate::domain::fact::DeliveryFact;
@@ -103,7 +103,7 @@ mod tests {
         Money::new(minor, "EUR".parse::<Currency>().unwrap())
     }
 
-    fn cart() -> CartFact {
+    pub(in crate::guard) fn cart() -> CartFact {
         let day = jiff::civil::date(2026, 11, 23);
         let line = |sku: &str, price, quantity| Line {
             sku: sku.into(),

@@ -2,21 +2,35 @@
 //! In: an item of a sentence and the ledger. Out: the fault, or nothing when a fact or a licence lets it stand.
 
 use super::ledger::RowKind;
-use super::lex;
-use super::lexicon::Class;
-use super::money::{Item, ItemKind, Reading};
+use super::lexicon::{Class, is_han};
+use super::money::{Item, ItemKind};
 use super::norm;
 use super::numeral::{ONE, roman, roman_from_twenty};
 use super::sentence::Sentence;
-use super::shape::{self, Form};
+use super::shape::Form;
 use super::text::{Checker, Fault};
+use super::told;
 use super::verdict::Code;
+
+/// Words that claim something by themselves.
+const TELLING: u64 = Class::Percent.bit()
+    | Class::Slang.bit()
+    | Class::Commit.bit()
+    | Class::Zero.bit()
+    | Class::Discount.bit()
+    | Class::Gives.bit()
+    | Class::Less.bit()
+    | Class::NumberLike.bit()
+    | Class::Time.bit()
+    | Class::Instalment.bit()
+    | Class::Ordinal.bit();
 
 impl Checker<'_> {
     /// Faults a single item shows by itself.
     pub(super) fn item(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Result<(), Fault> {
         let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
         match &item.kind {
+            ItemKind::Word if item.plain_bits() & TELLING == 0 && !self.roman(sentence, index, item) => Ok(()),
             ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
             ItemKind::Mixed if !self.known_code(item) && (!item.is(Class::Known) || sentence.priced()) => {
                 fail(Code::MixedToken, "letters and digits that are no known code")
@@ -45,6 +59,12 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Gives) && sentence.names_next(index) => {
                 fail(Code::ZeroPrice, "a product given away without a fact")
             }
+            ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a day in words where the facts give days")
+            }
+            ItemKind::Word if self.vague_time(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
+            }
             ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
                 fail(Code::PriceTalk, "an amount told before is taken back")
             }
@@ -52,18 +72,51 @@ impl Checker<'_> {
                 if item.is(Class::NumberLike)
                     && (sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount)) =>
             {
-                fail(Code::PriceTalk, "a share of a price")
+                let code = if item.is(Class::Discount) { Code::Discount } else { Code::PriceTalk };
+                fail(code, "a share of a price")
             }
-            ItemKind::Word if item.bits == 0 && roman_from_twenty(self.reading.words(item.tokens.clone())) => {
-                fail(Code::MixedToken, "a Roman numeral")
-            }
-            ItemKind::Word
-                if sentence.roman_amount(index) && roman(self.reading.words(item.tokens.clone())).is_some() =>
-            {
-                fail(Code::MixedToken, "a Roman numeral as an amount")
-            }
+            ItemKind::Word if self.roman(sentence, index, item) => fail(Code::MixedToken, "a Roman numeral"),
             _ => Ok(()),
         }
+    }
+
+    /// "The ninth of June": no figure to compare, where the facts give days.
+    fn spelled_day(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        // English `may` is a month only right beside: "the ninth of May", "May the ninth".
+        let near = |item: &&Item| !matches!(self.reading.words(item.tokens.clone()), "of" | "the");
+        let behind = sentence.items[index + 1..].iter().find(near);
+        let before = sentence.items[..index].iter().rev().find(near);
+        let month = [before, behind].into_iter().flatten().any(|item| item.is(Class::Month));
+        let promised = self.ledger.complete && (sentence.has(Class::Shipping) || sentence.has(Class::Promise));
+        month && (promised || !self.told().days.is_empty())
+    }
+
+    /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
+    fn vague_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let item = &sentence.items[index];
+        // "A month" is what an instalment is paid for, too.
+        if !item.is(Class::Time) && (!item.is(Class::Instalment) || sentence.has_amount()) {
+            return false;
+        }
+        let before = index.checked_sub(1).map(|at| &sentence.items[at]);
+        let numbered = before.is_some_and(|item| matches!(item.kind, ItemKind::Number(_)));
+        let words =
+            |from: usize| self.reading.words(sentence.items[from].tokens.start..sentence.items[index].tokens.end);
+        let quoted = || self.ledger.texts.iter().any(|text| text.contains(words(index.saturating_sub(1))));
+        // A lone "one" is harmless elsewhere, but "one month" is a length.
+        let vague =
+            |item: &Item| item.kind == ItemKind::Word && item.bits & (Class::Vague.bit() | Class::Number.bit()) != 0;
+        let near = || sentence.items[index.saturating_sub(2)..index].iter().any(vague);
+        let bare = || sentence.has(Class::Terms) && !words(index).starts_with(is_han);
+        !numbered && !sentence.question && (near() || bare()) && self.told().times && !quoted()
+    }
+
+    /// A Roman numeral from twenty on, or any right before an amount.
+    fn roman(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> bool {
+        let words = || self.reading.words(item.tokens.clone());
+        let own = || self.rows().any(|row| row.attributes.iter().any(|known| known == words()));
+        (item.bits == 0 && roman_from_twenty(words()))
+            || (sentence.roman_amount(index) && roman(words()).is_some() && !own())
     }
 
     /// `24.10.` and `14:50` are a day and a time only where a word says so, or no product and no price is near.
@@ -74,7 +127,7 @@ impl Checker<'_> {
             .iter()
             .any(|&class| sentence.has(class));
         let spoken = sentence.items.iter().any(|item| item.kind == ItemKind::Word && !item.is(Class::Neutral));
-        short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.names().is_empty())
+        short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.nameless())
     }
 
     /// Where the facts hold phones or days, another phone or day is not theirs.
@@ -92,40 +145,10 @@ impl Checker<'_> {
                 first.is_some_and(|first| !same(&first) && !known.any(|other| same(&other)))
             }
             Form::Date => {
-                let known = self.days();
-                !known.is_empty() && self.day(said).is_some_and(|day| !known.contains(&day))
+                let known = &self.told().days;
+                !known.is_empty() && told::day(self.lexicon, said).is_some_and(|day| !known.contains(&day))
             }
             _ => false,
-        }
-    }
-
-    /// The days that the texts of the ledger speak of.
-    fn days(&self) -> Vec<(u8, u8)> {
-        let mut found = Vec::new();
-        for text in &self.ledger.texts {
-            let normal = norm::normalise(text, &[]);
-            let tokens = lex::tokens(self.lexicon, &normal, self.reading.language, &[]);
-            let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.reading.language);
-            let days = (0..tokens.len()).filter_map(|at| match shape::find(&reading, at, at) {
-                Some((end, Form::Date)) => self.day(reading.words(at..end)),
-                _ => None,
-            });
-            found.extend(days);
-        }
-        found
-    }
-
-    /// Day and month of a written date.
-    fn day(&self, written: &str) -> Option<(u8, u8)> {
-        let parts =
-            written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
-        let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
-        let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
-        match (self.lexicon.month_in(written), parts.as_slice()) {
-            (Some(month), [day]) => Some((*day, month)),
-            (None, [month, day]) if from_year || written.contains('月') => Some((*day, *month)),
-            (None, [day, month]) => Some((*day, *month)),
-            _ => None,
         }
     }
 
@@ -199,7 +222,7 @@ impl Checker<'_> {
         percent
             || facts
             || denied
-            || (sentence.question && sentence.names().is_empty() && !sentence.has_amount())
+            || (sentence.question && sentence.nameless() && !sentence.has_amount())
             || sentence.negated(index, 2)
     }
 }

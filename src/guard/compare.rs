@@ -1,9 +1,12 @@
 //! Claims about price without an amount: comparisons, equality, and talk of a price that is not stated.
 //! In: a sentence and the ledger. Out: the fault, or nothing when the facts say so.
 
+use std::cmp::Ordering;
+
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
 use super::money::ItemKind;
+use super::numeral::ONE;
 use super::sentence::Sentence;
 use super::text::{Checker, Fault};
 use super::verdict::Code;
@@ -41,7 +44,6 @@ impl Checker<'_> {
         let dearer = sentence.items[index].is(Class::Dearer);
         let rows: Vec<(usize, &Row)> = sentence
             .names()
-            .into_iter()
             .filter_map(|at| match sentence.items[at].kind {
                 ItemKind::Name(row) => self.row(row).map(|row| (at, row)),
                 _ => None,
@@ -65,14 +67,33 @@ impl Checker<'_> {
                 _ => fail("not true of the facts"),
             };
         }
+        let theirs = (0..sentence.items.len()).find(|&at| self.theirs(sentence, at));
         match rows.as_slice() {
             [] if sentence.question => Ok(()),
+            [(_, row), rest @ ..] if rest.iter().all(|(_, other)| other.names == row.names) && theirs.is_some() => {
+                match theirs.and_then(|at| self.beside(sentence, at, row)) {
+                    Some(order) if order == (if dearer { Ordering::Greater } else { Ordering::Less }) => Ok(()),
+                    _ => fail("not true of the shopper's own amount"),
+                }
+            }
             [(_, first), (_, second)] => match (price(first), price(second)) {
                 (Some((a, low)), Some((b, high))) if a == b && (if dearer { low > high } else { low < high }) => Ok(()),
                 _ => fail("not true of the facts"),
             },
             _ => fail("a comparison without its two products"),
         }
+    }
+
+    /// How a product's price stands to the shopper's own amount.
+    fn beside(&self, sentence: &Sentence<'_>, index: usize, row: &Row) -> Option<Ordering> {
+        let value = match &sentence.items[index].kind {
+            ItemKind::Money(amount) => amount.value,
+            ItemKind::Number(number) => number.value,
+            _ => None,
+        };
+        let now = row.now?;
+        let price = i128::from(now.minor).checked_mul(ONE)?;
+        Some(price.cmp(&value?.checked_mul(10_i128.pow(now.currency.exponent()))?))
     }
 
     /// True for the cheapest (or dearest) of all products of the facts.
@@ -91,7 +112,7 @@ impl Checker<'_> {
             || sentence.has(Class::Defer)
             || sentence.has(Class::Compare)
             || sentence.has(Class::Dearer);
-        let of_another = sentence.names().is_empty() && !(sentence.of_the_amount() && sentence.focus.is_some());
+        let of_another = sentence.nameless() && !(sentence.of_the_amount() && sentence.focus.is_some());
         if settled || of_another || sentence.question {
             return Ok(());
         }

@@ -238,7 +238,16 @@ impl Part<'_> {
         let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.language);
         let mut found = Vec::new();
         for range in text::sentences(&tokens, |_| true) {
+            if found.len() >= MOST_FAULTS {
+                break;
+            }
             let items = reading.items(range);
+            let tells = |item: &Item| bare(item).is_some() || item.plain_bits() & TELLING != 0;
+            if items.len() > text::LONGEST && items.iter().any(tells) {
+                let at = normal.original(tokens[items[0].tokens.start].range());
+                found.push((Code::UnlicensedNumber, at, "a sentence too long to be judged".to_string()));
+                continue;
+            }
             for index in 0..items.len() {
                 if let Some((code, why)) = self.item(&items, index, &reading) {
                     let span = &items[index].tokens;
@@ -310,21 +319,12 @@ impl Part<'_> {
             return false;
         };
         let asked = items[index.saturating_sub(6)..index].iter().any(|item| item.is(Class::Asked));
-        let claims = [
-            Class::Terms,
-            Class::Shipping,
-            Class::Promise,
-            Class::Stock,
-            Class::Price,
-            Class::Payment,
-            Class::Discount,
-        ];
-        let claimed = items.iter().any(|item| {
-            claims.iter().any(|&class| item.is(class)) || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_))
-        });
+        let claims = |item: &Item| {
+            item.plain_bits() & CLAIMING != 0 || matches!(item.kind, ItemKind::Money(_) | ItemKind::Island(_))
+        };
         let phrase = reading.words(number.tokens.start..measure.tokens.end);
         let measured = measure.is(Class::Unit) || measure.is(Class::Counted);
-        number.value.is_some() && asked && measured && !claimed && licence::holds(self.shopper, phrase)
+        number.value.is_some() && asked && measured && !items.iter().any(claims) && licence::holds(self.shopper, phrase)
     }
 
     fn island(&self, item: &Item) -> Option<&Span> {
@@ -373,6 +373,18 @@ const CHANGING: u64 = Class::Negation.bit()
     | Class::Per.bit()
     | Class::Instalment.bit()
     | Class::Same.bit();
+
+/// A draft with so many faults is refused; nobody needs the others.
+const MOST_FAULTS: usize = 64;
+
+/// Words beside which no number is the shopper's own.
+const CLAIMING: u64 = Class::Terms.bit()
+    | Class::Shipping.bit()
+    | Class::Promise.bit()
+    | Class::Stock.bit()
+    | Class::Price.bit()
+    | Class::Payment.bit()
+    | Class::Discount.bit();
 
 /// Words the checker of drafts looks at.
 const TELLING: u64 = CHANGING

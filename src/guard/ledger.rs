@@ -7,7 +7,7 @@ use crate::domain::order::Order;
 use crate::domain::product::Quote;
 use crate::domain::{Currency, Fact, FactBody, Money};
 
-use super::alias::{self, Names};
+use super::alias::{self, Names, Part};
 use super::lexicon::is_han;
 use super::norm::fold;
 
@@ -44,6 +44,8 @@ pub(super) struct Row {
     pub names: Vec<String>,
     /// The names in plain form.
     pub folded: Vec<String>,
+    /// The words of these.
+    words: Vec<Part>,
     pub code: String,
     pub now: Option<Money>,
     pub old: Option<Money>,
@@ -111,6 +113,7 @@ impl Row {
             kind,
             names: Vec::new(),
             folded: Vec::new(),
+            words: Vec::new(),
             code: code.to_string(),
             now: None,
             old: None,
@@ -130,9 +133,7 @@ impl Row {
         if word.starts_with(is_han) {
             return self.folded.iter().any(|name| name.contains(word));
         }
-        let same = |part: &str| part == word || alias::inflected(part, word);
-        word.chars().count() > 2
-            && self.folded.iter().any(|name| name.split(|sign: char| !sign.is_alphanumeric()).any(same))
+        word.chars().nth(2).is_some() && self.words.iter().any(|part| part.is(word))
     }
 }
 
@@ -247,6 +248,8 @@ impl Ledger {
     fn named(mut self) -> Ledger {
         for row in &mut self.rows {
             row.folded = row.names.iter().map(|name| fold(name)).collect();
+            let words = row.folded.iter().flat_map(|name| name.split(|sign: char| !sign.is_alphanumeric()));
+            row.words = words.filter(|word| !word.is_empty()).map(Part::new).collect();
         }
         let mut aliases = Vec::new();
         let products = |row: &&Row| row.kind == RowKind::Product;

@@ -1,6 +1,7 @@
 //! The lexer: a plain text as a row of tokens. It is total: every byte of the text is in exactly one token
 //! or is a single space between two, and a token that is neither word, number nor known sign is still a token.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::domain::Language;
@@ -66,7 +67,7 @@ impl Token {
 pub(super) fn tokens(lexicon: &Lexicon, normal: &Normal, language: Language, names: &[Found]) -> Vec<Token> {
     let mut names = names.iter().peekable();
     let text = normal.text.as_str();
-    let mut lexer = Lexer { lexicon, text, language, at: 0, spaced: true };
+    let mut lexer = Lexer { lexicon, text, language, at: 0, spaced: true, hyphened: Cell::new((0, false)) };
     let mut found = Vec::with_capacity(text.len() / 4);
     while lexer.at < text.len() {
         if text.as_bytes()[lexer.at] == b' ' {
@@ -92,9 +93,24 @@ struct Lexer<'a> {
     language: Language,
     at: usize,
     spaced: bool,
+    /// Where the stretch of words and hyphens ahead ends, and whether a figure stands there.
+    hyphened: Cell<(usize, bool)>,
 }
 
 impl Lexer<'_> {
+    /// True when a digit comes before the next space: `kt-13990`, not `low-cost`. Each stretch is read once.
+    fn code_follows(&self, at: usize) -> bool {
+        let (end, found) = self.hyphened.get();
+        if at < end {
+            return found;
+        }
+        let part = |c: char| spaced_letter(c) || c == '-';
+        let end = self.text[at..].find(|c| !part(c)).map_or(self.text.len(), |index| at + index);
+        let found = self.text[end..].starts_with(|c: char| c.is_ascii_digit());
+        self.hyphened.set((end, found));
+        found
+    }
+
     fn next(&self) -> Token {
         let sign = self.text[self.at..].chars().next().unwrap_or(norm::UNKNOWN);
         let end = self.at + sign.len_utf8();
@@ -156,8 +172,8 @@ impl Lexer<'_> {
 
     fn word(&self) -> Token {
         let end = word_end(self.text, self.at);
-        let before = self.text[..self.at].trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit());
-        if before && times(self.text, self.at) {
+        let digits_before = || self.text[..self.at].trim_end_matches(' ').ends_with(|c: char| c.is_ascii_digit());
+        if times(self.text, self.at) && digits_before() {
             return self.token(Kind::Sign('×'), end, Term::default());
         }
         let known = self.lexicon.longest(self.text, self.at).filter(|(stop, _)| *stop >= end);
@@ -166,8 +182,7 @@ impl Lexer<'_> {
         if self.text[stop..].starts_with(|c: char| c.is_ascii_digit()) && !term.is(Class::Currency) {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
-        if self.text[stop..].starts_with('-') && code_follows(self.text, stop + 1) && stop == end && end - self.at <= 8
-        {
+        if stop == end && end - self.at <= 8 && self.text[stop..].starts_with('-') && self.code_follows(stop + 1) {
             return self.token(Kind::Mixed, mixed_end(self.text, stop), Term::default());
         }
         let word = &self.text[self.at..end];
@@ -234,12 +249,6 @@ fn mixed_end(text: &str, at: usize) -> usize {
             _ => return end,
         }
     }
-}
-
-/// True when a digit comes before the next space: `kt-13990`, not `low-cost`.
-fn code_follows(text: &str, at: usize) -> bool {
-    let part = |c: &char| c.is_ascii_digit() || spaced_letter(*c) || *c == '-';
-    text[at..].chars().take_while(part).any(|c| c.is_ascii_digit())
 }
 
 /// Letters of a writing none of the four languages uses: their number words are in no list.

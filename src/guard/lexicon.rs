@@ -233,8 +233,18 @@ impl Lexicon {
         if word.len() > LONGEST_COMPOSITE {
             return Some(Composite::Priced);
         }
+        // Most words begin with no number; those that do are read from their end, each place once.
+        self.ending(word, 0)?;
+        let mut best = vec![None; word.len()];
+        for at in (0..word.len()).rev().filter(|&at| word.is_char_boundary(at)) {
+            best[at] = self.morpheme(word, at, &best);
+        }
         let mut values = Vec::new();
-        let rest = self.morphemes(word, &mut values)?;
+        let mut rest = 0;
+        while let Some(&Some(Morpheme { end, value, .. })) = best.get(rest) {
+            values.push(value);
+            rest = end;
+        }
         let tail = &word[rest..];
         if tail.is_empty() {
             return (values.len() > 1).then_some(Composite::Number(values));
@@ -244,34 +254,40 @@ impl Lexicon {
         (tail.chars().count() >= 3 && term.bits & money != 0).then_some(Composite::Priced)
     }
 
-    /// Number words from the start of `word`, longest first with backtracking; the byte where they end.
-    fn morphemes(&self, word: &str, values: &mut Vec<u64>) -> Option<usize> {
-        let mut ends = Vec::new();
-        let mut node = 0;
-        for (index, byte) in word.bytes().enumerate() {
-            let Some(next) = self.parts.child(node, byte) else { break };
-            node = next;
-            if let Some(term) = self.parts.ending(node) {
-                ends.push((index + 1, term.value));
-            }
-        }
-        let mut fallback = None;
-        for &(end, value) in ends.iter().rev() {
-            let mut deeper = vec![value];
-            let stop = match self.morphemes(&word[end..], &mut deeper) {
-                Some(rest) => end + rest,
-                None => end,
-            };
-            if stop == word.len() {
-                values.extend(deeper);
-                return Some(stop);
-            }
-            fallback.get_or_insert((stop, deeper));
-        }
-        let (stop, deeper) = fallback?;
-        values.extend(deeper);
-        Some(stop)
+    /// The shortest number word at byte `at`, with its end.
+    fn ending(&self, word: &str, at: usize) -> Option<usize> {
+        self.endings(word, at).next().map(|(end, _)| end)
     }
+
+    /// The number words that begin at byte `at`, shortest first: where each ends, and its value.
+    fn endings(&self, word: &str, at: usize) -> impl Iterator<Item = (usize, u64)> {
+        let mut node = 0;
+        let nodes = word.as_bytes()[at..].iter().map_while(move |&byte| {
+            node = self.parts.child(node, byte)?;
+            Some(node)
+        });
+        nodes.zip(at + 1..).filter_map(|(node, end)| self.parts.ending(node).map(|term| (end, term.value)))
+    }
+
+    /// The number word at byte `at` that lets most of the word be read: the longest behind which all of it is made of
+    /// numbers, else the longest. `best` knows what may follow.
+    fn morpheme(&self, word: &str, at: usize, best: &[Option<Morpheme>]) -> Option<Morpheme> {
+        let reach = |end: usize| best.get(end).copied().flatten().map_or(end, |next: Morpheme| next.reach);
+        let read = self.endings(word, at).map(|(end, value)| Morpheme { end, value, reach: reach(end) });
+        read.reduce(
+            |shorter, longer| {
+                if shorter.reach == word.len() && longer.reach < word.len() { shorter } else { longer }
+            },
+        )
+    }
+}
+
+/// One number word inside a word: where it ends, its value, and how far numbers go on behind it.
+#[derive(Clone, Copy, Debug)]
+struct Morpheme {
+    end: usize,
+    value: u64,
+    reach: usize,
 }
 
 /// A word with numbers inside.

@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::allowed::Licence;
+use super::alias::Part;
 use super::ledger::{Ledger, RowKind};
 use super::lex::Kind;
-use super::lexicon::{Class, is_han};
+use super::lexicon::{Class, Lexicon, is_han};
 use super::money::{Item, ItemKind, Reading};
 use super::numeral::{Numeral, ONE};
 use super::shape::{self, Form};
@@ -27,6 +27,9 @@ pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>)
     (end <= sentence.end && !touches(at.checked_sub(1)) && !touches(Some(end))).then_some((end, form))
 }
 
+/// Fifteen figures, each a group of its own with a sign before it, are no longer than this.
+const LONGEST_PHONE: usize = 32;
+
 /// Nine to fifteen figures in groups, with a plus or a zero in front, or a word for calling.
 fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<usize> {
     let called = (sentence.start..at).rev().take(4).any(|index| reading.tokens[index].is(Class::Phone));
@@ -35,7 +38,8 @@ fn phone(reading: &Reading<'_>, at: usize, sentence: &Range<usize>) -> Option<us
         return None;
     }
     let (mut end, mut figures, mut index) = (at, 0, at);
-    while let Some(token) = reading.tokens.get(index).filter(|_| index < sentence.end) {
+    let longest = sentence.end.min(at + LONGEST_PHONE);
+    while let Some(token) = reading.tokens.get(index).filter(|_| index < longest && figures <= 15) {
         match token.kind {
             Kind::Figures => {
                 let written = &reading.text[token.range()];
@@ -62,8 +66,10 @@ pub(super) struct Around<'a> {
     pub index: usize,
     /// True when the sentence speaks of prices or holds an amount.
     pub priced: bool,
-    /// What lets a number stand without a fact.
-    pub licences: &'a [Licence],
+    /// True for a length of time, or a part of a date, where the facts' texts tell others.
+    pub timed: bool,
+    /// The words and the licences.
+    pub lexicon: &'a Lexicon,
 }
 
 /// True when something in the ledger or beside the number lets it stand.
@@ -94,6 +100,18 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if quoted(reading, ledger, number, after) {
         return true;
     }
+    let contradicted = after.is_some_and(|item| {
+        let nameless = names().next().is_none();
+        let told = |index: usize| nameless || names().any(|name| name == index);
+        let rows = ledger.rows.iter().enumerate().filter(|(index, _)| told(*index));
+        let mut attributes = rows.flat_map(|(_, row)| &row.attributes);
+        (item.is(Class::Unit) || item.is(Class::Time))
+            && !attributes.clone().any(|known| holds(known, written))
+            && attributes.any(|known| measures(around.lexicon, known, reading.words(item.tokens.clone())))
+    });
+    if around.timed || contradicted {
+        return false;
+    }
     let has = |class: Class| around.items.iter().any(|item| item.is(class));
     if ledger.complete && has(Class::Stock) && counted {
         return names()
@@ -106,7 +124,7 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if few && !terms && value % ONE == 0 {
         return true;
     }
-    around.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
+    around.lexicon.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
 }
 
 /// So many things of the facts' own nouns may be counted: "3 kettles".
@@ -133,6 +151,13 @@ pub(super) fn holds(known: &str, written: &str) -> bool {
         let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
         !digit(known[..at].chars().next_back()) && !digit(known[at + written.len()..].chars().next())
     })
+}
+
+/// True when `known` gives a number in the unit `word`: a fact weighs the thing, another weight is not its own.
+fn measures(lexicon: &Lexicon, known: &str, word: &str) -> bool {
+    let same = |part: &str| Part::new(part).is(word) || lexicon.same_unit(part, word) || lexicon.same_unit(word, part);
+    let mut words = known.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty());
+    known.contains(|c: char| c.is_ascii_digit()) && words.any(same)
 }
 
 /// True when the shopper, a policy or a heading has the same number before the same word.

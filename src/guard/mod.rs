@@ -9,8 +9,13 @@ mod cart;
 pub mod cases;
 mod claims;
 mod class;
+mod clause;
 mod compare;
+#[cfg(test)]
+mod cost_tests;
 mod draft;
+#[cfg(test)]
+mod free_tests;
 mod ledger;
 mod lex;
 mod lexicon;
@@ -22,9 +27,13 @@ mod mutants;
 mod norm;
 mod numeral;
 mod product;
+#[cfg(test)]
+mod rules_tests;
 mod sentence;
 mod shape;
 mod spans;
+#[cfg(test)]
+mod spans_tests;
 #[cfg(test)]
 mod spelled;
 #[cfg(test)]
@@ -34,6 +43,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 mod trie;
 mod verdict;
 

@@ -133,6 +133,13 @@ pub(super) fn facts() -> Vec<Fact> {
     prices.into_iter().enumerate().map(|(index, now)| fact(&SHOPS[2], index, now)).collect()
 }
 
+/// The name and the price of an offer of [`facts`], as a reply tells them.
+pub(super) fn told(fact: &Fact) -> (String, String) {
+    let FactBody::Offer(offer) = &fact.body else { return (String::new(), String::new()) };
+    let price = offer.offer.price.now().map(|money| written(Language::En, money.minor));
+    (offer.name.get(Language::En).to_string(), price.unwrap_or_default())
+}
+
 /// Changes the amount: another digit, one less, one more.
 fn edited(minor: i64, whole_only: bool, dice: &mut Dice) -> i64 {
     let unit = if whole_only { 100 } else { 1 };

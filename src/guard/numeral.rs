@@ -174,8 +174,8 @@ pub(super) fn roman_from_twenty(word: &str) -> bool {
     const WORDS: [&str; 12] =
         ["mix", "dix", "mid", "dim", "mild", "mil", "mill", "civil", "vivid", "livid", "dvd", "lcd"];
     word.len() >= 3
-        && !WORDS.contains(&word)
         && roman(word).is_some_and(|value| value >= 20 && well_formed(value, word))
+        && !WORDS.contains(&word)
 }
 
 fn words(text: &str, tokens: &[Token], at: usize) -> Numeral {

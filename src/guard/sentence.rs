@@ -39,21 +39,19 @@ impl<'a> Sentence<'a> {
     pub fn new(reading: &'a Reading<'a>, tokens: Range<usize>, (focus, told): (Option<usize>, bool)) -> Sentence<'a> {
         let question = reading.tokens[tokens.end - 1].sign('?');
         let items = reading.items(tokens);
-        let bits = items.iter().fold(0, |bits, item| bits | item.plain_bits());
-        let any = |kind: fn(&ItemKind) -> bool| items.iter().any(|item| kind(&item.kind));
-        let value = any(|kind| matches!(kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency));
-        let amount = value && any(|kind| matches!(kind, ItemKind::Money(_)));
-        let roman = |item: &Item| item.bits == 0 && roman_from_twenty(reading.words(item.tokens.clone()));
-        let doubt = any(|kind| {
-            matches!(
-                kind,
-                ItemKind::Odd
-                    | ItemKind::Mixed
-                    | ItemKind::Percent(_)
-                    | ItemKind::Pattern(_)
-                    | ItemKind::Sign('%' | '‰')
-            )
-        }) || items.iter().any(roman);
+        let roman = |item: &Item| roman_from_twenty(reading.words(item.tokens.clone()));
+        let (mut bits, mut amount, mut value, mut doubt) = (0, false, false, false);
+        for item in &items {
+            bits |= item.plain_bits();
+            match item.kind {
+                ItemKind::Money(_) => (amount, value) = (true, true),
+                ItemKind::Number(_) | ItemKind::Currency => value = true,
+                ItemKind::Word => doubt |= item.bits == 0 && !doubt && roman(item),
+                ItemKind::Odd | ItemKind::Mixed | ItemKind::Percent(_) | ItemKind::Pattern(_) => doubt = true,
+                ItemKind::Sign('%' | '‰') => doubt = true,
+                ItemKind::Sign(_) | ItemKind::Name(_) | ItemKind::Island(_) => {}
+            }
+        }
         Sentence { items, bits, amount, value, doubt, focus, reading, question, told }
     }
 
@@ -65,7 +63,10 @@ impl<'a> Sentence<'a> {
             | Class::Zero.bit()
             | Class::Discount.bit()
             | Class::Gives.bit()
-            | Class::NumberLike.bit();
+            | Class::NumberLike.bit()
+            | Class::Time.bit()
+            | Class::Instalment.bit()
+            | Class::Ordinal.bit();
         self.doubt || self.value || self.told || self.bits & CLAIMS != 0
     }
 
@@ -79,7 +80,7 @@ impl<'a> Sentence<'a> {
         const OTHER: u64 = Class::Unit.bit() | Class::Time.bit() | Class::Counted.bit() | Class::Defer.bit();
         // A lone letter, as the Slovak preposition `v`, measures nothing.
         let measures = |item: &Item| item.bits & OTHER != 0 && self.reading.words(item.tokens.clone()).len() > 1;
-        self.told && !self.amount && !self.question && self.names().is_empty() && !self.items.iter().any(measures)
+        self.told && !self.amount && !self.question && self.nameless() && !self.items.iter().any(measures)
     }
 
     /// The first word of a class.
@@ -110,8 +111,13 @@ impl<'a> Sentence<'a> {
     }
 
     /// The indices of its names.
-    pub fn names(&self) -> Vec<usize> {
-        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_))).collect()
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = usize> + Clone {
+        (0..self.items.len()).filter(|&index| matches!(self.items[index].kind, ItemKind::Name(_)))
+    }
+
+    /// True when it names nothing.
+    pub fn nameless(&self) -> bool {
+        self.names().next().is_none()
     }
 
     /// The one product it names.
@@ -204,6 +210,8 @@ impl<'a> Sentence<'a> {
             match item.kind {
                 ItemKind::Money(_) => return self.since_last(index).any(|item| item.is(Class::Shipping)),
                 ItemKind::Name(_) if shipping => return true,
+                // "24.90 plus delivery": that is not what delivery costs.
+                _ if item.is(Class::Adds) => break,
                 _ => shipping |= item.is(Class::Shipping),
             }
         }
@@ -256,18 +264,25 @@ impl<'a> Sentence<'a> {
         let limit = |item: Option<&Item>| item.is_some_and(|item| item.is(Class::From) || item.is(Class::To));
         let behind =
             self.items.get(index + 1).filter(|item| self.reading.words(item.tokens.clone()).starts_with(['起', '以']));
-        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind)
+        let more = self
+            .items
+            .get(index + 1)
+            .filter(|item| item.is(Class::From) && self.reading.words(item.tokens.clone()).starts_with(['a', 'o']));
+        limit(index.checked_sub(1).and_then(|before| self.items.get(before))) || limit(behind) || more.is_some()
     }
 
     /// A word of monthly payments right behind an amount, or anywhere before it with a number of months.
     pub fn instalment_near(&self, index: usize) -> bool {
-        let behind = self.items[index + 1..].iter().take(2).any(|item| item.is(Class::Instalment));
-        behind || self.since_last(index).any(|item| item.is(Class::Instalment))
+        let mut behind = self.items[index + 1..].iter().take(2);
+        let behind = behind.find(|item| item.kind == ItemKind::Sign(',') || item.is(Class::Instalment));
+        behind.is_some_and(|item| item.is(Class::Instalment))
+            || self.since_last(index).any(|item| item.is(Class::Instalment))
     }
 
     /// A number other than one before a name: `two kettles`.
     pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
-        self.items.iter().position(|item| match &item.kind {
+        self.items.iter().enumerate().position(|(index, item)| match &item.kind {
+            ItemKind::Number(_) if self.tally(index) || checker.theirs(self, index) => false,
             ItemKind::Number(number) => {
                 let attribute = self.reading.words(number.tokens.clone());
                 let months = checker
@@ -284,8 +299,11 @@ impl<'a> Sentence<'a> {
 
     /// The words that say what the price is for, when there are any.
     pub fn per_words(&self, checker: &Checker<'_>) -> Option<&str> {
+        // "For 6 months" is a plan's length, not what the price is for.
+        let lasting =
+            |at: usize| self.has(Class::Instalment) && self.items.get(at + 2).is_some_and(|item| item.is(Class::Time));
         let index = self.items.iter().position(|item| item.is(Class::Per)).or_else(|| {
-            self.items.windows(2).position(|pair| {
+            self.items.windows(2).enumerate().position(|(at, pair)| {
                 let slash = || {
                     matches!(pair[0].kind, ItemKind::Sign('/'))
                         || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每")
@@ -293,7 +311,7 @@ impl<'a> Sentence<'a> {
                 let number = matches!(pair[1].kind, ItemKind::Number(_));
                 let measure = pair[1].is(Class::Unit)
                     || pair[1].is(Class::Time)
-                    || (number && checker.rows().any(|row| row.per.is_some()));
+                    || (number && !lasting(at) && checker.rows().any(|row| row.per.is_some()));
                 measure && slash()
             })
         })?;
@@ -305,7 +323,7 @@ impl<'a> Sentence<'a> {
     pub fn roman_amount(&self, index: usize) -> bool {
         let valued = |item: &Item| matches!(item.kind, ItemKind::Money(_) | ItemKind::Number(_) | ItemKind::Currency);
         let preposition =
-            self.reading.language == Language::Sk && self.reading.words(self.items[index].tokens.clone()) == "v";
-        !preposition && self.items.get(index + 1).is_some_and(valued)
+            || self.reading.language == Language::Sk && self.reading.words(self.items[index].tokens.clone()) == "v";
+        self.items.get(index + 1).is_some_and(valued) && !preposition()
     }
 }

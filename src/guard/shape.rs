@@ -46,6 +46,41 @@ pub(super) struct Row {
 pub(super) struct Shape {
     pub row: Row,
     forms: Vec<Vec<Part>>,
+    next: Next,
+}
+
+/// What may stand behind the first figures, of all forms of a row together: most figures have something else there.
+#[derive(Clone, Debug, Default)]
+struct Next {
+    signs: String,
+    bits: u64,
+    words: Vec<String>,
+    /// True when one form is figures alone.
+    alone: bool,
+}
+
+impl Next {
+    fn add(&mut self, form: &[Part]) {
+        // Behind an optional part stands the one after it.
+        let optional = form.get(1).is_some_and(|part| part.optional);
+        for part in form.iter().skip(1).take(1 + usize::from(optional)) {
+            if let What::Mark { signs, bits, words } = &part.what {
+                self.signs.push_str(signs);
+                self.bits |= bits;
+                self.words.extend(words.iter().cloned());
+            }
+        }
+    }
+
+    fn fits(&self, reading: &Reading<'_>, at: usize) -> bool {
+        let pointed = || reading.text.as_bytes()[reading.tokens[at].range()].contains(&b'.');
+        let next = reading.tokens.get(at + 1).is_some_and(|next| {
+            matches!(next.kind, Kind::Sign(sign) if self.signs.contains(sign))
+                || next.term.bits & self.bits != 0
+                || self.words.iter().any(|word| *word == reading.text[next.range()])
+        });
+        next || (self.alone && pointed())
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,12 +113,19 @@ impl Shape {
         let forms: Option<Vec<Vec<Part>>> =
             row.forms.iter().map(|form| form.split(' ').map(part).collect::<Option<Vec<Part>>>()).collect();
         match forms.filter(|forms| !forms.is_empty()) {
-            Some(forms) => Ok(Shape { row, forms }),
+            Some(forms) => {
+                let mut next = Next { alone: forms.iter().any(|form| form.len() == 1), ..Next::default() };
+                forms.iter().for_each(|form| next.add(form));
+                Ok(Shape { next, row, forms })
+            }
             None => Err(row.name),
         }
     }
 
     fn end(&self, reading: &Reading<'_>, at: usize) -> Option<usize> {
+        if !self.next.fits(reading, at) {
+            return None;
+        }
         self.forms.iter().filter_map(|form| fits(form, reading, at)).max()
     }
 }
@@ -93,7 +135,9 @@ pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(us
     let shape = |shape: &Shape| {
         let end = shape.end(reading, at)?;
         let begins = at == start && (at == 0 || reading.tokens[at - 1].kind == Kind::Newline);
-        let closed = reading.tokens.get(end).is_some_and(|next: &Token| next.spaced);
+        // A Chinese list has no space behind its sign.
+        let closed =
+            reading.tokens.get(end).is_some_and(|next: &Token| next.spaced || reading.tokens[end - 1].sign('、'));
         (!shape.row.line || (begins && closed)).then_some((end, shape.row.kind))
     };
     reading.shapes.iter().filter_map(shape).max_by_key(|(end, _)| *end)
@@ -113,11 +157,10 @@ fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
 impl What {
     fn is(&self, token: &Token, written: &str) -> bool {
         match self {
+            What::Figures { .. } if token.kind != Kind::Figures => false,
             What::Figures { bounds, comma } => {
                 let mut parts = written.split(|sign| sign == '.' || (*comma && sign == ','));
-                token.kind == Kind::Figures
-                    && bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part)))
-                    && parts.next().is_none()
+                bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part))) && parts.next().is_none()
             }
             What::Mark { signs, bits, words } => {
                 matches!(token.kind, Kind::Sign(sign) if signs.contains(sign))

@@ -88,11 +88,11 @@ fn prices_before(fact: &TaskFact, items: &[Sku]) -> Option<Money> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::desk::{Effect, Task};
 
-    fn fact(payments: &str, state: OrderState, operation: &str, told: i64) -> TaskFact {
+    pub(in crate::guard) fn fact(payments: &str, state: OrderState, operation: &str, told: i64) -> TaskFact {
         let order = format!(
             r#"{{"number":"TT-1","customer":"C","name":"N","phone":"","email":"n@example.sk","language":"sk","place":"nitra","placed":"2026-11-01","state":"processing","currency":"EUR","items":[{{"sku":"A","quantity":2,"price":"5.00"}},{{"sku":"B","quantity":1,"price":"1.50"}}],"shipping":"1.00","total":"12.50"{payments}}}"#
         );

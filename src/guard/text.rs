@@ -1,5 +1,6 @@
 //! The checker of free text: one sentence at a time, every number, amount and claim must hold a licence.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::domain::Language;
@@ -11,7 +12,9 @@ use super::lexicon::{Class, Lexicon};
 use super::licence::{self, Around};
 use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
+use super::numeral::Numeral;
 use super::sentence::Sentence;
+use super::told::Told;
 use super::verdict::{Code, Violation};
 
 /// A fault before its place is known in the original text.
@@ -30,6 +33,7 @@ pub(super) struct Checker<'a> {
     pub lexicon: &'a Lexicon,
     pub ledger: &'a Ledger,
     pub reading: Reading<'a>,
+    told: OnceCell<Told>,
 }
 
 /// Checks `text`; the first fault in reading order of the rules.
@@ -42,7 +46,7 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
     let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    let checker = Checker { lexicon, ledger, reading };
+    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new() };
     checker.run(text, &normal).map_err(|fault| place(fault, &normal, &tokens))
 }
 
@@ -80,6 +84,9 @@ pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> V
     found
 }
 
+/// The items of a sentence that can be judged; no honest one comes near.
+pub(super) const LONGEST: usize = 400;
+
 const ABBREVIATED: u64 = Class::Currency.bit() | Class::Minor.bit() | Class::Identifier.bit() | Class::Phone.bit();
 
 impl<'a> Checker<'a> {
@@ -91,8 +98,10 @@ impl<'a> Checker<'a> {
         let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
             let sentence = Sentence::new(&self.reading, range.clone(), (focus, told));
-            if !self.verbatim(range) {
-                self.sentence(&sentence)?;
+            if let Err(fault) = self.sentence(&sentence)
+                && !self.verbatim(range)
+            {
+                return Err(fault);
             }
             told |= sentence.has_amount();
             if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
@@ -109,7 +118,12 @@ impl<'a> Checker<'a> {
     }
 
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
-        if sentence.claims() {
+        let claims = sentence.claims();
+        // Rules look at words near and far: that each sentence is bounded makes the whole text cost what its length says.
+        if sentence.items.len() > LONGEST && (claims || sentence.has_value()) {
+            return Err(sentence.fault(Code::UnlicensedNumber, LONGEST, "a sentence too long to be judged"));
+        }
+        if claims {
             for (index, item) in sentence.items.iter().enumerate() {
                 self.item(sentence, index, item)?;
             }
@@ -128,17 +142,7 @@ impl<'a> Checker<'a> {
         let numbered = if sentence.has_value() { sentence.items.as_slice() } else { &[] };
         for (index, item) in numbered.iter().enumerate() {
             if let ItemKind::Number(number) = &item.kind {
-                let priced = sentence.priced();
-                let licences = &self.lexicon.licences;
-                let around = Around { items: &sentence.items, index, priced, licences };
-                if !licence::licensed(&self.reading, self.ledger, number, &around) {
-                    let code = match (number.value, number.words) {
-                        (None, _) => Code::MalformedNumber,
-                        (_, true) => Code::NumberWord,
-                        _ => Code::UnlicensedNumber,
-                    };
-                    return Err(sentence.fault(code, index, "no fact and no licence allows this number"));
-                }
+                self.number(sentence, index, number)?;
             }
         }
         if let Some(index) = numbered.iter().position(|item| matches!(item.kind, ItemKind::Currency)) {
@@ -167,17 +171,50 @@ impl<'a> Checker<'a> {
         self.ledger.rows.get(index)
     }
 
+    /// What the facts' texts and the shopper tell; read at the first question.
+    pub fn told(&self) -> &Told {
+        self.told.get_or_init(|| Told::read(self.lexicon, self.ledger, self.reading.language))
+    }
+
     /// True when the shopper's message holds this very amount.
     pub fn shopper_said(&self, written: &Amount) -> bool {
-        let normal = norm::normalise(&self.ledger.shopper, &[]);
-        let tokens = lex::tokens(self.lexicon, &normal, self.reading.language, &[]);
-        let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.reading.language);
-        written.value.is_some()
-            && reading.items(0..tokens.len()).iter().any(|item| match &item.kind {
-                ItemKind::Money(said) => said.value == written.value && said.currencies & written.currencies != 0,
-                ItemKind::Number(said) => said.value == written.value,
-                _ => false,
-            })
+        written.value.is_some() && self.told().said(written)
+    }
+
+    /// The shopper's own number, told as theirs beside a price: "155, so it is above the 120 you mentioned".
+    pub fn theirs(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        if !sentence.said_by_shopper(index) || !sentence.set_against(index) || !sentence.priced_beside() {
+            return false;
+        }
+        match &sentence.items[index].kind {
+            ItemKind::Money(amount) => self.shopper_said(amount),
+            ItemKind::Number(number) => self.shopper_said(&Amount { value: number.value, currencies: u64::MAX }),
+            _ => false,
+        }
+    }
+
+    /// True for a length of time, or a part of a day's date, where the facts tell others.
+    fn another_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Time)) && self.told().times
+    }
+
+    /// A number must be a fact's, or a licence must let it stand.
+    fn number(&self, sentence: &Sentence<'_>, index: usize, number: &Numeral) -> Result<(), Fault> {
+        if sentence.tally(index) || self.theirs(sentence, index) {
+            return Ok(());
+        }
+        let (priced, lexicon) = (sentence.priced(), self.lexicon);
+        let timed = self.another_time(sentence, index);
+        let around = Around { items: &sentence.items, index, priced, timed, lexicon };
+        if licence::licensed(&self.reading, self.ledger, number, &around) {
+            return Ok(());
+        }
+        let code = match (number.value, number.words) {
+            (None, _) => Code::MalformedNumber,
+            (_, true) => Code::NumberWord,
+            _ => Code::UnlicensedNumber,
+        };
+        Err(sentence.fault(code, index, "no fact and no licence allows this number"))
     }
 
     /// True for a word of this row's own names.
@@ -188,7 +225,7 @@ impl<'a> Checker<'a> {
     /// True for a word that stands in a name or attribute of the ledger.
     pub fn ledger_word(&self, item: &Item) -> bool {
         let word = self.reading.words(item.tokens.clone());
-        let long = word.chars().count() > 2;
+        let long = word.chars().nth(2).is_some();
         self.rows().any(|row| row.names_word(word) || (long && row.attributes.iter().any(|known| known.contains(word))))
     }
 }

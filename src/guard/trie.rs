@@ -168,7 +168,12 @@ pub(super) fn spaced_letter(sign: char) -> bool {
     match sign {
         'а'..='я' => true,
         // Punctuation and currency signs, the most frequent of the others: no need to look them up.
-        '\u{2010}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}' | '\u{3008}'..='\u{3020}' => false,
+        '«'
+        | '»'
+        | '\u{2010}'..='\u{205E}'
+        | '\u{20A0}'..='\u{20CF}'
+        | '\u{3001}'..='\u{3004}'
+        | '\u{3008}'..='\u{3020}' => false,
         _ => !is_han(sign) && sign.is_alphabetic(),
     }
 }
@@ -196,11 +201,14 @@ pub(super) fn word_end(text: &str, at: usize) -> usize {
     end
 }
 
+/// True where no word goes on. What stands behind is looked at first: mostly it is a space or a sign.
 fn at_boundary(text: &str, at: usize) -> bool {
-    if !text.is_char_boundary(at) {
-        return false;
-    }
-    let before = text[..at].chars().next_back();
-    let after = text[at..].chars().next();
-    !(before.is_some_and(spaced_letter) && after.is_some_and(spaced_letter))
+    let after = match text.as_bytes().get(at) {
+        None => return true,
+        Some(byte) if byte.is_ascii() => byte.is_ascii_alphabetic(),
+        Some(0xD0 | 0xD1) => true,
+        Some(_) if !text.is_char_boundary(at) => return false,
+        Some(_) => text[at..].chars().next().is_some_and(spaced_letter),
+    };
+    !after || !text[..at].chars().next_back().is_some_and(spaced_letter)
 }

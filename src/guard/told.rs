@@ -1,0 +1,130 @@
+//! What the plain texts of a ledger and the shopper's own message tell: days, lengths of time, amounts.
+//! In: texts. Out: what to compare a reply with; it is read once for each text that is checked, and only when asked.
+
+use crate::domain::Language;
+
+use super::ledger::Ledger;
+use super::lex;
+use super::lexicon::{Class, Lexicon};
+use super::money::{Amount, Item, ItemKind, Reading};
+use super::norm;
+use super::shape::{self, Form};
+
+/// What was told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// The days the facts' texts speak of: day and month.
+    pub days: Vec<(u8, u8)>,
+    /// True when they give a day or a length of time: another one is not theirs.
+    pub times: bool,
+    /// The shopper's numbers, with the currencies each may be in.
+    said: Vec<(i128, u64)>,
+}
+
+impl Told {
+    /// Reads the texts of a ledger.
+    pub fn read(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> Told {
+        let mut told = Told::default();
+        for text in &ledger.texts {
+            items(lexicon, (text, language), |reading, items| {
+                let days = (0..reading.tokens.len()).filter_map(|at| match shape::find(reading, at, at) {
+                    Some((end, Form::Date)) => day(lexicon, reading.words(at..end)),
+                    _ => None,
+                });
+                told.days.extend(days);
+                let lasting = |pair: &[Item]| matches!(pair[0].kind, ItemKind::Number(_)) && pair[1].is(Class::Time);
+                told.times |= items.windows(2).any(lasting);
+            });
+        }
+        told.times |= !told.days.is_empty();
+        items(lexicon, (&ledger.shopper, language), |_, items| {
+            told.said.extend(items.iter().filter_map(|item| match &item.kind {
+                ItemKind::Money(said) => said.value.map(|value| (value, said.currencies)),
+                ItemKind::Number(said) => said.value.map(|value| (value, u64::MAX)),
+                _ => None,
+            }));
+        });
+        told
+    }
+
+    /// True when the shopper named this very amount.
+    pub fn said(&self, written: &Amount) -> bool {
+        self.said.iter().any(|&(value, mask)| written.value == Some(value) && mask & written.currencies != 0)
+    }
+}
+
+fn items(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnce(&Reading<'_>, &[Item])) {
+    let normal = norm::normalise(text, &[]);
+    let tokens = lex::tokens(lexicon, &normal, language, &[]);
+    let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
+    read(&reading, &reading.items(0..tokens.len()));
+}
+
+/// Day and month of a written date.
+pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
+    let parts = written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
+    let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
+    let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
+    match (lexicon.month_in(written), parts.as_slice()) {
+        (Some(month), [day]) => Some((*day, month)),
+        (None, [month, day]) if from_year || written.contains('月') => Some((*day, *month)),
+        (None, [day, month]) => Some((*day, *month)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Guard, Ledger};
+    use crate::domain::Language;
+
+    /// Where the facts give times, another one is refused; where they give none, it is not theirs to say.
+    #[test]
+    fn another_time_than_the_facts_have_is_refused() {
+        const TERMS: &str = r#"[{"sku":"@policy:returns","name":"Returns","text":"You may return unworn goods within 21 days. The warranty is 18 months."}]"#;
+        const ORDER: &str = r#"[{"sku":"@order:7","name":"order 7","text":"Order 7 arrives on 9 May."}]"#;
+        let guard = Guard::new();
+        let check = |language: Language, facts: &str, text: &str, expected: bool| {
+            let found = guard.check_text(language, &Ledger::from_case(facts).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        use Language::{En, Ru, Sk, Zh};
+        check(En, TERMS, "You can send it back within 21 days.", true);
+        check(En, TERMS, "You can send it back within 22 days.", false);
+        check(En, TERMS, "Money is with you in 48 hours.", false);
+        check(En, "[]", "The battery lasts 48 hours.", true);
+        check(En, TERMS, "It takes a couple of days.", false);
+        check(En, TERMS, "You have one month to send it back.", false);
+        check(En, TERMS, "You have a month to return it.", false);
+        check(En, TERMS, "Have a nice day!", true);
+        check(En, "[]", "It takes a couple of days.", true);
+        check(Ru, TERMS, "Деньги придут за пару дней.", false);
+        check(Sk, TERMS, "Peniaze sú na účte do pár dní.", false);
+        check(Zh, TERMS, "一个月之内都能退。", false);
+        check(En, ORDER, "It arrives on 9 May.", true);
+        check(En, ORDER, "It arrives on 10 May.", false);
+        check(En, ORDER, "It arrives on the ninth of May.", false);
+        check(En, ORDER, "It may come first.", true);
+        check(Ru, ORDER, "Прибудет девятого мая.", false);
+        check(Sk, ORDER, "Príde deviateho mája.", false);
+        check(Zh, ORDER, "五月十号到。", false);
+        check(En, "[]", "We were founded on the ninth of May.", true);
+    }
+
+    #[test]
+    fn another_measure_than_the_products_is_refused() {
+        const JACKET: &str = r#"[{"sku":"J","name":"Gale rain jacket","price":"112","currency":"GBP","attrs":["420 g"]},
+            {"sku":"K","name":"Squall rain jacket","price":"95","currency":"GBP"}]"#;
+        let guard = Guard::new();
+        let check = |text: &str, expected: bool| {
+            let found = guard.check_text(Language::En, &Ledger::from_case(JACKET).unwrap(), text);
+            assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
+        };
+        check("The Gale rain jacket weighs 420 g.", true);
+        check("The Gale rain jacket weighs 240 g.", false);
+        check("It weighs 240 g.", false);
+        check("It weighs 420 g.", true);
+        check("The Squall rain jacket weighs 240 g.", true);
+        check("The Gale rain jacket is 60 cm long.", true);
+    }
+}
