@@ -1,6 +1,6 @@
 //! The server under load: this very program, in a process of its own, so that its memory is its own.
 
-use std::io::Read;
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +14,7 @@ use crate::store::StateStore;
 
 use super::client::Client;
 
+const LOG: &str = "log";
 const START: Duration = Duration::from_secs(300);
 
 /// A running server.
@@ -21,7 +22,7 @@ pub(super) struct Server {
     child: Child,
     address: SocketAddr,
     place: String,
-    _state: Folder,
+    state: Folder,
 }
 
 impl Server {
@@ -46,8 +47,10 @@ impl Server {
         command.env("TRUETILL_MODELS", config.models_dir()).env("TRUETILL__PATHS__STATE", &state.0);
         command.env("TRUETILL__STORE__URL", store.unwrap_or_default()).env("TRUETILL__GENERATION__MODEL", "none");
         command.env("TRUETILL__SERVER__KEYS", "[]").env("TRUETILL__SERVER__ADMIN_KEYS", "[]");
-        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("starting the server")?;
-        let mut server = Server { child, address, place, _state: state };
+        // Into a file: a pipe nobody reads fills up, and then the server waits for ever.
+        let log = File::create(state.0.join(LOG))?;
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().context("starting the server")?;
+        let mut server = Server { child, address, place, state };
         server.ready().await?;
         Ok(server)
     }
@@ -61,10 +64,7 @@ impl Server {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                let mut told = String::new();
-                if let Some(mut errors) = self.child.stderr.take() {
-                    errors.read_to_string(&mut told)?;
-                }
+                let told = std::fs::read_to_string(self.state.0.join(LOG)).unwrap_or_default();
                 bail!("the server ended with {status}: {told}");
             }
             if Instant::now() > patience {
