@@ -201,7 +201,7 @@ fn a_task_is_read_back() {
 
 #[test]
 fn menus_contacts_and_passages_are_read_back() {
-    let menu = MenuFact { ask: en("What for?"), choices: vec![en("Hiking"), en("Town")] };
+    let menu = MenuFact { ask: en("What for?"), choices: vec![en("Hiking"), en("Town")], parts: Vec::new() };
     check(
         FactBody::Menu(menu),
         &[(Role::Question, "What for?", "How much?"), (Role::Choice, "1. Hiking|2. Town", "2. Hiking|Town|3. Town")],

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::outreach::{Contact, Kind, Outgoing, Permission, Topic, Wanted};
-use crate::http::chat::types::check_customer;
 use crate::http::door::auth::Caller;
 use crate::http::error::{Code, Problem};
 use crate::outreach::Named;
@@ -94,7 +93,7 @@ type Said<'a> = (&'a Option<String>, &'a Option<String>);
 
 fn named(caller: &Caller, (customer, session): Said<'_>, (email, phone): Said<'_>) -> Result<Named, Problem> {
     if let Some(customer) = customer {
-        check_customer(customer, caller)?;
+        caller.customer(Some(customer))?;
     }
     let bad = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
     let contact = Contact::new(email.as_deref(), phone.as_deref());
