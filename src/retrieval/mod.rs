@@ -147,7 +147,9 @@ async fn finish(
     (sure, hits): (usize, Vec<ProductHit>),
 ) -> anyhow::Result<Retrieved> {
     let mut found = facts::gather(sources, question, ids).await?;
-    found.sure = ids.iter().take(sure).filter(|id| found.candidates.iter().any(|c| c.product.id == **id)).count();
+    // The talk may have been about one product in two variants: its id stands twice, the product once.
+    let meant = &ids[..sure.min(ids.len())];
+    found.sure = found.candidates.iter().take_while(|candidate| meant.contains(&candidate.product.id)).count();
     for candidate in &mut found.candidates {
         let hit = hits.iter().find(|hit| hit.id == candidate.product.id && hit.name_in_query > 0.0);
         candidate.covers = hit.map_or(0.0, |hit| hit.query_in_name);

@@ -36,6 +36,12 @@ pub(super) struct Shopper {
 struct Stuck;
 type Step<T = Value> = Result<T, Stuck>;
 
+/// A refusal without what is different each time, so that its kind can be counted.
+fn refusal(status: u16, body: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+    format!("{status} {}", problem["code"].as_str().unwrap_or("without a code"))
+}
+
 impl Shopper {
     pub fn new(number: u64, address: SocketAddr, shelf: Arc<Shelf>) -> Shopper {
         let end = Instant::now();
@@ -45,8 +51,9 @@ impl Shopper {
 
     /// Holds conversations until the end, and tells how it went.
     pub async fn shop(mut self) -> Log {
-        // Not all of them at one moment.
-        self.pause().await;
+        // They arrive one by one, over the first tenth of the time.
+        let arriving = self.end.saturating_duration_since(Instant::now()) / 10;
+        tokio::time::sleep(arriving.mul_f64(self.draw(1000) as f64 / 1000.0)).await;
         while Instant::now() < self.end {
             // A flow that is stuck is over; the next one begins.
             let _ = match self.draw(100) {
@@ -216,7 +223,7 @@ impl Shopper {
         let told = match answer {
             Ok((204, _)) => Ok(Value::Null),
             Ok((200..300, body)) => serde_json::from_slice(&body).map_err(|error| error.to_string()),
-            Ok((status, body)) => Err(format!("{status} {}", String::from_utf8_lossy(&body))),
+            Ok((status, body)) => Err(refusal(status, &body)),
             Err(error) => Err(error.to_string()),
         };
         let step = match told {
