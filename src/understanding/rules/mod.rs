@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 mod follow_up;
+mod suspicion;
 
 use super::Input;
 use super::clauses;
@@ -13,11 +14,6 @@ use super::slots::{Passage, relevant};
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Slots, Wish};
-
-/// From this score of screening on, a message tries to bend the assistant.
-const BENDING: f32 = 0.7;
-/// From this score on, it advertises.
-const ADVERTISING: f32 = 0.6;
 
 /// What the rules are sure of.
 pub(super) struct Sure {
@@ -43,11 +39,11 @@ impl CommandRules {
     pub(super) fn decide(&self, input: Input<'_>) -> Option<Sure> {
         self.answer(input)
             .or_else(|| self.whole_phrase(input))
-            .or_else(|| bending(input))
+            .or_else(|| suspicion::bending(input))
             .or_else(|| self.by_cues(input))
             .or_else(|| self.follow_up(input))
             .or_else(|| self.by_numbers(input))
-            .or_else(|| advertising(input))
+            .or_else(|| suspicion::advertising(input))
     }
 
     /// An answer to the question asked last fills the slot of the command that waits.
@@ -391,27 +387,6 @@ fn rank(name: CommandName) -> u8 {
         C::DeliveryInfo | C::Policy => 2,
         _ => 1,
     }
-}
-
-/// What screening is sure about is no question to the shop.
-fn bending(input: Input<'_>) -> Option<Sure> {
-    // An advertisement that promises much is still one.
-    let advertises = input.message.spam >= ADVERTISING && input.message.spam >= input.message.injection;
-    by_score(CommandName::Unsafe, input.message.injection, BENDING).filter(|_| !advertises)
-}
-
-fn advertising(input: Input<'_>) -> Option<Sure> {
-    by_score(CommandName::Spam, input.message.spam, ADVERTISING)
-}
-
-fn by_score(name: CommandName, score: f32, enough: f32) -> Option<Sure> {
-    let command = Command { name, slots: Slots::default() };
-    (score >= enough).then(|| Sure {
-        commands: vec![command],
-        confidence: score,
-        notes: vec![format!("screening {score:.2}")],
-        firm: Firm::Suspected,
-    })
 }
 
 fn meant(meaning: &Meaning) -> Command {
