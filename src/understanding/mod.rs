@@ -68,7 +68,7 @@ impl Default for UnderstandingSettings {
         UnderstandingSettings {
             examples_sure: 0.75,
             cut_sure: 0.33,
-            cue_yields: 0.7,
+            cue_yields: 0.9,
             suspicion_yields: 0.9,
             hinting: Hinting { shots: 8, candidates: 5 },
         }

@@ -180,11 +180,25 @@ impl Understander {
 
 /// Both sides as one reading of the message; none where they want the same.
 fn joined(left: Side, right: Side, whole: &Whole<'_>, pieces: usize) -> Option<Cut> {
-    if right.commands.iter().any(|command| left.commands.iter().any(|other| other.name == command.name)) {
+    let names = |side: &Side| side.commands.iter().map(|command| command.name).collect::<Vec<_>>();
+    let (one, other) = (names(&left), names(&right));
+    if one.iter().any(|name| other.contains(name)) || is_proof(&one, &other) || is_proof(&other, &one) {
         return None;
     }
     let signs = whole.signs(&left, &right, pieces);
     let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
     let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
     (commands.len() > 1).then(|| Cut { commands, chance: chance(&signs), signs, tier })
+}
+
+/// A contact beside a wish about an order, or to be told something, belongs to that wish: "where is TT-10401, anna@example.sk".
+fn is_proof(contact: &[CommandName], wish: &[CommandName]) -> bool {
+    use CommandName as C;
+    let takes = |name: &C| {
+        matches!(
+            name,
+            C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem | C::Checkout | C::RestockNotice
+        )
+    };
+    contact == [C::LeaveContact] && wish.iter().any(takes)
 }
