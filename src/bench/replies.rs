@@ -247,6 +247,7 @@ fn plain() -> Vec<Move> {
         OutOfScope,
         Courtesy::Spam,
         Courtesy::Unsafe,
+        Courtesy::Sorry,
         Courtesy::Card,
     ];
     let asked = [

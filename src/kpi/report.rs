@@ -225,6 +225,14 @@ mod tests {
     }
 
     #[test]
+    fn the_docs_say_what_each_figure_is() {
+        let docs = include_str!("../../docs/kpi.md");
+        for (name, unit, definition) in DEFINITIONS {
+            assert!(docs.contains(&format!("| `{name}` | {unit} | {definition} |")), "docs/kpi.md lacks {name}");
+        }
+    }
+
+    #[test]
     fn every_figure_is_defined() {
         for (name, unit, definition) in DEFINITIONS {
             let measure = Measure::new(name, None);
