@@ -6,7 +6,7 @@
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
 //! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
-//! to take for who somebody is, [`outreach`] decides which messages the shop starts, [`courier`] carries events out,
+//! to take for who somebody is, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`outreach`] decides which messages the shop starts, [`courier`] carries events out,
 //! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
@@ -17,6 +17,7 @@ extern crate self as truetill;
 pub mod app;
 pub mod audit;
 pub mod bench;
+pub mod carriers;
 #[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
@@ -47,5 +48,6 @@ pub mod screening;
 pub mod shop;
 pub mod store;
 pub mod tasks;
+pub mod tracking;
 pub mod turn;
 pub mod understanding;

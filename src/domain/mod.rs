@@ -20,6 +20,7 @@ pub mod plan;
 pub mod product;
 pub mod reply;
 pub mod session;
+pub mod shipment;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
 pub use fact::{Fact, FactBody, FactId};
@@ -28,4 +29,4 @@ pub use message::{Message, Screened};
 pub use money::{Currency, Money};
 pub use plan::Move;
 pub use product::{Offer, Product, ProductId, Sku};
-pub use reply::{Draft, DraftSegment, Role, SegmentKind, Span};
+pub use reply::{Draft, DraftSegment, Role, SegmentKind, Span, Tone};

@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("courier", &["config", "pay"]),
     ("outreach", &["app", "courier", "domain", "engine", "guard", "render", "store", "tasks"]),
     ("pay", &["config", "domain", "engine"]),
+    ("carriers", &["config", "domain", "engine", "pay"]),
+    ("tracking", &["app", "carriers", "domain", "engine", "store"]),
     ("identity", &["config", "domain", "engine"]),
     ("label", &[]),
     ("store", &["domain", "engine"]),
@@ -35,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "carriers",
             "config",
             "courier",
             "domain",
@@ -67,12 +70,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "understanding",
         ],
     ),
-    ("scenario", &["app", "domain", "turn"]),
+    ("scenario", &["app", "domain", "outreach", "tracking", "turn"]),
     (
         "http",
         &[
-            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach", "store",
-            "tasks", "turn",
+            "app", "carriers", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label",
+            "outreach", "store", "tasks", "tracking", "turn",
         ],
     ),
 ];
@@ -88,7 +91,7 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay|identity|courier"),
+    ("ureq", "pull|pay|identity|courier|carriers"),
     ("ring", "identity"),
     ("pdf_writer", "label"),
     ("quick_xml", "ingest"),
