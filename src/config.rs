@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::domain::source::Sources;
 use crate::domain::{Currency, Language};
 
 /// The defaults, which are also the reference.
@@ -38,6 +39,8 @@ pub struct Config {
     pub identity: Identity,
     /// Where events go.
     pub outbox: Outbox,
+    /// The merchant's own systems.
+    pub sources: Sources,
 }
 
 /// Where things lie.
@@ -333,7 +336,7 @@ impl Config {
         if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
             bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
-        Ok(())
+        self.sources.check().map_err(|fault| anyhow::anyhow!(fault))
     }
 
     /// The weights folder in force.
@@ -406,5 +409,7 @@ mod tests {
         check("[store]\nurl = \"postgres://shop@db.example/shop\"", &[], Ok(7070));
         check("[store]\nurl = \"mysql://db.example/shop\"", &[], Err("store.url"));
         check("[store]\nconnections = 0", &[], Err("store.connections"));
+        check("[[sources.feed]]\nname = \"a\"\nurl = \"https://shop.example/f\"", &[], Ok(7070));
+        check("[[sources.feed]]\nname = \"a\"\nurl = \"shop.example/f\"", &[], Err("http(s)"));
     }
 }

@@ -102,6 +102,7 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
     let shop = crate::shop::Shop::load(data)?;
     let request = crate::ingest::IndexRequest {
         catalogs: args.feeds.clone(),
+        terms: std::collections::BTreeMap::new(),
         policies: None,
         profile: args.mapping.clone(),
         profiles: data.join("feeds"),
@@ -142,6 +143,7 @@ fn request(config: &Config, args: &IndexArgs) -> anyhow::Result<crate::ingest::I
     let default_catalog = vec![data.join("catalog")];
     Ok(crate::ingest::IndexRequest {
         catalogs: if args.catalog.is_empty() { default_catalog } else { args.catalog.clone() },
+        terms: std::collections::BTreeMap::new(),
         policies: Some(args.policies.clone().unwrap_or_else(|| data.join("policies"))).filter(|path| path.exists()),
         profile: args.mapping.clone(),
         profiles: data.join("feeds"),

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod product;
 pub mod reply;
 pub mod session;
+pub mod source;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
 pub use fact::{Fact, FactBody, FactId};

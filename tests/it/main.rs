@@ -11,6 +11,7 @@ mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
 mod fakes;
+mod feeds; // feeds fetched over the wire, by schedule
 mod handover; // a person takes over
 mod http; // the API through the router
 mod identity; // tokens, codes, and carts that follow
@@ -37,3 +38,4 @@ mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples
+mod wire; // a small server that answers as it is told
