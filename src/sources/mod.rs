@@ -5,10 +5,12 @@
 mod address;
 mod fetch;
 mod kept;
+mod requests;
 mod schedule;
 pub mod status;
 mod web;
 
 pub use fetch::{Fetched, Tries, fetch};
 pub use kept::{Kept, Memory, Taken};
-pub use schedule::{Build, Built, Round, Schedule, prepared, request, taken};
+pub use requests::{by_address, changes_request, nothing_new, outcome, refresh, request, taken};
+pub use schedule::{Build, Built, Round, Schedule};

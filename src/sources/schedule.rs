@@ -1,12 +1,10 @@
 //! What is due is fetched; what is new is counted at once or built into a generation. One round at a time, under the lock of the kept
 //! files. A round that fails is told and tried again later; what serves goes on.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -16,11 +14,11 @@ use crate::config::Config;
 use crate::domain::source::{FeedSource, Holds};
 use crate::engine::Catalog;
 use crate::ingest::changes::{self, Changed, Target};
-use crate::ingest::{IndexRequest, Terms};
 use crate::store::StateStore;
 
 use super::fetch::{Fetched, Tries, fetch};
 use super::kept::{Kept, Memory, Taken};
+use super::requests::{changes_request, outcome, ready, taken};
 
 /// The first pause after a build that could not be done.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
@@ -34,6 +32,14 @@ pub struct Built {
     pub generation: Option<String>,
     /// Or why there is none.
     pub refused: Option<String>,
+}
+
+impl Built {
+    /// What a report says, as `truetill index --json` prints it.
+    pub fn told(report: &serde_json::Value) -> Built {
+        let text = |name: &str| report["outcome"][name].as_str().map(str::to_string);
+        Built { generation: text("generation"), refused: text("reason") }
+    }
 }
 
 /// Builds a generation from the kept feeds.
@@ -125,13 +131,7 @@ impl Schedule {
     /// Lets the changes of a feed count.
     async fn count(&self, kept: &Kept, source: &FeedSource, now: Timestamp) -> anyhow::Result<Changed> {
         let mut memory = kept.memory(&source.name, &source.url);
-        let file = kept.file(&source.name, &memory).context("the kept feed is gone")?;
-        let request = IndexRequest {
-            policies: None,
-            catalogs: vec![file.clone()],
-            terms: BTreeMap::from([(file, terms(source))]),
-            ..base(&self.config, self.zone.clone(), now)
-        };
+        let request = changes_request(&self.config, source, (self.zone.clone(), now))?;
         let (state, catalog) = (self.state.clone(), Arc::clone(&self.catalog));
         let (handle, blocking) = (tokio::runtime::Handle::current(), tokio::task::spawn_blocking);
         // Feeds are read synchronously.
@@ -139,9 +139,7 @@ impl Schedule {
             handle.block_on(changes::run(&request, Target { state: Some(&state), catalog: &*catalog }, &|_| false))
         });
         let changed = changed.await.context("reading a delta feed")??;
-        let broken = changed.report.findings.first().filter(|_| changed.report.broken > 0);
-        let into = broken.is_none().then(|| "patches".to_string());
-        memory.take((into, broken.map(ToString::to_string)), now);
+        memory.take(outcome(&changed), now);
         kept.note(&source.name, &memory)?;
         Ok(changed)
     }
@@ -227,84 +225,5 @@ impl Memory {
     pub fn take(&mut self, (into, refused): (Option<String>, Option<String>), now: Timestamp) {
         let as_of = self.confirmed_at.unwrap_or(now);
         self.taken = self.sha256.clone().map(|sha256| Taken { sha256, as_of, into, refused, at: now });
-    }
-}
-
-/// Fetches feeds now, whether they are due or not; what came of each.
-pub fn prepared(config: &Config, feeds: &[FeedSource], now: Timestamp) -> Vec<(String, anyhow::Result<Fetched>)> {
-    let kept = Kept::of(&config.paths.state);
-    feeds.iter().map(|feed| (feed.name.clone(), fetch(&kept, feed, (now, Tries::default())))).collect()
-}
-
-/// Every feed of products is here, be it of before.
-fn ready(config: &Config) -> anyhow::Result<()> {
-    let kept = Kept::of(&config.paths.state);
-    for source in config.sources.feed.iter().filter(|feed| feed.holds == Holds::Products) {
-        if kept.file(&source.name, &kept.memory(&source.name, &source.url)).is_none() {
-            bail!("the feed `{}` has never come whole: without it half the catalog would be gone", source.name);
-        }
-    }
-    Ok(())
-}
-
-/// What to index: every kept feed of products, and what lies beside them.
-///
-/// # Errors
-/// A feed has never come.
-pub fn request(config: &Config, zone: TimeZone, now: Timestamp) -> anyhow::Result<IndexRequest> {
-    ready(config)?;
-    let kept = Kept::of(&config.paths.state);
-    let mut request = base(config, zone, now);
-    request.catalogs.clone_from(&config.sources.beside);
-    for source in config.sources.feed.iter().filter(|feed| feed.holds == Holds::Products) {
-        let file: Option<PathBuf> = kept.file(&source.name, &kept.memory(&source.name, &source.url));
-        let file = file.context("invariant: ready has seen it")?;
-        request.catalogs.push(file.clone());
-        request.terms.insert(file, terms(source));
-    }
-    Ok(request)
-}
-
-/// Notes that the kept feeds of products are in a generation, or were refused.
-///
-/// # Errors
-/// The notes cannot be written.
-pub fn taken(config: &Config, built: &Built, now: Timestamp) -> anyhow::Result<()> {
-    let kept = Kept::of(&config.paths.state);
-    for source in config.sources.feed.iter().filter(|feed| feed.holds == Holds::Products) {
-        let mut memory = kept.memory(&source.name, &source.url);
-        memory.take((built.generation.clone(), built.refused.clone()), now);
-        kept.note(&source.name, &memory)?;
-    }
-    Ok(())
-}
-
-fn terms(source: &FeedSource) -> Terms {
-    Terms {
-        name: Some(source.name.clone()),
-        profile: source.mapping.clone(),
-        currency: source.currency,
-        language: source.language,
-        max_age_s: source.max_age_s,
-    }
-}
-
-fn base(config: &Config, time_zone: TimeZone, now: Timestamp) -> IndexRequest {
-    let data = &config.paths.data;
-    IndexRequest {
-        catalogs: Vec::new(),
-        terms: BTreeMap::new(),
-        policies: Some(data.join("policies")).filter(|path| path.exists()),
-        profile: None,
-        profiles: data.join("feeds"),
-        format: None,
-        categories: Some(data.join("rules/categories.toml")).filter(|path| path.exists()),
-        currency: None,
-        language: None,
-        index: config.paths.index.clone(),
-        time_zone,
-        dry_run: false,
-        strict: false,
-        now,
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use truetill::config::Config;
 use truetill::domain::source::{FeedSource, Holds};
-use truetill::ingest::{self, NoShelves, Outcome};
+use truetill::ingest::{self, NoShelves};
 use truetill::sources::{self, Build, Built, Fetched, Kept, Memory, Schedule, Tries, fetch, status};
 
 use crate::catalog::{MUG, Place, told};
@@ -189,11 +189,8 @@ impl Build for Builder {
         let request = sources::request(&self.0, TimeZone::UTC, clock())?;
         let handle = tokio::runtime::Handle::current();
         let run = move || handle.block_on(ingest::run(&request, &NoShelves, &|_| false));
-        Ok(match tokio::task::spawn_blocking(run).await??.outcome {
-            Outcome::Switched { generation } => Built { generation: Some(generation), refused: None },
-            Outcome::Refused { reason } => Built { generation: None, refused: Some(reason) },
-            Outcome::DryRun => Built::default(),
-        })
+        let report = tokio::task::spawn_blocking(run).await??;
+        Ok(Built::told(&serde_json::to_value(&report)?))
     }
 }
 
