@@ -80,6 +80,8 @@ fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
     println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
     let outbound = if app.courier.is_some() { "events to outbox.url" } else { "none" };
     println!("  outbound   {outbound}; no telemetry");
+    let (feeds, live) = (app.config.sources.feed.len(), app.config.sources.live.len());
+    println!("  sources    {feeds} feeds fetched, {live} asked live; truetill sources");
     Ok(())
 }
 

@@ -33,6 +33,16 @@ pub enum Holds {
     Changes,
 }
 
+impl Holds {
+    /// Its name in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Holds::Products => "products",
+            Holds::Changes => "changes",
+        }
+    }
+}
+
 /// A feed that is fetched.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -46,6 +46,12 @@ impl Address {
         Address::parse(&whole).filter(|next| next.secure || !self.secure)
     }
 
+    /// A path and query below this address.
+    pub fn below(&self, path: &str) -> Option<Address> {
+        let own = self.path.trim_end_matches('/');
+        Address::parse(&format!("{}{path}", Address { path: own.to_string(), ..self.clone() }))
+    }
+
     /// True when credentials for this address may go to the other.
     pub fn same_origin(&self, other: &Address) -> bool {
         self.secure == other.secure && self.authority == other.authority

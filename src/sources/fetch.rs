@@ -125,15 +125,20 @@ fn attempt(kept: &Kept, source: &FeedSource, memory: &mut Memory, now: Timestamp
         headers.extend(memory.last_modified.clone().map(|date| ("If-Modified-Since".to_string(), date)));
     }
     let conditional = headers.len() > 1;
-    let question = Question {
-        address: &address,
-        headers: &headers,
-        credentials: secret.as_deref().map(|secret| (source.header.as_str(), secret)),
-        body: None,
-        patience: Duration::from_secs(source.timeout_s),
-        redirects: REDIRECTS,
+    headers.push(("Accept-Encoding".to_string(), "gzip".to_string()));
+    let ask = |headers: &[(String, String)]| {
+        let credentials = secret.as_deref().map(|secret| (source.header.as_str(), secret));
+        let patience = Duration::from_secs(source.timeout_s);
+        let question = Question { address: &address, headers, credentials, body: None, patience, redirects: REDIRECTS };
+        web::ask(&web::agent(), &question)
     };
-    let response = web::ask(&web::agent(), &question)?;
+    let mut response = ask(&headers)?;
+    if response.status().as_u16() == 200 && !source.open_end && !ends(&response) {
+        // Of an answer that is unpacked on the way its length is not known: unpacked, it may be.
+        headers.pop();
+        headers.push(("Accept-Encoding".to_string(), "identity".to_string()));
+        response = ask(&headers)?;
+    }
     match response.status().as_u16() {
         200 => whole(kept, source, (memory, now), (response, &address)),
         304 if conditional => {
@@ -154,6 +159,11 @@ fn refused(status: u16, headers: &HeaderMap, now: Timestamp) -> Failure {
         _ => Trouble::Lasting(format!("the source answered {status}")),
     };
     Failure { trouble, asked }
+}
+
+/// True when half of an answer can be told from all of it.
+fn ends(response: &Response<ureq::Body>) -> bool {
+    ["content-length", "transfer-encoding"].iter().any(|name| response.headers().contains_key(*name))
 }
 
 /// The source says that the kept file is what it would send: where it tells no date of its own, that is as of now.
@@ -178,16 +188,13 @@ fn whole(
     (response, address): (Response<ureq::Body>, &Address),
 ) -> Result<Fetched, Failure> {
     let headers = response.headers().clone();
-    // Of an answer that is unpacked on the way the header is gone, but not what it said.
-    let told = response.body().content_length();
-    let ends = told.is_some() || headers.contains_key("transfer-encoding");
-    if !ends && !source.open_end {
+    if !ends(&response) && !source.open_end {
         return Err(lasting(
             "the answer does not say where it ends, so half of it would look like all of it: \
              let the source send Content-Length, or set open_end = true",
         ));
     }
-    if told.is_some_and(|bytes| bytes > source.max_bytes) {
+    if response.body().content_length().is_some_and(|bytes| bytes > source.max_bytes) {
         return Err(too_long(source));
     }
     let aside = kept.aside(&source.name).map_err(passing)?;

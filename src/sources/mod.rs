@@ -5,6 +5,7 @@
 mod address;
 mod fetch;
 mod kept;
+pub mod live;
 mod requests;
 mod schedule;
 pub mod status;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use truetill::app::{App, Engines};
 use truetill::config::Config;
-use truetill::engine::Search;
+use truetill::engine::{Catalog, Search};
 use truetill::generation;
 use truetill::ingest::{self, IndexRequest, NoShelves, Outcome, changes};
 use truetill::live::{Live, Open, Serving};
@@ -79,11 +79,16 @@ impl Place {
     }
 
     pub async fn app(&self, live: Arc<Live>, config: Config) -> TestApp {
+        self.app_over(Arc::clone(&live), live, config).await
+    }
+
+    /// The same with another catalog over the index.
+    pub async fn app_over(&self, live: Arc<Live>, catalog: Arc<dyn Catalog>, config: Config) -> TestApp {
         let book = OrderBook::load(&config.paths.data.join("orders")).unwrap();
         self.state.take_orders(&book).await.unwrap();
         let engines = Engines {
-            search: Arc::clone(&live) as Arc<dyn Search>,
-            catalog: live,
+            search: live as Arc<dyn Search>,
+            catalog,
             orders: Arc::new(self.state.clone()),
             embed: Arc::new(HashedLetters),
             generate: None,

@@ -72,8 +72,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach", "store",
-            "tasks", "turn",
+            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach",
+            "sources", "store", "tasks", "turn",
         ],
     ),
 ];

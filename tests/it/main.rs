@@ -18,6 +18,7 @@ mod identity; // tokens, codes, and carts that follow
 mod known; // a known customer: the last order again, language, sizes
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
+mod live; // live sources: confirmed prices or none
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
