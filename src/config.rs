@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::domain::source::Sources;
 use crate::domain::{Currency, Language};
 
 /// The defaults, which are also the reference.
@@ -40,6 +41,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// The secrets of carriers, by their names in `data/rules/carriers.toml`.
     pub carriers: BTreeMap<String, CarrierKeys>,
+    /// The merchant's own systems.
+    pub sources: Sources,
 }
 
 /// Where things lie.
@@ -349,7 +352,7 @@ impl Config {
         if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
             bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
-        Ok(())
+        self.sources.check().map_err(|fault| anyhow::anyhow!(fault))
     }
 
     /// The weights folder in force.
@@ -434,5 +437,7 @@ mod tests {
         check("[carriers.cdek]\nkey = \"s\"", &[], Err("carriers.cdek.key"));
         check("[carriers.post]\nkey = \"s\"", &[], Err("key"));
         check("", &[("TRUETILL__CARRIERS__DPD__KEY", "x")], Err("key"));
+        check("[[sources.feed]]\nname = \"a\"\nurl = \"https://shop.example/f\"", &[], Ok(7070));
+        check("[[sources.feed]]\nname = \"a\"\nurl = \"shop.example/f\"", &[], Err("http(s)"));
     }
 }

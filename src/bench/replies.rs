@@ -258,6 +258,7 @@ fn plain() -> Vec<Move> {
         Ask::OrderNumber,
         Ask::Identity,
         Ask::Phone,
+        Ask::CallBack,
         Ask::Topic,
         Ask::OrderOrContact,
         Ask::Code,

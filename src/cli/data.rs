@@ -1,4 +1,4 @@
-//! `index` and `search`.
+//! `index`, `patch` and `search`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,10 +7,12 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::config::Config;
+use crate::domain::source::Holds;
 use crate::engine::SearchMode;
 use crate::generation;
+use crate::sources::{self, Built, Kept};
 
-use super::{IndexArgs, PatchArgs, open};
+use super::{IndexArgs, PatchArgs, feeds, open};
 
 /// Search modes on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -42,7 +44,17 @@ const HOSTILE: f32 = 0.8;
 #[cfg(feature = "search")]
 pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyhow::Result<ExitCode> {
     use crate::ingest::{self, Indexed, NoShelves};
-    let request = request(config, args)?;
+    let now = Timestamp::now();
+    let fetched = match args.catalog.is_empty() && !args.kept {
+        true => feeds::fetched(config, (&args.feed, Holds::Products), now).await?,
+        false => None,
+    };
+    if fetched.as_ref().is_some_and(|fetched| fetched.nothing_new && !args.feed.is_empty() && !args.again) {
+        println!("nothing has changed since the index that serves; --again builds it anyway");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = fetched.as_ref().map_or(config, |fetched| &fetched.config);
+    let request = request(config, args, now)?;
     let screening = crate::app::screening(&config.paths.data)?;
     let hostile = |text: &str| screening.injection(text) >= HOSTILE;
     let report = if request.dry_run {
@@ -55,6 +67,9 @@ pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyh
         bar.finish_and_clear();
         report
     };
+    if fetched.is_some() && !request.dry_run {
+        sources::taken(config, &Built::told(&serde_json::to_value(&report)?), now)?;
+    }
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -100,8 +115,22 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
     use crate::ingest::changes::{self, Target};
     let data = &config.paths.data;
     let shop = crate::shop::Shop::load(data)?;
+    let now = Timestamp::now();
+    let fetched = match args.feed.as_slice() {
+        [] => None,
+        urls => feeds::fetched(config, (urls, Holds::Changes), now).await?,
+    };
+    if fetched.as_ref().is_some_and(|fetched| fetched.nothing_new) {
+        println!("nothing has changed since it was last read");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut files = args.feeds.clone();
+    for source in fetched.iter().flat_map(|fetched| &fetched.config.sources.feed) {
+        files.extend(sources::changes_request(config, source, (shop.time_zone(), now))?.catalogs);
+    }
     let request = crate::ingest::IndexRequest {
-        catalogs: args.feeds.clone(),
+        catalogs: files,
+        terms: std::collections::BTreeMap::new(),
         policies: None,
         profile: args.mapping.clone(),
         profiles: data.join("feeds"),
@@ -113,12 +142,20 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
         time_zone: shop.time_zone(),
         dry_run: args.dry_run,
         strict: false,
-        now: Timestamp::now(),
+        now,
     };
     let catalog = open::catalog(config, &generation::current(&config.paths.index)?, &shop).await?;
     let state = open::state(config).await?;
     let target = Target { state: Some(&state).filter(|_| !args.dry_run), catalog: &catalog };
     let changed = changes::run(&request, target, &|_| false).await?;
+    if !args.dry_run {
+        for source in fetched.iter().flat_map(|fetched| &fetched.config.sources.feed) {
+            let kept = Kept::of(&config.paths.state);
+            let mut memory = kept.memory(&source.name, &source.url);
+            memory.take(sources::outcome(&changed), now);
+            kept.note(&source.name, &memory)?;
+        }
+    }
     if json {
         println!("{}", serde_json::to_string(&changed)?);
     } else {
@@ -137,11 +174,27 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
 }
 
 #[cfg(feature = "search")]
-fn request(config: &Config, args: &IndexArgs) -> anyhow::Result<crate::ingest::IndexRequest> {
+fn request(config: &Config, args: &IndexArgs, now: Timestamp) -> anyhow::Result<crate::ingest::IndexRequest> {
     let data = &config.paths.data;
+    let time_zone = crate::shop::Shop::load(data)?.time_zone();
+    let feeds = config.sources.feed.iter().any(|feed| feed.holds == Holds::Products);
+    if args.catalog.is_empty() && feeds {
+        let kept = sources::request(config, time_zone, now)?;
+        return Ok(crate::ingest::IndexRequest {
+            policies: args.policies.clone().or(kept.policies),
+            profile: args.mapping.clone(),
+            format: Some(args.format.clone()),
+            currency: args.currency,
+            language: args.language,
+            dry_run: args.dry_run,
+            strict: args.strict,
+            ..kept
+        });
+    }
     let default_catalog = vec![data.join("catalog")];
     Ok(crate::ingest::IndexRequest {
         catalogs: if args.catalog.is_empty() { default_catalog } else { args.catalog.clone() },
+        terms: std::collections::BTreeMap::new(),
         policies: Some(args.policies.clone().unwrap_or_else(|| data.join("policies"))).filter(|path| path.exists()),
         profile: args.mapping.clone(),
         profiles: data.join("feeds"),
@@ -150,10 +203,10 @@ fn request(config: &Config, args: &IndexArgs) -> anyhow::Result<crate::ingest::I
         currency: args.currency,
         language: args.language,
         index: config.paths.index.clone(),
-        time_zone: crate::shop::Shop::load(data)?.time_zone(),
+        time_zone,
         dry_run: args.dry_run,
         strict: args.strict,
-        now: Timestamp::now(),
+        now,
     })
 }
 

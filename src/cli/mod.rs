@@ -13,6 +13,7 @@ mod conversation;
 mod data;
 mod eval_page;
 mod explain;
+mod feeds;
 mod load;
 mod messages;
 mod models;
@@ -26,10 +27,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use data::Mode;
+pub use feeds::{IndexArgs, PatchArgs};
 pub use messages::MessagesArgs;
 
 use crate::config::Config;
-use crate::domain::{Currency, Language};
+use crate::domain::Language;
 
 /// A shop assistant that cannot quote a wrong price.
 #[derive(Debug, Parser)]
@@ -138,6 +140,8 @@ pub enum Command {
         #[command(subcommand)]
         what: Bench,
     },
+    /// List the feeds of [sources]: when they came, when they are fetched next, what became of them.
+    Sources,
     /// Say what is ready and what is missing, with the fix.
     Doctor,
     /// Show a turn's record; without an id the latest turns.
@@ -170,58 +174,6 @@ pub enum Shape {
     Csv,
     /// For programs.
     Json,
-}
-
-/// Options of `index`.
-#[derive(Debug, Args)]
-pub struct IndexArgs {
-    /// Feeds: files or folders; default: the data folder's catalog.
-    #[arg(long, value_name = "PATH")]
-    pub catalog: Vec<PathBuf>,
-    /// The folder of policies; default: the data folder's.
-    #[arg(long, value_name = "DIR")]
-    pub policies: Option<PathBuf>,
-    /// Profile of the feeds; default: detected by their content.
-    #[arg(long, value_name = "FILE")]
-    pub mapping: Option<PathBuf>,
-    /// Only profiles of data/feeds called so: auto, shopify, woocommerce, google, yml, heureka, schema-org, jsonl.
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub format: String,
-    /// The currency of prices that name none.
-    #[arg(long, value_name = "CODE")]
-    pub currency: Option<Currency>,
-    /// The language of the texts, where a feed does not tell it.
-    #[arg(long, value_name = "LANG")]
-    pub language: Option<Language>,
-    /// Only read and report.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Any error refuses the new index.
-    #[arg(long)]
-    pub strict: bool,
-    /// Let a kept generation serve again, checked file by file: the one named, else the one before.
-    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["catalog", "dry_run"])]
-    pub rollback: Option<String>,
-    /// List the generations that are kept.
-    #[arg(long, conflicts_with_all = ["catalog", "dry_run", "rollback"])]
-    pub generations: bool,
-}
-
-/// Options of `patch`.
-#[derive(Debug, Args)]
-pub struct PatchArgs {
-    /// Delta feeds: files or folders.
-    #[arg(required = true, value_name = "PATH")]
-    pub feeds: Vec<PathBuf>,
-    /// Profile of the feeds; default: detected by their content.
-    #[arg(long, value_name = "FILE")]
-    pub mapping: Option<PathBuf>,
-    /// The currency of prices that name none.
-    #[arg(long, value_name = "CODE")]
-    pub currency: Option<Currency>,
-    /// Only read and report.
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 /// Options of `eval`.
@@ -383,7 +335,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Index(IndexArgs { rollback: Some(to), .. }) => data::roll_back(&config, &to),
         Command::Index(args) => data::index(&config, &args, json).await,
         Command::Patch(args) => data::patch(&config, &args, json).await,
-        Command::Serve { port, host, ask } => operate::serve(config, (host, port), &ask).await,
+        Command::Serve { port, host, ask } => operate::serve(config, (host, port), (&ask, cli.common.config)).await,
         Command::Ask { text, who, explain } => conversation::ask(config, text, &who, (explain, json)).await,
         Command::Chat { who, explain } => conversation::chat(config, &who, (explain, json)).await,
         Command::Search { queries, run, mode, k } => {
@@ -394,6 +346,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Screen(cases) => quality::screen(&config, &cases),
         Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
+        Command::Sources => feeds::list(&config, json),
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
         Command::Messages(args) => messages::messages(config, &args, json).await,

@@ -17,6 +17,7 @@ use crate::live::{Live, Open, Serving};
 use crate::pull::folders::Folders;
 use crate::pull::{Models, PullRequest, VerifiedModel};
 use crate::shop::Shop;
+use crate::sources::live::LiveCatalog;
 use crate::store::{CatalogSettings, CatalogStore, OrderBook, StateStore};
 
 /// The whole assistant.
@@ -35,9 +36,10 @@ pub(super) async fn serving(config: Config) -> anyhow::Result<(App, Arc<Live>)> 
     if aside > 0 {
         tracing::warn!(aside, "orders changed here since they were read keep their state; see data/orders");
     }
+    let catalog = LiveCatalog::over(Arc::clone(&live) as Arc<dyn Catalog>, &config, Arc::new(Timestamp::now))?;
     let engines = Engines {
         search: Arc::clone(&live) as Arc<dyn Search>,
-        catalog: Arc::clone(&live) as Arc<dyn Catalog>,
+        catalog,
         orders: Arc::new(state.clone()),
         embed,
         generate,

@@ -1,6 +1,7 @@
 //! `serve`, `doctor` and `audit`: what an operator needs.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +16,11 @@ use crate::engine::Search;
 use crate::http;
 use crate::kpi::{self, Period};
 use crate::shop::Shop;
+use crate::sources::status;
 use crate::store::OrderBook;
 use crate::turn::{self, Watcher};
 
-use super::{Shape, explain, open};
+use super::{Shape, explain, feeds, open};
 
 /// How often `index/current` is looked at: a new index answers within about this time.
 const FOLLOW: Duration = Duration::from_secs(1);
@@ -27,7 +29,7 @@ const FOLLOW: Duration = Duration::from_secs(1);
 pub(super) async fn serve(
     mut config: Config,
     (host, port): (Option<String>, Option<u16>),
-    first: &[String],
+    (first, settings): (&[String], Option<PathBuf>),
 ) -> anyhow::Result<ExitCode> {
     config.server.host = host.unwrap_or(config.server.host);
     config.server.port = port.unwrap_or(config.server.port);
@@ -47,6 +49,8 @@ pub(super) async fn serve(
     let (app, live) = open::serving(config).await?;
     let app = Arc::new(app);
     let following = tokio::spawn(async move { live.keep_following(FOLLOW).await });
+    let schedule = feeds::schedule(&app, settings);
+    let fetching = schedule.map(|schedule| tokio::spawn(async move { schedule.keep().await }));
     turn::warm_up(&app).await;
     banner(&app, &listener)?;
     let server = tokio::spawn(http::serve(Arc::clone(&app), listener, interrupted()));
@@ -56,6 +60,11 @@ pub(super) async fn serve(
     }
     server.await??;
     following.abort();
+    if let Some(fetching) = fetching {
+        fetching.abort();
+        // A build of its own process ends with it.
+        let _ = fetching.await;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,6 +80,8 @@ fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
     println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
     let outbound = if app.courier.is_some() { "events to outbox.url" } else { "none" };
     println!("  outbound   {outbound}; no telemetry");
+    let (feeds, live) = (app.config.sources.feed.len(), app.config.sources.live.len());
+    println!("  sources    {feeds} feeds fetched, {live} asked live; truetill sources");
     Ok(())
 }
 
@@ -100,6 +111,7 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
     ));
     findings.push(("index", told(index(config))));
     findings.push(("state", told(open::state(config).await.map(|state| state.location().to_string()))));
+    findings.push(("sources", feeding(config)));
     findings.push(("access", access(config)));
     let broken = findings.iter().filter(|(_, finding)| finding.is_err()).count();
     for (what, finding) in &findings {
@@ -124,6 +136,22 @@ fn index(config: &Config) -> anyhow::Result<String> {
     let embed = open::embedder(config)?;
     let info = open::index(config, &*embed)?.generation();
     Ok(format!("{}, {} products, {} passages, built {}", info.id, info.products, info.passages, info.built))
+}
+
+fn feeding(config: &Config) -> Result<String, String> {
+    let feeds = status::feeds(config);
+    let faults: Vec<String> = feeds
+        .iter()
+        .filter(|feed| !feed.well())
+        .map(|feed| {
+            let fault = feed.failed.as_deref().or(feed.refused.as_deref()).unwrap_or("has never come");
+            format!("{}: {fault}", feed.name)
+        })
+        .collect();
+    match (feeds.len(), faults.as_slice()) {
+        (count, []) => Ok(format!("{count} feeds, {} live", config.sources.live.len())),
+        (_, faults) => Err(faults.join("; ")),
+    }
 }
 
 fn access(config: &Config) -> Result<String, String> {

@@ -21,6 +21,7 @@ pub mod product;
 pub mod reply;
 pub mod session;
 pub mod shipment;
+pub mod source;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
 pub use fact::{Fact, FactBody, FactId};

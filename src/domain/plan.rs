@@ -174,6 +174,8 @@ pub enum Ask {
     Identity,
     /// A phone number to call back.
     Phone,
+    /// A phone number to call back with what could not be confirmed.
+    CallBack,
     /// What the question about the rules is.
     Topic,
     /// Which piece of an order.

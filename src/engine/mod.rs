@@ -3,6 +3,7 @@
 
 mod carriers;
 mod codes;
+mod live;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sk
 
 pub use carriers::{AskError, Carrier};
 pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
+pub use live::LiveState;
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +287,14 @@ pub trait Catalog: Send + Sync {
     async fn products(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Product>>;
     /// All variants of these products with price in `currency` when there is one, else in the feed's own.
     async fn offers(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>>;
+    /// The same for choosing among many, without asking anybody: such a price may not be told before `offers` has told it too.
+    async fn told(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>> {
+        self.offers(ids, currency).await
+    }
+    /// The sources that confirm what `offers` tells; none where the catalog's own words are the truth.
+    fn live(&self) -> Vec<LiveState> {
+        Vec::new()
+    }
     /// Products with a variant that has an older, higher price in `currency`; what is true of it now, `offers` tells.
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>>;
     /// Which of these SKUs are in the catalog, written exactly so.

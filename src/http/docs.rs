@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns};
+use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns, sources};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +18,7 @@ use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, mes
         handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, messages::consent, messages::consents, messages::messages, openai::completions, openai::models, returns::show, returns::label, returns::step,
         openai::model,
         openai::embeddings::embeddings,
-        ops::health, ops::ready, ops::metrics, ops::version, openapi,
+        ops::health, ops::ready, ops::metrics, ops::version, sources::sources, openapi,
     ),
     components(schemas(Code)),
     security((), ("key" = [])),

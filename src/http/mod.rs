@@ -19,6 +19,7 @@ mod ops;
 mod page;
 mod returns;
 mod serve;
+mod sources;
 mod turns;
 
 use std::sync::Arc;
@@ -107,6 +108,7 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/v1/embeddings", post(openai::embeddings::embeddings))
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{id}", get(openai::model))
+        .route("/api/v1/sources", get(sources::sources).route_layer(from_fn(auth::require_admin)))
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
         .route_layer(from_fn_with_state(Arc::clone(&gate), auth::require_key));
     let open = Router::new()

@@ -9,10 +9,11 @@ use crate::domain::Sku;
 use crate::engine::Catalog;
 use crate::store::{Batch, Patch, Patched, Pieces, StateStore, Word};
 
-use super::feed::{Changes, Settings, Shape};
+use super::feed::{Changes, Shape};
 use super::lines::Lines;
+use super::opened::{Opened, feeds};
 use super::report::{Finding, Place, Report};
-use super::{Hostile, IndexRequest, Opened, feeds, upright, written};
+use super::{Hostile, IndexRequest, upright, written};
 
 /// Patches written together.
 const BATCH: usize = 500;
@@ -42,15 +43,16 @@ pub struct Target<'a> {
 /// When a file cannot be read or the store cannot be written.
 pub async fn run(request: &IndexRequest, target: Target<'_>, hostile: Hostile<'_>) -> anyhow::Result<Changed> {
     let mut changed = Changed::default();
-    let settings =
-        Settings { currency: request.currency, language: request.language, zone: &request.time_zone, hostile };
     for feed in feeds(request, &mut changed.report)? {
         let mut taking = Taking { target: &target, changed: &mut changed, pending: Vec::new(), source: String::new() };
-        taking.source = feed.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = || feed.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        taking.source = feed.terms.name.clone().unwrap_or_else(file);
+        let max_age_s = feed.terms.max_age_s;
+        let settings = feed.settings(&request.time_zone, hostile);
         match &feed.shape {
             Shape::Jsonl(_) => taking.lines(&feed, request.now).await?,
             Shape::Profiled(profile) => match Changes::open(&feed.path, profile, &settings) {
-                Ok(changes) => taking.profiled(changes, (profile.max_age_s, request.now)).await?,
+                Ok(changes) => taking.profiled(changes, (max_age_s.or(profile.max_age_s), request.now)).await?,
                 Err(finding) => taking.changed.report.broke(*finding),
             },
         }
@@ -67,7 +69,7 @@ struct Taking<'a, 'b> {
 
 impl Taking<'_, '_> {
     async fn lines(&mut self, feed: &Opened, now: Timestamp) -> anyhow::Result<()> {
-        let word = Word { as_of: written(&feed.path, now), max_age_s: None };
+        let word = Word { as_of: written(&feed.path, now), max_age_s: feed.terms.max_age_s };
         let mut lines = Lines::open(&feed.path)?;
         while let Some((at, line)) = lines.read()? {
             self.changed.report.rows += 1;

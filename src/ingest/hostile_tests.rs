@@ -16,6 +16,7 @@ fn root() -> PathBuf {
 fn request(feed: &Path, index: &Path) -> IndexRequest {
     IndexRequest {
         catalogs: vec![feed.to_path_buf()],
+        terms: std::collections::BTreeMap::new(),
         policies: None,
         profile: None,
         profiles: root().join("data/feeds"),

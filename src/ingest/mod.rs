@@ -8,6 +8,7 @@ pub mod feed;
 mod indexed;
 mod jsonl;
 mod lines;
+mod opened;
 mod policies;
 mod report;
 mod shelf;
@@ -22,7 +23,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -33,22 +33,24 @@ use crate::store::{CatalogWriter, VariantRow, Word};
 
 #[cfg(feature = "search")]
 pub use indexed::Indexed;
+pub use opened::Terms;
 pub use policies::NamedPassage;
 pub use report::{FeedNote, Finding, Outcome, Place, Report, Severity};
 pub use shelf::{NoShelves, Shelf, Shelved, Shelves};
 
 use accept::Door;
-use feed::container::source::Source;
-use feed::profile::Profile;
 use feed::{Feed, Settings, Shape};
 use jsonl::Kind;
 use lines::Lines;
+use opened::{Opened, feeds};
 
 /// What to index, and where to.
 #[derive(Clone, Debug)]
 pub struct IndexRequest {
     /// Feeds: files, or folders of them.
     pub catalogs: Vec<PathBuf>,
+    /// What is known of some of these files, and goes before what is said here of all.
+    pub terms: BTreeMap<PathBuf, Terms>,
     /// The folder of policies.
     pub policies: Option<PathBuf>,
     /// The profile; without it one is found in `profiles` by the feed's content.
@@ -91,10 +93,9 @@ pub async fn run(request: &IndexRequest, shelves: &dyn Shelves, hostile: Hostile
         None => None,
     };
     let mut door = Door::default();
-    let settings =
-        Settings { currency: request.currency, language: request.language, zone: &request.time_zone, hostile };
     let feeds = feeds(request, &mut report)?;
     for feed in &feeds {
+        let settings = feed.settings(&request.time_zone, hostile);
         read_products(feed, &settings, request.now, (&mut door, &mut sink, &mut report)).await?;
     }
     for feed in feeds.iter().filter(|feed| matches!(feed.shape, Shape::Jsonl(Kind::Stock))) {
@@ -126,99 +127,6 @@ fn refusal(request: &IndexRequest, report: &Report) -> Option<String> {
     strict.then(|| format!("{} errors with --strict: the index stays as it is", report.errors))
 }
 
-/// A feed and what it was taken for.
-struct Opened {
-    path: PathBuf,
-    shape: Shape,
-    name: String,
-    reason: String,
-}
-
-fn feeds(request: &IndexRequest, report: &mut Report) -> anyhow::Result<Vec<Opened>> {
-    let mut profiles = match &request.profile {
-        Some(profile) => vec![(profile.clone(), Profile::read(profile)?)],
-        None => Profile::all(&request.profiles)?,
-    };
-    if let Some(format) = request.format.as_deref().filter(|format| !matches!(*format, "auto" | "jsonl")) {
-        let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let known: Vec<String> = profiles.iter().map(|(path, _)| stem(path)).collect();
-        profiles.retain(|(path, _)| stem(path) == format || stem(path).starts_with(&format!("{format}-")));
-        anyhow::ensure!(!profiles.is_empty(), "--format {format}: {} are known", known.join(", "));
-    }
-    let mut feeds = Vec::new();
-    for path in &request.catalogs {
-        let files = if path.is_dir() { feed_files(path)? } else { vec![path.clone()] };
-        for file in files {
-            match opened(&file, request, &profiles)? {
-                Ok(feed) => feeds.push(feed),
-                Err(finding) => report.broke(*finding),
-            }
-        }
-    }
-    Ok(feeds)
-}
-
-/// Every file of a folder but those that begin with a point.
-fn feed_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let readme = name.to_ascii_lowercase().starts_with("readme");
-        if path.is_file() && !name.starts_with('.') && !readme {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn opened(
-    path: &Path,
-    request: &IndexRequest,
-    profiles: &[(PathBuf, Profile)],
-) -> anyhow::Result<Result<Opened, Box<Finding>>> {
-    let at = Place::new(path, 0);
-    // A file that is not there is the operator's mistake; one that cannot be unpacked is the feed's.
-    std::fs::File::open(path).with_context(|| format!("reading {}", path.display()))?;
-    let encoding = request.profile.as_ref().and_then(|_| profiles.first()?.1.encoding.clone());
-    let source = match Source::open(path, encoding.as_deref()) {
-        Ok(source) => source,
-        Err(error) => return Ok(Err(feed::container::broken(&at, 0, error))),
-    };
-    let path = path.to_path_buf();
-    if !source.workbook && source.head.trim_start_matches('\u{feff}').trim().is_empty() {
-        let reason = "the file holds no row";
-        return Ok(Err(Finding::error("empty_feed", &at, reason, "export the feed again").into()));
-    }
-    let lines = request.format.as_deref() == Some("jsonl");
-    if lines || (request.profile.is_none() && is_jsonl(&path)) {
-        let kind = jsonl::kind_of(source.head.trim_start_matches('\u{feff}').lines().next().unwrap_or_default());
-        let reason = "it is called .jsonl, or --format says so".to_string();
-        return Ok(Ok(Opened { path, shape: Shape::Jsonl(kind), name: "JSONL".into(), reason }));
-    }
-    if request.profile.is_some()
-        && let [(file, profile)] = profiles
-    {
-        let reason = format!("--mapping {}", file.display());
-        let shape = feed::detect(&path, &source, profiles).map(|detected| detected.shape);
-        let shape = shape.unwrap_or_else(|_| Shape::Profiled(std::sync::Arc::new(profile.clone())));
-        return Ok(Ok(Opened { path, shape, name: profile.name.clone(), reason }));
-    }
-    let detected = feed::detect(&path, &source, profiles);
-    Ok(detected.map(|detected| {
-        let wrapping =
-            if source.wrapping.is_empty() { String::new() } else { format!(" ({})", source.wrapping.join(", ")) };
-        Opened { path, shape: detected.shape, name: detected.name, reason: detected.reason + &wrapping }
-    }))
-}
-
-/// A feed of ours whose first line is broken is still ours.
-fn is_jsonl(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
-}
-
 type Into<'s, 'b> = (&'s mut Door, &'s mut Option<Sink<'b>>, &'s mut Report);
 
 async fn read_products(
@@ -233,14 +141,14 @@ async fn read_products(
         Shape::Jsonl(Kind::Stock) => return Ok(()),
         Shape::Jsonl(Kind::Products) => {
             let as_of = written(&feed.path, now);
-            speak(sink, as_of, None).await?;
+            speak(sink, as_of, feed.terms.max_age_s).await?;
             read_lines(feed, settings.currency, (door, sink, report)).await?;
             as_of
         }
         Shape::Profiled(profile) => match Feed::open(&feed.path, profile, settings) {
             Ok(mut reading) => {
                 let as_of = reading.made(report).unwrap_or(now).min(now);
-                speak(sink, as_of, profile.max_age_s).await?;
+                speak(sink, as_of, feed.terms.max_age_s.or(profile.max_age_s)).await?;
                 let findings = report.errors + report.warnings;
                 read_profiled(&mut reading, (door, sink, report)).await?;
                 if report.products == products && report.errors + report.warnings == findings {
@@ -326,7 +234,7 @@ async fn read_profiled(feed: &mut Feed<'_>, into: Into<'_, '_>) -> anyhow::Resul
 
 async fn read_stock(feed: &Opened, now: Timestamp, into: Into<'_, '_>) -> anyhow::Result<()> {
     let (door, sink, report) = into;
-    speak(sink, written(&feed.path, now), None).await?;
+    speak(sink, written(&feed.path, now), feed.terms.max_age_s).await?;
     let mut lines = Lines::open(&feed.path)?;
     while let Some((at, line)) = lines.read()? {
         let stock = match line {

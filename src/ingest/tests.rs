@@ -24,6 +24,7 @@ impl Shop {
         std::fs::create_dir(folder.path().join("feeds")).unwrap();
         let request = IndexRequest {
             catalogs: Vec::new(),
+            terms: std::collections::BTreeMap::new(),
             policies: None,
             profile: None,
             profiles: folder.path().join("feeds"),

@@ -247,6 +247,7 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::OrderNumber => "ask_order_number",
         Ask::Identity => "ask_identity",
         Ask::Phone => "ask_phone",
+        Ask::CallBack => "ask_call_back",
         Ask::Topic => "ask_topic",
         Ask::Item => "ask_item",
         Ask::Variant => "ask_variant",

@@ -96,7 +96,8 @@ impl<'a> Page<'a> {
         let key = match &fact.offer.price {
             Quote::Known { old: Some(_), .. } => "offer_line_sale",
             Quote::Known { .. } => "offer_line",
-            Quote::Missing | Quote::Stale => "offer_line_no_price",
+            Quote::Missing => "offer_line_no_price",
+            Quote::Stale => "offer_line_stale",
         };
         self.say(kind, key, &self.offer_values(id, fact));
     }
@@ -218,7 +219,11 @@ impl<'a> Page<'a> {
         self.plain(SegmentKind::Compare, "compare_intro");
         for group in &groups {
             let ((id, fact), _) = group.cheapest();
-            let key = if fact.offer.price.now().is_some() { "compare_line" } else { "offer_line_no_price" };
+            let key = match &fact.offer.price {
+                Quote::Known { .. } => "compare_line",
+                Quote::Missing => "offer_line_no_price",
+                Quote::Stale => "offer_line_stale",
+            };
             self.say(SegmentKind::Compare, key, &self.offer_values(id, fact));
         }
         let prices: Option<Vec<_>> = groups

@@ -15,7 +15,7 @@ const LONGEST_SUMMARY: usize = 200;
 /// Reads the products and the offers of all their variants and sorts them by the shopper's conditions.
 pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &[ProductId]) -> anyhow::Result<Found> {
     let products = sources.catalog.products(ids).await?;
-    let offers = sources.catalog.offers(ids, question.currency).await?;
+    let offers = sources.catalog.told(ids, question.currency).await?;
     let mut by_product: BTreeMap<ProductId, Vec<Offer>> = BTreeMap::new();
     for offer in offers {
         by_product.entry(offer.product.clone()).or_default().push(offer);
@@ -68,7 +68,7 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
     let Some(first) = found.candidates.first() else { return Ok(()) };
     let ids = first.product.accessories.clone();
     let products = sources.catalog.products(&ids).await?;
-    let offers = sources.catalog.offers(&ids, question.currency).await?;
+    let offers = sources.catalog.told(&ids, question.currency).await?;
     let sellable = |offer: &&Offer| offer.price.now().is_some() && offer.in_stock() != Some(0);
     let Some(offer) = offers.iter().find(sellable) else { return Ok(()) };
     let Some(product) = products.iter().find(|product| product.id == offer.product) else { return Ok(()) };
@@ -153,15 +153,7 @@ fn fact_id(offer: &Offer) -> FactId {
 
 fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<PlaceId>, source: &str) -> Fact {
     let colour = offer.colour.as_deref().map(|colour| sources.shop.colour_name(colour)).unwrap_or_default();
-    let asked = |line: &&crate::domain::product::StockLine| place.as_ref().is_none_or(|place| line.place == *place);
-    // Stock of no place in particular is told as a count alone, and says nothing about a town.
-    let placed = || offer.stock.iter().filter(|line| !line.place.is_anywhere());
-    let mut places: Vec<(Localised, u32)> =
-        placed().filter(asked).map(|line| (sources.shop.place_name(&line.place), line.count)).collect();
-    if let (Some(place), true, true) = (place, places.is_empty(), placed().next().is_some()) {
-        // The town carries none: that is an answer too.
-        places.push((sources.shop.place_name(place), 0));
-    }
+    let places = places(sources, offer, place);
     let short = |(_, text): &(crate::domain::Language, &str)| text.chars().count() <= LONGEST_SUMMARY;
     let summary = product.description.all().filter(short).map(|(language, text)| (language, text.to_string()));
     Fact {
@@ -177,4 +169,18 @@ fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<P
             places,
         }),
     }
+}
+
+/// Where the stock of an offer is.
+pub(super) fn places(sources: Sources<'_>, offer: &Offer, place: &Option<PlaceId>) -> Vec<(Localised, u32)> {
+    let asked = |line: &&crate::domain::product::StockLine| place.as_ref().is_none_or(|place| line.place == *place);
+    // Stock of no place in particular is told as a count alone, and says nothing about a town.
+    let placed = || offer.stock.iter().filter(|line| !line.place.is_anywhere());
+    let mut places: Vec<(Localised, u32)> =
+        placed().filter(asked).map(|line| (sources.shop.place_name(&line.place), line.count)).collect();
+    if let (Some(place), true, true) = (place, places.is_empty(), placed().next().is_some()) {
+        // The town carries none: that is an answer too.
+        places.push((sources.shop.place_name(place), 0));
+    }
+    places
 }

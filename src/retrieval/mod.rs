@@ -2,6 +2,7 @@
 //! In: words, slots, the conversation's focus. Out: facts and a typed outcome; "nothing found", "filtered out",
 //! "sold out" and "source down" are different answers. It never decides what to say.
 
+mod confirm;
 mod facts;
 mod policy;
 mod select;
@@ -16,6 +17,7 @@ use crate::domain::{Currency, Language, ProductId, Slots};
 use crate::engine::{Catalog, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::Shop;
 
+pub use confirm::confirm;
 pub use policy::{Passages, passages};
 
 /// What retrieval reads from.

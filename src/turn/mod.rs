@@ -7,6 +7,7 @@ mod cart;
 mod checkout;
 mod clock;
 mod code;
+mod confirm;
 mod contact;
 mod desk;
 mod known;

@@ -17,16 +17,16 @@ use crate::domain::session::{Pending, Session};
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Screened, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
-use crate::retrieval::{self, Limits, Question, Sources};
+use crate::retrieval::{self, Limits, Sources};
 
 use super::answer::Stage;
 use super::booking::Picked;
 use super::cart;
 use super::clock::StageClock;
 use super::code::{self, Entered};
+use super::confirm;
 use super::contact;
 use super::desk;
-use super::known;
 use super::menu;
 use super::person;
 use super::stop;
@@ -215,19 +215,9 @@ fn courtesy(command: &Command) -> Courtesy {
 pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> Found {
     let app = turn.app;
     let sources = Sources { search: &*app.search, catalog: &*app.catalog, shop: &app.shop };
-    let language = turn.screened.language;
     let words = command.slots.product.as_deref().unwrap_or(&turn.screened.text);
     let vector = embed(app, words).await;
-    let question = Question {
-        text: &turn.screened.text,
-        whole: &turn.screened.private,
-        vector: vector.as_deref(),
-        slots: &command.slots,
-        focus: turn.session.pointed(&command.slots),
-        language,
-        currency: app.config.shop.currency_of(language),
-        now: outcome.now,
-    };
+    let question = confirm::question(turn, command, vector.as_deref(), outcome.now);
     let limits = Limits { candidates: app.config.search.candidates, sure_name: app.config.search.sure_name };
     let retrieved = if command.name == CommandName::Compare {
         retrieval::products_to_compare(sources, &question, limits).await
@@ -246,20 +236,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
         return;
     }
-    let found = known::not_pushed_before(&turn.session.pushed, sought(turn, command, outcome).await);
-    clock.enter(Stage::Drafting);
-    let brief = Brief {
-        message: &turn.screened.text,
-        language: turn.screened.language,
-        command,
-        found: &found,
-        offers: turn.app.config.search.offers,
-    };
-    let ruled = plan::by_rule(&brief);
-    let moves = match (composed(turn, &brief, ruled.as_deref(), outcome).await, ruled) {
-        (Some(moves), _) | (None, Some(moves)) => moves,
-        (None, None) => judged(turn, &brief, plan::Attempt::First, outcome).await,
-    };
+    let (found, moves) = confirm::planned(turn, command, outcome, clock).await;
     outcome.learn(found.facts.clone());
     for step in moves {
         if let Move::Ask { what } = &step {
@@ -269,6 +246,7 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
         outcome.say(step);
     }
     outcome.asked.push((command.clone(), found));
+    confirm::call_back(outcome);
 }
 
 /// Another plan over the same facts, after the guard refused the first: the model judges anew; what did not come
@@ -303,7 +281,7 @@ async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
 }
 
 /// A reply in the model's own words, where the shop wants that and there is something to word.
-async fn composed(
+pub(super) async fn composed(
     turn: &Turn<'_>,
     brief: &Brief<'_>,
     planned: Option<&[Move]>,
@@ -327,7 +305,12 @@ async fn composed(
 }
 
 /// The model's choice among the candidates; without a model, or when it is busy, the first candidates.
-async fn judged(turn: &Turn<'_>, brief: &Brief<'_>, attempt: plan::Attempt, outcome: &mut Outcome) -> Vec<Move> {
+pub(super) async fn judged(
+    turn: &Turn<'_>,
+    brief: &Brief<'_>,
+    attempt: plan::Attempt,
+    outcome: &mut Outcome,
+) -> Vec<Move> {
     let Some(generate) = turn.app.generate.as_deref() else { return plan::without_model(brief) };
     match plan::choose(brief, generate, turn.app.config.generation.max_tokens, attempt).await {
         Ok(choice) => {

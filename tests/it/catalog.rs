@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use truetill::app::{App, Engines};
 use truetill::config::Config;
-use truetill::engine::Search;
+use truetill::engine::{Catalog, Search};
 use truetill::generation;
 use truetill::ingest::{self, IndexRequest, NoShelves, Outcome, changes};
 use truetill::live::{Live, Open, Serving};
@@ -20,17 +20,17 @@ use crate::fakes::{HashedLetters, ShopFront};
 
 const CHAT: &str = "/api/v1/chat";
 const PATCHES: &str = "/api/v1/catalog/patches";
-const MUG: &str = r#"{"id":"ZM-1","name":{"en":"Zephyr mug"},"category":"mugs","variants":[{"sku":"ZM-1","prices":[{"currency":"EUR","amount":"PRICE"}]}]}"#;
+pub const MUG: &str = r#"{"id":"ZM-1","name":{"en":"Zephyr mug"},"category":"mugs","variants":[{"sku":"ZM-1","prices":[{"currency":"EUR","amount":"PRICE"}]}]}"#;
 
 /// A shop of one mug, indexed for real; search is the fake's.
-struct Place {
-    folder: tempfile::TempDir,
-    state: StateStore,
-    front: Arc<ShopFront>,
+pub struct Place {
+    pub folder: tempfile::TempDir,
+    pub state: StateStore,
+    pub front: Arc<ShopFront>,
 }
 
 impl Place {
-    async fn new() -> Place {
+    pub async fn new() -> Place {
         let line = MUG.replace("PRICE", "0.01");
         let front = Arc::new(ShopFront::load(&config().paths.data).with_product(&line));
         let state = state().await;
@@ -39,13 +39,14 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     fn request(&self, feed: &Path) -> IndexRequest {
         IndexRequest {
             catalogs: vec![feed.to_path_buf()],
+            terms: std::collections::BTreeMap::new(),
             policies: None,
             profile: None,
             profiles: Path::new(env!("CARGO_MANIFEST_DIR")).join("data/feeds"),
@@ -62,7 +63,7 @@ impl Place {
     }
 
     /// Indexes the mug at a price, from a feed written at a moment.
-    async fn index(&self, price: &str, written: &str) -> String {
+    pub async fn index(&self, price: &str, written: &str) -> String {
         let feed = self.path("products.jsonl");
         std::fs::write(&feed, MUG.replace("PRICE", price)).unwrap();
         let written: jiff::Timestamp = written.parse().unwrap();
@@ -72,17 +73,22 @@ impl Place {
         generation
     }
 
-    async fn live(&self) -> Arc<Live> {
+    pub async fn live(&self) -> Arc<Live> {
         let open = Opener { index: self.path("index"), state: self.state.clone(), front: Arc::clone(&self.front) };
         Arc::new(Live::start(self.path("index"), Box::new(open)).await.unwrap())
     }
 
-    async fn app(&self, live: Arc<Live>, config: Config) -> TestApp {
+    pub async fn app(&self, live: Arc<Live>, config: Config) -> TestApp {
+        self.app_over(Arc::clone(&live), live, config).await
+    }
+
+    /// The same with another catalog over the index.
+    pub async fn app_over(&self, live: Arc<Live>, catalog: Arc<dyn Catalog>, config: Config) -> TestApp {
         let book = OrderBook::load(&config.paths.data.join("orders")).unwrap();
         self.state.take_orders(&book).await.unwrap();
         let engines = Engines {
-            search: Arc::clone(&live) as Arc<dyn Search>,
-            catalog: live,
+            search: live as Arc<dyn Search>,
+            catalog,
             orders: Arc::new(self.state.clone()),
             embed: Arc::new(HashedLetters),
             generate: None,
@@ -112,7 +118,7 @@ impl Open for Opener {
     }
 }
 
-async fn told(app: &TestApp) -> String {
+pub async fn told(app: &TestApp) -> String {
     let reply = app.post(CHAT, r#"{"message":"How much is the Zephyr mug?","locale":"en"}"#, &[]).await;
     reply.json()["reply"]["text"].as_str().unwrap_or_else(|| panic!("{}", reply.body)).to_string()
 }

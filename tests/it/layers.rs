@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("carriers", &["config", "domain", "engine", "pay"]),
     ("tracking", &["app", "carriers", "domain", "engine", "store"]),
     ("identity", &["config", "domain", "engine"]),
+    ("sources", &["config", "domain", "engine", "ingest", "store"]),
     ("label", &[]),
     ("store", &["domain", "engine"]),
     ("generation", &["engine"]),
@@ -75,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "http",
         &[
             "app", "carriers", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label",
-            "outreach", "store", "tasks", "tracking", "turn",
+            "outreach", "sources", "store", "tasks", "tracking", "turn",
         ],
     ),
 ];
@@ -91,7 +92,7 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay|identity|courier|carriers"),
+    ("ureq", "pull|pay|identity|courier|carriers|sources"),
     ("ring", "identity"),
     ("pdf_writer", "label"),
     ("quick_xml", "ingest"),

@@ -13,12 +13,14 @@ mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
 mod fakes;
+mod feeds; // feeds fetched over the wire, by schedule
 mod handover; // a person takes over
 mod http; // the API through the router
 mod identity; // tokens, codes, and carts that follow
 mod known; // a known customer: the last order again, language, sizes
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
+mod live; // live sources: confirmed prices or none
 #[cfg(feature = "inference")]
 mod model; // a real model: full queue, a client that leaves, too long a turn
 mod openapi; // the description and the routes agree
@@ -39,3 +41,4 @@ mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples
+mod wire; // a small server that answers as it is told

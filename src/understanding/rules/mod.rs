@@ -85,7 +85,7 @@ impl CommandRules {
                 let contact = set(&mut slots.phone, said.phone) | set(&mut slots.email, said.email);
                 return set(&mut slots.order_number, said.order_number) || contact;
             }
-            Ask::Phone | Ask::Identity | Ask::Contact => {
+            Ask::Phone | Ask::CallBack | Ask::Identity | Ask::Contact => {
                 let phone =
                     said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
                 let phone = set(&mut slots.phone, phone);
