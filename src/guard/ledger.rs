@@ -1,5 +1,7 @@
 //! The ledger: what a text may state, taken from the facts of a turn or from a row of a case file.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::domain::fact::{OfferFact, Passage};
@@ -7,7 +9,7 @@ use crate::domain::order::Order;
 use crate::domain::product::Quote;
 use crate::domain::{Currency, Fact, FactBody, Money};
 
-use super::alias::{self, Names, Part};
+use super::alias::{self, Alias, Names, Part};
 use super::lexicon::is_han;
 use super::norm::fold;
 
@@ -252,24 +254,37 @@ impl Ledger {
             row.words = words.filter(|word| !word.is_empty()).map(Part::new).collect();
         }
         let mut aliases = Vec::new();
-        let products = |row: &&Row| row.kind == RowKind::Product;
+        let known = self.by_names();
         for (index, row) in self.rows.iter().enumerate() {
             if row.kind == RowKind::Product {
-                let rivals: Vec<&str> = self
-                    .rows
-                    .iter()
-                    .filter(products)
-                    .filter(|other| other.names != row.names)
-                    .flat_map(|other| other.names.iter().map(String::as_str))
-                    .collect();
-                aliases.extend(row.names.iter().flat_map(|name| alias::aliases(index, name, &rivals)));
+                aliases.extend(known[row.names.as_slice()].iter().map(|alias| alias.of(index)));
             }
             if matches!(row.kind, RowKind::Product | RowKind::Promo) && !row.code.is_empty() {
                 aliases.push(alias::code(index, &row.code));
             }
         }
+        drop(known);
         self.aliases = Names::new(aliases);
         self
+    }
+}
+
+impl Ledger {
+    /// The ways to write each product's names. Its variants share them, and each name is taken apart once: a turn may hold
+    /// a hundred offers.
+    fn by_names(&self) -> HashMap<&[String], Vec<Alias>> {
+        let mut apart: Vec<(&[String], Vec<Vec<String>>)> = Vec::new();
+        for row in self.rows.iter().filter(|row| row.kind == RowKind::Product) {
+            if !apart.iter().any(|(names, _)| *names == row.names) {
+                apart.push((&row.names, row.names.iter().map(|name| alias::parts(name)).collect()));
+            }
+        }
+        let ways = |names: &[String]| {
+            let others = apart.iter().filter(|(other, _)| *other != names);
+            let rivals: Vec<&[String]> = others.flat_map(|(_, parts)| parts.iter().map(Vec::as_slice)).collect();
+            names.iter().flat_map(|name| alias::aliases(0, name, &rivals)).collect()
+        };
+        apart.iter().map(|(names, _)| (*names, ways(names))).collect()
     }
 }
 
