@@ -22,6 +22,7 @@ pub mod outreach;
 pub mod permissions;
 mod returns;
 mod schema;
+pub mod sessions;
 pub mod state;
 #[cfg(test)]
 mod tests;

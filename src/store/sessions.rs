@@ -1,0 +1,133 @@
+//! Conversations, each a document with the count of its writes. Whoever writes one names the count it was read with, so that of
+//! two messages at one moment, in two programs perhaps, none is lost. A turn that is about to write something else takes the
+//! conversation first: until it has recorded itself, or its time is over, nobody else writes to it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use sqlx::Row;
+
+use crate::domain::desk::Versioned;
+use crate::domain::session::{Session, SessionId};
+
+use super::database::Write;
+use super::state::StateStore;
+
+/// Tries of a small change against others who write the same conversation, and how long it waits between two.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A conversation as it was read.
+#[derive(Clone, Debug)]
+pub struct Conversation {
+    /// What it holds, and the count of its writes.
+    pub session: Versioned<Session>,
+    /// A turn is writing for it just now.
+    pub busy: bool,
+}
+
+impl StateStore {
+    /// A conversation, or none with this id.
+    ///
+    /// # Errors
+    /// The database cannot be read or holds something else.
+    pub async fn session(&self, id: SessionId) -> anyhow::Result<Option<Session>> {
+        Ok(self.conversation(id).await?.map(|read| read.session.value))
+    }
+
+    /// The same, with what a write of it must know.
+    ///
+    /// # Errors
+    /// The database cannot be read or holds something else.
+    pub async fn conversation(&self, id: SessionId) -> anyhow::Result<Option<Conversation>> {
+        let row = sqlx::query("SELECT document, version, busy_until FROM sessions WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let document: String = row.try_get("document")?;
+        let value = serde_json::from_str(&document).with_context(|| format!("session {id}"))?;
+        let busy = row.try_get::<i64, _>("busy_until")? > Timestamp::now().as_millisecond();
+        Ok(Some(Conversation { session: Versioned { value, version: row.try_get("version")? }, busy }))
+    }
+
+    /// Begins a conversation in which nothing was said yet.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn begin(&self, session: &Session) -> anyhow::Result<()> {
+        sqlx::query("INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+            .bind(session.id.to_string())
+            .bind(serde_json::to_string(session)?)
+            .bind(Timestamp::now().to_string())
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes a conversation for a turn that is about to write; false when it was written or taken since it was read. The
+    /// turn's own version is then the next one.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn take_conversation(&self, id: SessionId, version: i64, lease: Duration) -> anyhow::Result<bool> {
+        let now = Timestamp::now().as_millisecond();
+        let until = now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
+        let taken = sqlx::query(
+            "UPDATE sessions SET version = version + 1, busy_until = $1
+             WHERE id = $2 AND version = $3 AND busy_until <= $4",
+        );
+        let taken = taken.bind(until).bind(id.to_string()).bind(version).bind(now).execute(&self.writer).await?;
+        Ok(taken.rows_affected() == 1)
+    }
+
+    /// Gives a conversation back that was taken at this version and not written.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn release_conversation(&self, id: SessionId, version: i64) -> anyhow::Result<()> {
+        let freed = sqlx::query("UPDATE sessions SET busy_until = 0 WHERE id = $1 AND version = $2");
+        freed.bind(id.to_string()).bind(version).execute(&self.writer).await?;
+        Ok(())
+    }
+
+    /// Changes a conversation without a turn, as it is by then: what was proved over HTTP. One that is not there yet begins as
+    /// `fresh`. False when turns held it all the time.
+    ///
+    /// # Errors
+    /// The database cannot be read or written.
+    pub async fn change_session(&self, fresh: &Session, change: impl Fn(&mut Session)) -> anyhow::Result<bool> {
+        for _ in 0..TRIES {
+            let read = self.conversation(fresh.id).await?;
+            let busy = read.as_ref().is_some_and(|read| read.busy);
+            let mut session = read.map_or_else(|| Versioned { value: fresh.clone(), version: 0 }, |read| read.session);
+            change(&mut session.value);
+            if !busy {
+                let mut transaction = self.write().await?;
+                if put_session(&mut transaction, &session).await? {
+                    self.commit(transaction).await?;
+                    return Ok(true);
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(false)
+    }
+}
+
+/// Writes a conversation on its version and gives it back; false when that is gone.
+pub(super) async fn put_session(transaction: &mut Write<'_>, session: &Versioned<Session>) -> anyhow::Result<bool> {
+    let written = sqlx::query(
+        "INSERT INTO sessions (id, document, updated_at, version, busy_until) VALUES ($1, $2, $3, 1, 0)
+         ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at,
+         version = sessions.version + 1, busy_until = 0 WHERE sessions.version = $4",
+    )
+    .bind(session.value.id.to_string())
+    .bind(serde_json::to_string(&session.value)?)
+    .bind(Timestamp::now().to_string())
+    .bind(session.version)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(written.rows_affected() == 1)
+}
