@@ -13,6 +13,7 @@ mod codes;
 mod database;
 pub mod desk;
 pub mod fresh;
+mod goods;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;

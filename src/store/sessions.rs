@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use serde::Serialize;
 use sqlx::Row;
 
 use crate::domain::desk::Versioned;
-use crate::domain::session::{Session, SessionId};
+use crate::domain::handover::Aside;
+use crate::domain::session::{Session, SessionId, TurnId};
 
 use super::database::Write;
 use super::state::StateStore;
@@ -27,7 +29,77 @@ pub struct Conversation {
     pub busy: bool,
 }
 
+/// The right to write a conversation on the version it was read in. One that was taken and not written is given back.
+pub struct Hold {
+    state: StateStore,
+    id: SessionId,
+    version: i64,
+    lease: Duration,
+    taken: bool,
+}
+
+impl Hold {
+    /// Which conversation.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Takes the conversation: nobody else writes to it before it is recorded or the lease is over. False when it was written
+    /// or taken since it was read.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn take(&mut self) -> anyhow::Result<bool> {
+        if self.taken || self.version == 0 {
+            return Ok(true);
+        }
+        self.taken = self.state.take_conversation(self.id, self.version, self.lease).await?;
+        self.version += i64::from(self.taken);
+        Ok(self.taken)
+    }
+
+    /// Records a turn; false when the conversation was written since it was read and the turn must be done again.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record(
+        mut self,
+        session: Session,
+        (turn, record): (TurnId, &impl Serialize),
+        aside: &Aside,
+    ) -> anyhow::Result<bool> {
+        let session = Versioned { value: session, version: self.version };
+        let written = self.state.record_with(&session, turn, record, aside).await?;
+        if written || !self.taken {
+            self.taken = false;
+            return Ok(written);
+        }
+        // Its time was over and another turn went on: what it wrote stands, so its record must.
+        tracing::warn!(%turn, "a turn was recorded after its conversation had gone on");
+        self.state.record_late((self.id, turn), record, aside).await?;
+        Ok(true)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let Some(runtime) = tokio::runtime::Handle::try_current().ok().filter(|_| self.taken) else { return };
+        // The turn was given up: the next message need not wait for its lease to run out.
+        let (state, id, version) = (self.state.clone(), self.id, self.version);
+        runtime.spawn(async move {
+            if let Err(error) = state.release_conversation(id, version).await {
+                tracing::warn!("a conversation could not be given back: {error:#}");
+            }
+        });
+    }
+}
+
 impl StateStore {
+    /// The right to write a conversation that was read in this version; 0: it is new, and nobody else knows of it.
+    pub fn hold(&self, id: SessionId, version: i64, lease: Duration) -> Hold {
+        Hold { state: self.clone(), id, version, lease, taken: false }
+    }
+
     /// A conversation, or none with this id.
     ///
     /// # Errors

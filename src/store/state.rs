@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use metrics::histogram;
 use serde::Serialize;
 use sqlx::{AnyPool, Row};
 
@@ -89,7 +91,9 @@ impl StateStore {
     /// Commits.
     pub(super) async fn commit(&self, transaction: Write<'_>) -> anyhow::Result<()> {
         self.tell_watch();
+        let asked = Instant::now();
         transaction.commit().await?;
+        histogram!("truetill_store_commit_seconds").record(asked.elapsed().as_secs_f64());
         self.tell_watch();
         Ok(())
     }

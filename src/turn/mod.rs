@@ -18,7 +18,7 @@ mod respond;
 mod settle;
 mod stop;
 
-use crate::app::App;
+use crate::app::{App, Hold};
 use crate::audit::TurnRecord;
 use crate::domain::handover::{Aside, Case};
 use crate::domain::identity::Visitor;
@@ -31,7 +31,6 @@ use crate::understanding::{Answer as Said, Input};
 
 pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
 use clock::StageClock;
-use order::Hold;
 pub use respond::Outcome;
 
 /// A score from which a message is treated as an attack or an advertisement without asking further.
@@ -82,7 +81,7 @@ async fn attempted(
     }
 
     clock.enter(Stage::Understanding);
-    if !hold.take_for(&session, None).await? {
+    if !order::take(&mut hold, &session, None).await? {
         return Ok(None);
     }
     let entered = code::entered(app, &mut session, &screened).await;
@@ -96,7 +95,7 @@ async fn attempted(
         (None, Some(booked)) => taken_for(&screened, booked.understood(), "a time that was offered"),
         (None, None) => understand(app, &screened, &session).await,
     };
-    if !hold.take_for(&session, Some(&understanding)).await? {
+    if !order::take(&mut hold, &session, Some(&understanding)).await? {
         return Ok(None);
     }
 
@@ -198,7 +197,7 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
     if message.text.trim().is_empty() {
         return Err(TurnError::EmptyMessage);
     }
-    let begun = |session: Session| (Hold::of(app, session.id, 0), session);
+    let begun = |session: Session| (order::hold(app, session.id, 0), session);
     let (hold, session) = match message.session {
         Some(id) => order::read(app, id).await.map(|(session, hold)| (hold, session))?,
         None => {
@@ -213,7 +212,7 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
         session.language = own.unwrap_or(session.language);
     }
     // Another customer's message begins a conversation of its own.
-    let hold = if hold.id() == session.id { hold } else { Hold::of(app, session.id, 0) };
+    let hold = if hold.id() == session.id { hold } else { order::hold(app, session.id, 0) };
     Ok((session, hold))
 }
 

@@ -4,13 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::App;
-use crate::audit::TurnRecord;
+use crate::app::{App, Hold};
 use crate::domain::desk::Versioned;
-use crate::domain::handover::Aside;
-use crate::domain::session::{Session, SessionId, TurnId};
+use crate::domain::session::{Session, SessionId};
 use crate::domain::{CommandName, Understanding};
-use crate::store::StateStore;
 
 use super::answer::TurnError;
 
@@ -20,15 +17,6 @@ pub(super) const TRIES: u32 = 8;
 const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(160)];
 /// What recording takes at most, after the turn's own time.
 const SLACK: Duration = Duration::from_secs(10);
-
-/// The right to write a conversation on the version it was read in. One that was taken and not written is given back.
-pub(super) struct Hold {
-    state: StateStore,
-    id: SessionId,
-    version: i64,
-    lease: Duration,
-    taken: bool,
-}
 
 /// A conversation that no turn is writing for, with the right to write it; waits for the one that is.
 ///
@@ -42,7 +30,7 @@ pub(super) async fn read(app: &App, id: SessionId) -> Result<(Session, Hold), Tu
         let read = read.ok_or(TurnError::UnknownSession(id))?;
         if !read.busy {
             let Versioned { value, version } = read.session;
-            return Ok((value, Hold::of(app, id, version)));
+            return Ok((value, hold(app, id, version)));
         }
         if Instant::now() > patience {
             return Err(TurnError::Conflict);
@@ -58,71 +46,19 @@ pub(super) async fn step_aside(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 8 + odd)).await;
 }
 
-impl Hold {
-    /// Of a conversation that was read in this version; 0: it is new, and nobody else knows of it.
-    pub fn of(app: &App, id: SessionId, version: i64) -> Hold {
-        let lease = Duration::from_secs(app.config.server.turn_timeout_s) + SLACK;
-        Hold { state: app.state.clone(), id, version, lease, taken: false }
-    }
-
-    /// Which conversation.
-    pub fn id(&self) -> SessionId {
-        self.id
-    }
-
-    /// Takes the conversation, if what was heard so far may come to a write; false when another turn was faster.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn take_for(&mut self, session: &Session, heard: Option<&Understanding>) -> Result<bool, TurnError> {
-        let may_write = heard.map_or_else(|| reads_answers(session), |heard| writes(session, heard));
-        if self.taken || self.version == 0 || !may_write {
-            return Ok(true);
-        }
-        let taken = self.state.take_conversation(self.id, self.version, self.lease).await;
-        self.taken = taken.map_err(TurnError::Failed)?;
-        self.version += i64::from(self.taken);
-        Ok(self.taken)
-    }
-
-    /// Records the turn; false when the conversation was written since it was read and the turn must be done again.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn record(
-        mut self,
-        session: Session,
-        (turn, record): (TurnId, &TurnRecord),
-        aside: &Aside,
-    ) -> anyhow::Result<bool> {
-        let session = Versioned { value: session, version: self.version };
-        let written = self.state.record_with(&session, turn, record, aside).await?;
-        let taken = std::mem::take(&mut self.taken);
-        if written || !taken {
-            return Ok(written);
-        }
-        // Its time was over and another turn went on: what it wrote stands, so its record must.
-        tracing::warn!(%turn, "a turn was recorded after its conversation had gone on");
-        self.state.record_late((self.id, turn), record, aside).await?;
-        Ok(true)
-    }
+/// The right to write a conversation that was read in this version; 0: it is new, and nobody else knows of it.
+pub(super) fn hold(app: &App, id: SessionId, version: i64) -> Hold {
+    let lease = Duration::from_secs(app.config.server.turn_timeout_s) + SLACK;
+    app.state.hold(id, version, lease)
 }
 
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if !self.taken {
-            return;
-        }
-        // The turn was given up: the next message need not wait for its time to run out.
-        let (state, id, version) = (self.state.clone(), self.id, self.version);
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(error) = state.release_conversation(id, version).await {
-                    tracing::warn!("a conversation could not be given back: {error:#}");
-                }
-            });
-        }
-    }
+/// Takes the conversation, if what was heard so far may come to a write; false when another turn was faster.
+///
+/// # Errors
+/// The database cannot be written.
+pub(super) async fn take(hold: &mut Hold, session: &Session, heard: Option<&Understanding>) -> Result<bool, TurnError> {
+    let may_write = heard.map_or_else(|| reads_answers(session), |heard| writes(session, heard));
+    if may_write { hold.take().await.map_err(TurnError::Failed) } else { Ok(true) }
 }
 
 /// True when the very reading of a message writes: a code that is typed, a time that is chosen.
