@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -27,6 +28,24 @@ pub struct StateStore {
     pub(super) writer: AnyPool,
     pub(super) db: Database,
     watch: Option<Watch>,
+    /// Looking for keys that are over.
+    pub(super) chore: Arc<Chore>,
+}
+
+/// Something that is done now and then, by whoever comes by.
+#[derive(Debug, Default)]
+pub(super) struct Chore(AtomicI64);
+
+impl Chore {
+    const EVERY_S: i64 = 60;
+
+    /// True for one caller a minute.
+    pub fn is_due(&self, now: i64) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        // A clock that was set back does not put it off.
+        let due = !(last..last.saturating_add(Self::EVERY_S)).contains(&now);
+        due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// Told before and after every commit.
@@ -70,7 +89,7 @@ impl StateStore {
     }
 
     fn over(db: Database) -> StateStore {
-        StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None }
+        StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None, chore: Arc::default() }
     }
 
     /// Where it keeps things, for people.
@@ -212,6 +231,14 @@ async fn put_turn(
 mod tests {
     use super::*;
     use crate::store::cluster::state;
+
+    #[test]
+    fn a_chore_is_one_callers_a_minute() {
+        let chore = Chore::default();
+        let due: Vec<i64> =
+            [1000, 1000, 1059, 1060, 1061, 900, 901].into_iter().filter(|now| chore.is_due(*now)).collect();
+        assert_eq!(due, [1000, 1060, 900]);
+    }
 
     #[tokio::test]
     async fn a_session_and_its_turn_are_kept() {
