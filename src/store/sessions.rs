@@ -8,6 +8,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::Row;
+use tokio::task::AbortHandle;
 
 use crate::domain::desk::Versioned;
 use crate::domain::handover::Aside;
@@ -19,6 +20,10 @@ use super::state::StateStore;
 /// Tries of a small change against others who write the same conversation, and how long it waits between two.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a conversation stays taken when nothing more is heard of its turn. Renewed while the turn runs: what a program that
+/// died had taken is free again before others have lost patience.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// A conversation as it was read.
 #[derive(Clone, Debug)]
@@ -34,8 +39,8 @@ pub struct Hold {
     state: StateStore,
     id: SessionId,
     version: i64,
-    lease: Duration,
     taken: bool,
+    renewing: Option<AbortHandle>,
 }
 
 impl Hold {
@@ -44,8 +49,8 @@ impl Hold {
         self.id
     }
 
-    /// Takes the conversation: nobody else writes to it before it is recorded or the lease is over. False when it was written
-    /// or taken since it was read.
+    /// Takes the conversation: nobody else writes to it before it is recorded, or given up. False when it was written or taken
+    /// since it was read.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -53,8 +58,12 @@ impl Hold {
         if self.taken || self.version == 0 {
             return Ok(true);
         }
-        self.taken = self.state.take_conversation(self.id, self.version, self.lease).await?;
+        self.taken = self.state.take_conversation(self.id, self.version, LEASE).await?;
         self.version += i64::from(self.taken);
+        if self.taken {
+            let renewing = renew(self.state.clone(), self.id, self.version);
+            self.renewing = Some(tokio::spawn(renewing).abort_handle());
+        }
         Ok(self.taken)
     }
 
@@ -83,6 +92,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        self.renewing.take().inspect(AbortHandle::abort);
         let Some(runtime) = tokio::runtime::Handle::try_current().ok().filter(|_| self.taken) else { return };
         // The turn was given up: the next message need not wait for its lease to run out.
         let (state, id, version) = (self.state.clone(), self.id, self.version);
@@ -94,10 +104,27 @@ impl Drop for Hold {
     }
 }
 
+/// Says again and again that a turn still runs.
+async fn renew(state: StateStore, id: SessionId, version: i64) {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        let renewed = sqlx::query("UPDATE sessions SET busy_until = $1 WHERE id = $2 AND version = $3");
+        let renewed = renewed.bind(after(LEASE)).bind(id.to_string()).bind(version);
+        if let Err(error) = renewed.execute(&state.writer).await {
+            tracing::warn!("a conversation could not be held longer: {error}");
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+fn after(time: Duration) -> i64 {
+    Timestamp::now().as_millisecond().saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+}
+
 impl StateStore {
     /// The right to write a conversation that was read in this version; 0: it is new, and nobody else knows of it.
-    pub fn hold(&self, id: SessionId, version: i64, lease: Duration) -> Hold {
-        Hold { state: self.clone(), id, version, lease, taken: false }
+    pub fn hold(&self, id: SessionId, version: i64) -> Hold {
+        Hold { state: self.clone(), id, version, taken: false, renewing: None }
     }
 
     /// A conversation, or none with this id.
@@ -120,7 +147,7 @@ impl StateStore {
         let Some(row) = row else { return Ok(None) };
         let document: String = row.try_get("document")?;
         let value = serde_json::from_str(&document).with_context(|| format!("session {id}"))?;
-        let busy = row.try_get::<i64, _>("busy_until")? > Timestamp::now().as_millisecond();
+        let busy = row.try_get::<i64, _>("busy_until")? > after(Duration::ZERO);
         Ok(Some(Conversation { session: Versioned { value, version: row.try_get("version")? }, busy }))
     }
 
@@ -144,13 +171,12 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn take_conversation(&self, id: SessionId, version: i64, lease: Duration) -> anyhow::Result<bool> {
-        let now = Timestamp::now().as_millisecond();
-        let until = now.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
         let taken = sqlx::query(
             "UPDATE sessions SET version = version + 1, busy_until = $1
              WHERE id = $2 AND version = $3 AND busy_until <= $4",
         );
-        let taken = taken.bind(until).bind(id.to_string()).bind(version).bind(now).execute(&self.writer).await?;
+        let taken = taken.bind(after(lease)).bind(id.to_string()).bind(version).bind(after(Duration::ZERO));
+        let taken = taken.execute(&self.writer).await?;
         Ok(taken.rows_affected() == 1)
     }
 
@@ -202,4 +228,66 @@ pub(super) async fn put_session(transaction: &mut Write<'_>, session: &Versioned
     .execute(&mut **transaction)
     .await?;
     Ok(written.rows_affected() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::cluster::state;
+
+    async fn version(store: &StateStore, id: SessionId) -> i64 {
+        store.conversation(id).await.unwrap().unwrap().session.version
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_given_up_gives_the_conversation_back() {
+        let store = state().await;
+        let session = Session::default();
+        store.begin(&session).await.unwrap();
+        let read = version(&store, session.id).await;
+        let mut hold = store.hold(session.id, read);
+        assert!(hold.take().await.unwrap() && hold.take().await.unwrap(), "taking again changes nothing");
+        assert!(store.conversation(session.id).await.unwrap().unwrap().busy);
+        assert!(!store.hold(session.id, read).take().await.unwrap(), "it was read before it was taken");
+        drop(hold);
+        while store.conversation(session.id).await.unwrap().unwrap().busy {
+            tokio::task::yield_now().await;
+        }
+        let read = version(&store, session.id).await;
+        assert!(store.hold(session.id, read).take().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_recorded_on_what_it_read_or_not_at_all() {
+        let store = state().await;
+        let session = Session::default();
+        store.begin(&session).await.unwrap();
+        let read = version(&store, session.id).await;
+        let (first, second) = (store.hold(session.id, read), store.hold(session.id, read));
+        let turns = |turns| Session { turns, ..session.clone() };
+        let said = serde_json::json!({});
+        assert!(first.record(turns(1), (TurnId::fresh(), &said), &Aside::default()).await.unwrap());
+        assert!(!second.record(turns(7), (TurnId::fresh(), &said), &Aside::default()).await.unwrap());
+        assert_eq!(store.session(session.id).await.unwrap().unwrap().turns, 1);
+        assert_eq!(store.turns_of(session.id).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_program_had_taken_is_free_in_time_and_a_late_turn_keeps_its_record() {
+        let store = state().await;
+        let session = Session::default();
+        store.begin(&session).await.unwrap();
+        let read = version(&store, session.id).await;
+        let mut late = store.hold(session.id, read);
+        assert!(late.take().await.unwrap());
+        // As if nothing had been heard of it for longer than the lease.
+        store.release_conversation(session.id, read + 1).await.unwrap();
+        let read = version(&store, session.id).await;
+        assert!(store.take_conversation(session.id, read, Duration::ZERO).await.unwrap());
+        assert!(!store.conversation(session.id).await.unwrap().unwrap().busy, "its lease was over at once");
+        let other = Session { turns: 5, ..session.clone() };
+        assert!(late.record(other, (TurnId::fresh(), &serde_json::json!({})), &Aside::default()).await.unwrap());
+        assert_eq!(store.session(session.id).await.unwrap().unwrap().turns, 0, "the conversation went on without it");
+        assert_eq!(store.turns_of(session.id).await.unwrap().len(), 1);
+    }
 }

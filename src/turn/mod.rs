@@ -197,7 +197,7 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
     if message.text.trim().is_empty() {
         return Err(TurnError::EmptyMessage);
     }
-    let begun = |session: Session| (order::hold(app, session.id, 0), session);
+    let begun = |session: Session| (app.state.hold(session.id, 0), session);
     let (hold, session) = match message.session {
         Some(id) => order::read(app, id).await.map(|(session, hold)| (hold, session))?,
         None => {
@@ -212,7 +212,7 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
         session.language = own.unwrap_or(session.language);
     }
     // Another customer's message begins a conversation of its own.
-    let hold = if hold.id() == session.id { hold } else { order::hold(app, session.id, 0) };
+    let hold = if hold.id() == session.id { hold } else { app.state.hold(session.id, 0) };
     Ok((session, hold))
 }
 

@@ -15,8 +15,6 @@ use super::answer::TurnError;
 pub(super) const TRIES: u32 = 8;
 /// A turn of another program is looked for this often at first, then twice as rarely, up to the last.
 const LOOKS: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(160)];
-/// What recording takes at most, after the turn's own time.
-const SLACK: Duration = Duration::from_secs(10);
 
 /// A conversation that no turn is writing for, with the right to write it; waits for the one that is.
 ///
@@ -30,7 +28,7 @@ pub(super) async fn read(app: &App, id: SessionId) -> Result<(Session, Hold), Tu
         let read = read.ok_or(TurnError::UnknownSession(id))?;
         if !read.busy {
             let Versioned { value, version } = read.session;
-            return Ok((value, hold(app, id, version)));
+            return Ok((value, app.state.hold(id, version)));
         }
         if Instant::now() > patience {
             return Err(TurnError::Conflict);
@@ -44,12 +42,6 @@ pub(super) async fn read(app: &App, id: SessionId) -> Result<(Session, Hold), Tu
 pub(super) async fn step_aside(attempt: u32) {
     let odd = u64::from(uuid::Uuid::now_v7().as_bytes()[15]) % 16;
     tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 8 + odd)).await;
-}
-
-/// The right to write a conversation that was read in this version; 0: it is new, and nobody else knows of it.
-pub(super) fn hold(app: &App, id: SessionId, version: i64) -> Hold {
-    let lease = Duration::from_secs(app.config.server.turn_timeout_s) + SLACK;
-    app.state.hold(id, version, lease)
 }
 
 /// Takes the conversation, if what was heard so far may come to a write; false when another turn was faster.
