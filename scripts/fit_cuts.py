@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Fits what each sign for and against cutting a message in two weighs: WEIGHTS of src/understanding/several.rs.
     scripts/fit_cuts.py target/release/truetill
-Every fifth labelled example is taken away from a copy of data/ and judged by the rest (one wish each), together with
-data/eval/understanding/dev.tsv (one wish and several), which no example repeats. Of every weighed cut `truetill eval --json`
+Every tenth labelled example is taken away from a copy of data/ and judged by the rest (one wish each), together with
+data/eval/understanding/dev.tsv (one wish and several), which no example repeats. The
+tuned layers (scripts/tune_embedder.py) had not seen these either. Of every weighed cut `truetill eval --json`
 tells its signs and whether it was right; a logistic regression over them (Newton's method) gives the weights."""
 import json, math, os, re, shutil, subprocess, sys, tempfile
 
@@ -20,7 +21,7 @@ for language in ("en", "ru", "sk", "zh"):
         if example:
             count += 1
             text = json.loads(example[1])
-            if count % 5 == 3 and "\t" not in text:
+            if count % 10 == 3 and "\t" not in text:
                 rows.append(f"{language}\t{label}\t-\t{text}")
                 continue
         kept.append(line)

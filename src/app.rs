@@ -260,6 +260,9 @@ pub fn screening(data: &Path) -> anyhow::Result<Screening> {
 
 /// Vectors of the labelled examples, beside them; written by `truetill understand --learn`.
 pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
+/// Layers of the embedder tuned on the labelled examples, and what they think of those they had not seen; both written by
+/// `scripts/tune_embedder.py`.
+pub const TUNED_LAYERS: [&str; 2] = ["examples/tuned.gguf", "examples/held.bin"];
 
 /// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
 ///
@@ -285,7 +288,8 @@ pub async fn examples(config: &Config, embed: &dyn Embed) -> anyhow::Result<Exam
 
 fn shelves(config: &Config) -> Shelves {
     let shipped = config.paths.data.join("rules").join(SHIPPED_VECTORS);
-    Shelves { shipped: Some(shipped), own: Some(config.paths.state.join("examples")) }
+    let held = config.paths.data.join("rules").join(TUNED_LAYERS[1]);
+    Shelves { shipped: Some(shipped), held: Some(held), own: Some(config.paths.state.join("examples")) }
 }
 
 fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {

@@ -245,6 +245,7 @@ fn plain() -> Vec<Move> {
         OutOfScope,
         Courtesy::Spam,
         Courtesy::Unsafe,
+        Courtesy::Sorry,
         Courtesy::Card,
     ];
     let asked = [

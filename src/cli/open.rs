@@ -92,7 +92,17 @@ pub(super) fn models(config: &Config) -> anyhow::Result<Models> {
 /// The embedder.
 pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     let model = models(config)?.locate("embedder")?;
-    Ok(Arc::new(Embedder::load(&model, EmbedderSettings::default())?))
+    let tuned = config.paths.data.join("rules").join(crate::app::TUNED_LAYERS[0]);
+    let mut settings = EmbedderSettings { tuned: tuned.exists().then_some(tuned), ..EmbedderSettings::default() };
+    match Embedder::load(&model, settings.clone()) {
+        Ok(embed) => Ok(Arc::new(embed)),
+        // Layers that do not fit must not keep the shop closed: it understands somewhat less without them.
+        Err(fault) if settings.tuned.take().is_some() => {
+            tracing::warn!(fault = format!("{fault:#}"), "going on without tuned layers");
+            Ok(Arc::new(Embedder::load(&model, settings)?))
+        }
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The language model, unless `generation.model` is `none`.

@@ -11,9 +11,9 @@ use anyhow::Context;
 use crate::config::Config;
 use crate::domain::session::Session;
 use crate::domain::{CommandName, Language};
-use crate::understanding::Input;
 use crate::understanding::cases::Batch;
 use crate::understanding::measure::{self, Share};
+use crate::understanding::{Input, Judged};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
@@ -72,7 +72,7 @@ async fn learn(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let count = index.ship(&path, &*embed)?;
     let mut known: BTreeMap<CommandName, Share> = BTreeMap::new();
     let mut taken: BTreeMap<(CommandName, CommandName), usize> = BTreeMap::new();
-    for ((_, label), vote) in index.examples().zip(index.left_out()) {
+    for Judged { label, vote, .. } in index.left_out() {
         known.entry(label).or_default().add(vote.name == label);
         if vote.name != label {
             *taken.entry((label, vote.name)).or_default() += 1;
@@ -100,7 +100,7 @@ async fn understand_one(config: &Config, text: &str, (explain, json): (bool, boo
     let understander = app::understander(config, &*embed).await?;
     let message = screening.screen(text, Language::En, None);
     let session = Session { language: message.language, ..Session::default() };
-    let input = Input { message: &message, session: &session, vector: None };
+    let input = Input { message: &message, session: &session };
     let understood = understander.understand(input, Some(&*embed), None).await;
     if json {
         println!("{}", serde_json::to_string(&understood)?);

@@ -115,9 +115,9 @@ pub struct Slots {
     /// How it stands to what the talk is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wish: Option<Wish>,
-    /// Which of the products shown last: from 1, or from the end as -1.
+    /// Which of the products shown last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pick: Option<i8>,
+    pub pick: Option<Pick>,
     /// How many pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
@@ -136,6 +136,48 @@ pub struct Slots {
     /// A policy's topic: the stem of a file in `data/policies`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+}
+
+/// Which of the products shown last is meant: 2, -1 from the end, `{"first": 2}`, `"cheapest"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Pick {
+    /// The one at this place: from 1, or from the end as -1.
+    Place(i8),
+    /// So many from the top.
+    First {
+        /// How many.
+        first: u8,
+    },
+    /// By price among them.
+    Price(PriceEnd),
+}
+
+/// An end of a list by price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceEnd {
+    /// The one that costs least.
+    Cheapest,
+    /// The one that costs most.
+    Dearest,
+}
+
+impl FromStr for Pick {
+    type Err = String;
+
+    /// As `data/rules/slots.toml` writes it: `2`, `-1`, `first 2`, `cheapest`, `dearest`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is no place in a list; expected 2, -1, `first 2`, `cheapest` or `dearest`");
+        match text {
+            "cheapest" => Ok(Pick::Price(PriceEnd::Cheapest)),
+            "dearest" => Ok(Pick::Price(PriceEnd::Dearest)),
+            _ => match text.strip_prefix("first ") {
+                Some(first) => first.parse().map(|first| Pick::First { first }).map_err(|_| wrong()),
+                None => text.parse().map(Pick::Place).map_err(|_| wrong()),
+            },
+        }
+    }
 }
 
 /// An upper price limit in the shopper's words: whole minor units are known only with the currency.

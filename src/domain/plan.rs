@@ -358,8 +358,10 @@ pub enum Courtesy {
     OutOfScope,
     /// No, thank you.
     Spam,
-    /// Let us stay polite.
+    /// I cannot help with that.
     Unsafe,
+    /// I am sorry, before what is done about it.
+    Sorry,
     /// Card details do not belong into a chat.
     Card,
 }

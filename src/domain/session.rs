@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cart::CheckoutTalk;
-use super::command::{Command, Slots};
+use super::command::{Command, Pick, Slots};
 use super::desk::Talk;
 use super::identity::Login;
 use super::language::Language;
@@ -112,11 +112,17 @@ impl Session {
 
     /// The products that a command points at among those shown last: "the second one", or all of them.
     pub fn pointed(&self, slots: &Slots) -> &[ProductId] {
-        let place = slots.pick.and_then(|pick| match pick {
-            1.. => usize::try_from(pick - 1).ok(),
-            _ => self.focus.len().checked_sub(usize::from(pick.unsigned_abs())),
-        });
-        place.and_then(|at| self.focus.get(at..=at)).unwrap_or(&self.focus)
+        let shown = match slots.pick {
+            Some(Pick::Place(place @ 1..)) => usize::try_from(place - 1).ok().and_then(|at| self.focus.get(at..=at)),
+            Some(Pick::Place(place)) => {
+                let at = self.focus.len().checked_sub(usize::from(place.unsigned_abs()));
+                at.and_then(|at| self.focus.get(at..=at))
+            }
+            Some(Pick::First { first }) => self.focus.get(..usize::from(first)),
+            // What they cost now is for retrieval to see.
+            Some(Pick::Price(_)) | None => None,
+        };
+        shown.unwrap_or(&self.focus)
     }
 }
 
@@ -173,16 +179,19 @@ mod tests {
     #[test]
     fn a_place_in_the_list_points_at_one_product() {
         let session = Session { focus: ["a", "b", "c"].map(ProductId::from).into(), ..Session::default() };
-        let check = |pick: Option<i8>, expected: &[&str]| {
-            let slots = Slots { pick, ..Slots::default() };
+        let check = |pick: Option<&str>, expected: &[&str]| {
+            let slots = Slots { pick: pick.map(|pick| pick.parse().unwrap()), ..Slots::default() };
             let got: Vec<&str> = session.pointed(&slots).iter().map(|id| id.0.as_str()).collect();
             assert_eq!(got, expected, "{pick:?}");
         };
-        check(Some(2), &["b"]);
-        check(Some(-1), &["c"]);
+        check(Some("2"), &["b"]);
+        check(Some("-1"), &["c"]);
         check(None, &["a", "b", "c"]);
-        check(Some(9), &["a", "b", "c"]);
-        check(Some(-9), &["a", "b", "c"]);
-        check(Some(0), &["a", "b", "c"]);
+        check(Some("9"), &["a", "b", "c"]);
+        check(Some("-9"), &["a", "b", "c"]);
+        check(Some("0"), &["a", "b", "c"]);
+        check(Some("first 2"), &["a", "b"]);
+        check(Some("first 4"), &["a", "b", "c"]);
+        check(Some("cheapest"), &["a", "b", "c"]);
     }
 }

@@ -135,6 +135,15 @@ pub struct GenerationInfo {
 pub trait Embed: Send + Sync {
     /// One unit-length vector per text.
     async fn embed(&self, input: EmbedInput, texts: Vec<String>) -> anyhow::Result<Vec<Vec<f32>>>;
+    /// Reads messages for what they want. An embedder without tuned layers has no opinion.
+    async fn read(&self, texts: Vec<String>) -> anyhow::Result<Vec<Reading>> {
+        let vectors = self.embed(EmbedInput::Query, texts).await?;
+        Ok(vectors.into_iter().map(|vector| Reading { vector, opinion: Vec::new() }).collect())
+    }
+    /// What its opinions are about, when it has any.
+    fn tuned(&self) -> Option<&Tuned> {
+        None
+    }
     /// Which model.
     fn model(&self) -> ModelId;
     /// The length of its vectors.
@@ -156,6 +165,24 @@ pub enum EmbedInput {
     Query,
     /// Something to be found.
     Passage,
+}
+
+/// A message as the embedder reads it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Its vector as a question, of length 1.
+    pub vector: Vec<f32>,
+    /// The natural logarithm of the chance of each label of [`Tuned`]; empty where nothing is tuned.
+    pub opinion: Vec<f32>,
+}
+
+/// Layers of an embedder that were tuned for telling wishes apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuned {
+    /// The names of commands, in the order of an opinion.
+    pub labels: Vec<String>,
+    /// SHA-256 of their file.
+    pub sha256: String,
 }
 
 /// Writes text, under a grammar when one is given.

@@ -87,11 +87,21 @@ pub fn roll_back(index: &Path, to: Option<&str>) -> Result<String, IndexError> {
     Ok(chosen.manifest.generation.clone())
 }
 
-fn locked(index: &Path) -> Result<File, IndexError> {
+/// The builder's lock; the operating system frees it even after a crash.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would not do while a program that is just being started still holds a copy of this file.
+        let _ = self.0.unlock();
+    }
+}
+
+fn locked(index: &Path) -> Result<Lock, IndexError> {
     let failed = |error: std::io::Error| IndexError::failed(format!("preparing {}", index.display()), error);
     let lock = File::create(index.join(".lock")).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(Lock(lock)),
         Err(TryLockError::WouldBlock) => Err(IndexError::Locked(index.to_path_buf())),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
@@ -110,8 +120,7 @@ pub struct Building {
     index: PathBuf,
     id: String,
     folder: PathBuf,
-    // Held for its lock; the operating system frees it even after a crash.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Building {

@@ -36,7 +36,7 @@ pub struct Walks {
 impl Masks {
     /// Reads the tokenizer of a model file.
     pub fn open(model: &VerifiedModel) -> anyhow::Result<Masks> {
-        let vocabulary = Arc::new(Vocabulary::load(&mut Weights::open(model)?)?);
+        let vocabulary = Arc::new(Vocabulary::load(&mut Weights::open(&model.path)?)?);
         Ok(Masks { grammars: Grammars::new(vocabulary.clone())?, vocabulary })
     }
 

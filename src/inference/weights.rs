@@ -1,7 +1,8 @@
-//! Opens a GGUF file that `pull` has checked: its header is walked first, then candle reads it.
+//! Opens a GGUF file: its header is walked first, then candle reads it.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
 use anyhow::Context;
 use candle_core::quantized::QTensor;
@@ -9,7 +10,6 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
 
 use super::header;
-use crate::pull::VerifiedModel;
 
 /// An open model file.
 pub struct Weights {
@@ -21,10 +21,10 @@ pub struct Weights {
 
 impl Weights {
     /// Checks the header and opens the file.
-    pub fn open(model: &VerifiedModel) -> anyhow::Result<Weights> {
-        let path = model.path.display();
-        header::check(&model.path).with_context(|| format!("{path} is refused"))?;
-        let file = File::open(&model.path).with_context(|| format!("opening {path}"))?;
+    pub fn open(path: &Path) -> anyhow::Result<Weights> {
+        let (file, path) = (path, path.display());
+        header::check(file).with_context(|| format!("{path} is refused"))?;
+        let file = File::open(file).with_context(|| format!("opening {path}"))?;
         let mut reader = BufReader::with_capacity(1 << 20, file);
         let content = Content::read(&mut reader).with_context(|| format!("reading {path}"))?;
         Ok(Weights { content, reader })

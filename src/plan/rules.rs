@@ -32,8 +32,16 @@ const HALF: f32 = 0.5;
 
 /// The first candidates whose names hold so much of the question.
 fn covering(brief: &Brief<'_>, share: f32) -> Vec<Candidate> {
-    let fitting = brief.found.candidates.iter().filter(|candidate| candidate.covers >= share);
-    fitting.take(brief.offers).cloned().collect()
+    let fitting: Vec<&Candidate> =
+        brief.found.candidates.iter().filter(|candidate| candidate.covers >= share).collect();
+    on_offer(&fitting, brief.offers)
+}
+
+/// The first of them: such as can be bought, where there are any.
+fn on_offer(candidates: &[&Candidate], most: usize) -> Vec<Candidate> {
+    let there = |candidate: &&&Candidate| candidate.in_stock != Some(0);
+    let any = candidates.iter().any(|candidate| there(&candidate));
+    candidates.iter().filter(|candidate| !any || there(candidate)).take(most).map(|one| (*one).clone()).collect()
 }
 
 /// What the model found no answer among, but the words of the question did: something like it.
@@ -47,8 +55,13 @@ pub(super) fn nothing_but_similar(brief: &Brief<'_>) -> Vec<Move> {
 
 /// The best that can be said without judging: the first few candidates, each with its own true price.
 pub fn without_model(brief: &Brief<'_>) -> Vec<Move> {
-    let first = brief.found.candidates.len().min(brief.offers);
-    about(brief, &brief.found.candidates[..first])
+    let all: Vec<&Candidate> = brief.found.candidates.iter().collect();
+    let shown = on_offer(&all, brief.offers);
+    // Not a word of the question stands in a name: it may be like what is looked for, and is called no more than that.
+    let unlike =
+        brief.command.name == CommandName::FindProduct && shown.iter().all(|candidate| candidate.covers <= 0.0);
+    let alike = unlike.then(|| alternatives(&shown, brief.offers)).flatten();
+    alike.map_or_else(|| about(brief, &shown), |alike| vec![alike])
 }
 
 /// Moves about candidates that are known to be meant.

@@ -338,6 +338,7 @@ fn courtesy_key(kind: Courtesy) -> &'static str {
         Courtesy::OutOfScope => "out_of_scope",
         Courtesy::Spam => "spam",
         Courtesy::Unsafe => "unsafe",
+        Courtesy::Sorry => "sorry",
         Courtesy::Card => "card",
     }
 }

@@ -154,7 +154,9 @@ impl<'a> Page<'a> {
             (true, false, false) => "stock_no",
         };
         self.say(SegmentKind::Stock, key, &self.offer_values(id, fact));
-        for (place, count) in &fact.places {
+        // That it is sold out has been said: no list of towns that have none.
+        let nowhere = fact.places.len() > 1 && fact.places.iter().all(|(_, count)| *count == 0);
+        for (place, count) in fact.places.iter().filter(|_| !nowhere) {
             let key = if *count > 0 { "stock_place" } else { "stock_place_none" };
             let values = Values::default()
                 .fact("place", (place.get(self.scene.language).to_string(), id, Role::Place))

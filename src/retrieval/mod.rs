@@ -9,6 +9,7 @@ mod wish;
 
 use jiff::Timestamp;
 
+use crate::domain::command::Pick;
 use crate::domain::found::Found;
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots};
@@ -91,17 +92,20 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         return Ok(retrieved);
     }
     let named = select::by_code(sources.catalog, question.slots).await?;
+    let pointed = named.is_none() && question.slots.product.is_none() && !question.focus.is_empty();
     let (ids, sure, hits) = match named {
         Some(id) => (vec![id], 1, Vec::new()),
-        None if question.slots.product.is_none() && !question.focus.is_empty() => {
-            (question.focus.to_vec(), question.focus.len(), Vec::new())
-        }
+        None if pointed => (question.focus.to_vec(), question.focus.len(), Vec::new()),
         None => {
             let (chosen, hits) = by_words(sources, question, limits).await?;
             (chosen.order, chosen.sure, hits)
         }
     };
-    finish(sources, question, &ids, (sure, hits)).await
+    let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
+    if let (Some(Pick::Price(end)), true) = (question.slots.pick, pointed) {
+        wish::at_the_end(&mut retrieved.found, end);
+    }
+    Ok(retrieved)
 }
 
 /// A full name may hold what understanding takes for a colour, a size or a count, so the whole message is looked

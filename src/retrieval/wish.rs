@@ -1,6 +1,7 @@
 //! Questions that stand to a product at hand or to the whole range: something cheaper, what goes with it, what is on
 //! sale. In: the wish and the products the talk is about. Out: candidates that fulfil it, or its own kind of absence.
 
+use crate::domain::command::PriceEnd;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::product::Quote;
@@ -103,6 +104,20 @@ async fn same_kind(
     kept.sort_by_key(|(price, _)| if wish == Wish::Cheaper { -price } else { *price });
     found.candidates = kept.into_iter().map(|(_, candidate)| candidate).collect();
     Ok(found)
+}
+
+/// Leaves the candidates at one end by price; all of them where no price is known.
+pub(super) fn at_the_end(found: &mut Found, end: PriceEnd) {
+    let prices: Vec<Option<i64>> = found.candidates.iter().map(|candidate| least(found, candidate)).collect();
+    let known = prices.iter().flatten();
+    let wanted = match end {
+        PriceEnd::Cheapest => known.min(),
+        PriceEnd::Dearest => known.max(),
+    };
+    let Some(wanted) = wanted.copied() else { return };
+    let mut prices = prices.into_iter();
+    found.candidates.retain(|_| prices.next() == Some(Some(wanted)));
+    found.sure = found.candidates.len();
 }
 
 /// The least price of a candidate in the shopper's currency, in minor units.

@@ -168,7 +168,7 @@ pub async fn warm_up(app: &App) {
         let words = app.renderer.disclosure(language).text;
         let screened = app.screening.screen(&words, language, Some(language));
         let session = Session { language, ..Session::default() };
-        let input = Input { message: &screened, session: &session, vector: None };
+        let input = Input { message: &screened, session: &session };
         app.understander.understand(input, Some(&*app.embed), None).await;
     }
     if let Some(generate) = app.generator()
@@ -264,7 +264,7 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     if app.cart_words.read(&screened.text).is_some() {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
-    let input = Input { message: screened, session, vector: None };
+    let input = Input { message: screened, session };
     app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
 }
 

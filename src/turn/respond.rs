@@ -149,7 +149,8 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
         if !desk::desk(turn, command, &mut outcome).await && !cart::cart(turn, command, &mut outcome).await {
-            one(turn, command, &mut outcome, clock).await;
+            let mended = turn.session.complaints == 0 && commands.iter().any(mends);
+            one(turn, (command, mended), &mut outcome, clock).await;
         }
     }
     menu::end(&commands, &mut outcome);
@@ -161,7 +162,13 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     outcome
 }
 
-async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+/// True for a command that does something about an order.
+fn mends(command: &Command) -> bool {
+    use CommandName::*;
+    matches!(command.name, OrderStatus | CancelOrder | ChangeOrder | ReturnItem)
+}
+
+async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     use CommandName::*;
     match command.name {
         FindProduct | Price | Stock | Compare => products(turn, command, outcome, clock).await,
@@ -177,6 +184,8 @@ async fn one(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
+        // Who says what should be done about it, and complains for the first time, is helped with that.
+        Complaint if mended => outcome.say(Move::Smalltalk { kind: Courtesy::Sorry }),
         Complaint => outcome.say(Move::Human { reason: HandoverReason::Complaint }),
         Menu => menu::menu(turn, outcome).await,
         Confirm | Deny | Correct | Smalltalk | OutOfScope | Spam | Unsafe => {

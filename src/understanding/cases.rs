@@ -54,7 +54,7 @@ pub async fn run(batch: &Batch<'_>, reader: impl BufRead, mut writer: impl Write
         let message = (batch.screen)(text);
         let session = Session { language: message.language, ..Session::default() };
         let started = Instant::now();
-        let input = Input { message: &message, session: &session, vector: None };
+        let input = Input { message: &message, session: &session };
         let understood = batch.understander.understand(input, batch.embed, batch.generate).await;
         let ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let out = CaseOut {

@@ -12,7 +12,7 @@ use super::measure::{Labelled, Share, same};
 use super::{Hinting, Input, examples, model};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language, Slots, Tier};
-use crate::engine::{EmbedInput, Generate};
+use crate::engine::{Generate, Reading};
 
 /// How one way of understanding did.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -68,13 +68,13 @@ pub async fn without_model(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Resu
         ["rules alone", "examples alone", "rules and examples"].map(|name| Way::named(name.to_string()));
     for row in rows {
         let (message, session) = ((batch.screen)(&row.text), session(row));
-        let input = Input { message: &message, session: &session, vector: None };
+        let input = Input { message: &message, session: &session };
         let started = Instant::now();
         let ruled = batch.understander.by_rules(input);
         rules.add(row, ruled.is_some_and(|ruled| same(&ruled.commands, &row.expected)), started);
         let started = Instant::now();
-        let vector = vector(batch, &message.text).await?;
-        let vote = batch.understander.vote(&message, &vector).context("there are no labelled examples")?;
+        let read = read(batch, &message.text).await?;
+        let vote = batch.understander.vote(&message, &read).context("there are no labelled examples")?;
         votes.add(row, same(&[bare(vote.name)], &row.expected), started);
         let started = Instant::now();
         let whole = batch.understander.understand(input, batch.embed, None).await;
@@ -99,10 +99,10 @@ pub async fn with_model(
     let (mut alone, mut together) = (named("alone"), named("together"));
     for row in rows {
         let (message, session) = ((batch.screen)(&row.text), session(row));
-        let input = Input { message: &message, session: &session, vector: None };
+        let input = Input { message: &message, session: &session };
         let started = Instant::now();
-        let vector = vector(batch, &message.text).await?;
-        let vote = batch.understander.vote(&message, &vector);
+        let read = read(batch, &message.text).await?;
+        let vote = batch.understander.vote(&message, &read);
         let hints = batch.understander.hints(vote.as_ref(), hinting);
         let told = model::ask(&batch.understander.rules, hints, input, generate).await;
         let commands: Vec<Command> = told.unwrap_or_default().into_iter().map(bare).collect();
@@ -123,10 +123,10 @@ fn session(row: &Labelled) -> Session {
     Session { language: row.language, ..Session::default() }
 }
 
-async fn vector(batch: &Batch<'_>, text: &str) -> anyhow::Result<Vec<f32>> {
+async fn read(batch: &Batch<'_>, text: &str) -> anyhow::Result<Reading> {
     let embed = batch.embed.context("comparing needs the embedder; run `truetill pull`")?;
-    let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(text)]).await?;
-    vectors.into_iter().next().context("the embedder gave no vector")
+    let readings = embed.read(vec![examples::anonymous(text)]).await?;
+    readings.into_iter().next().context("the embedder gave no vector")
 }
 
 fn bare(name: CommandName) -> Command {

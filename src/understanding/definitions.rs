@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
 use super::slot_rules::{HanEdges, SlotRules, SlotTable};
+use crate::domain::command::Pick;
 use crate::domain::{CommandName, Language, Wish};
 
 /// The texts of the rule files.
@@ -45,6 +46,12 @@ pub enum RulesError {
         file: &'static str,
         /// Which command.
         name: CommandName,
+    },
+    /// A place in a list that is none.
+    #[error("data/rules/slots.toml, [list_places]: {reason}")]
+    Place {
+        /// What is wrong with it.
+        reason: String,
     },
     /// A wish that nothing can fulfil.
     #[error(
@@ -112,7 +119,7 @@ pub struct CommandRules {
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
     /// "The second one": places in the list shown last.
-    pub(super) places_in_list: Lexicon<i8>,
+    pub(super) places_in_list: Lexicon<Pick>,
     /// Words that say that something is looked for.
     pub(super) wish: Lexicon<()>,
     /// What says that something was bought before.
@@ -175,7 +182,7 @@ impl CommandRules {
         }
         let frame = slots.frame_words();
         let pointers = slots.pointer_words();
-        let places_in_list = slots.places_in_list();
+        let places_in_list = slots.places_in_list().map_err(|reason| RulesError::Place { reason })?;
         Ok(CommandRules {
             examples_hash: hash(&specs),
             specs,

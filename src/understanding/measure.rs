@@ -12,7 +12,6 @@ use super::folded::fold;
 use super::{Input, Vote, examples};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language};
-use crate::engine::EmbedInput;
 
 /// First line of a table of labelled messages.
 pub const HEADER: &str = "lang\texpected\tslots\ttext";
@@ -163,7 +162,7 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
     for row in rows {
         let message = (batch.screen)(&row.text);
         let session = Session { language: row.language, ..Session::default() };
-        let input = Input { message: &message, session: &session, vector: None };
+        let input = Input { message: &message, session: &session };
         let started = Instant::now();
         let ruled = batch.understander.by_rules(input);
         report.rules_ms.push(started.elapsed().as_secs_f64() * 1e3);
@@ -173,8 +172,8 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
             report.examples_ms.push(started.elapsed().as_secs_f64() * 1e3);
         }
         // After the timed call: the embedder remembers recent texts.
-        let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
-        let vote = vectors.first().and_then(|vector| batch.understander.vote(&message, vector));
+        let readings = embed.read(vec![examples::anonymous(&message.text)]).await?;
+        let vote = readings.first().and_then(|read| batch.understander.vote(&message, read));
         let right = same(&whole.commands, &row.expected);
         for cut in batch.understander.weighed_cuts(input, embed).await {
             report.cuts.push((same(&cut.commands, &row.expected), cut.signs.to_vec()));

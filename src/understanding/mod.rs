@@ -4,7 +4,7 @@
 
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
-use crate::engine::{Embed, EmbedInput, Generate};
+use crate::engine::{Embed, Generate, Reading};
 
 mod alarms;
 mod amounts;
@@ -32,7 +32,7 @@ pub use cart_words::{CartAsk, CartWords};
 pub use code::{CodeWords, TypedCode, typed_code};
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
-pub use examples::{ExampleIndex, Shelves, Vote};
+pub use examples::{ExampleIndex, Judged, Shelves, Vote};
 pub use menus::MenuWords;
 use rules::Firm;
 pub use slots::e164;
@@ -82,8 +82,6 @@ pub struct Input<'a> {
     pub message: &'a Screened,
     /// What the conversation remembers.
     pub session: &'a Session,
-    /// The message's embedding as a query, when the turn has it already.
-    pub vector: Option<&'a [f32]>,
 }
 
 /// The stage.
@@ -182,9 +180,9 @@ impl Understander {
         self.finish(input, sure.commands.clone(), verdict)
     }
 
-    /// The second tier alone, over a message and its vector.
-    pub fn vote(&self, message: &Screened, vector: &[f32]) -> Option<Vote> {
-        self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), vector))
+    /// The second tier alone, over a message as the embedder read it.
+    pub fn vote(&self, message: &Screened, read: &Reading) -> Option<Vote> {
+        self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), read))
     }
 
     /// The nearest labelled examples of a message, whichever tier decides it: for explanations.
@@ -192,9 +190,9 @@ impl Understander {
     /// # Errors
     /// The embedder fails.
     pub async fn nearest(&self, message: &Screened, embed: &dyn Embed) -> anyhow::Result<Vec<String>> {
-        let vectors = embed.embed(EmbedInput::Query, vec![examples::anonymous(&message.text)]).await?;
-        let Some((index, vector)) = self.examples.as_ref().zip(vectors.first()) else { return Ok(Vec::new()) };
-        let vote = index.vote(&examples::anonymous(&message.text), vector);
+        let readings = embed.read(vec![examples::anonymous(&message.text)]).await?;
+        let Some((index, read)) = self.examples.as_ref().zip(readings.first()) else { return Ok(Vec::new()) };
+        let vote = index.vote(&examples::anonymous(&message.text), read);
         let one = |(at, cosine): &(usize, f32)| {
             let (text, name) = index.labelled(*at);
             format!("{cosine:.3}  {:<16}{text}", name.as_str())
@@ -205,18 +203,14 @@ impl Understander {
     async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
         let examples = self.examples.as_ref()?;
         let text = examples::anonymous(&input.message.text);
-        let vector = match (input.vector, embed) {
-            (Some(vector), _) => vector.to_vec(),
-            (None, Some(embed)) => match embed.embed(EmbedInput::Query, vec![text.clone()]).await {
-                Ok(vectors) => vectors.into_iter().next()?,
-                Err(problem) => {
-                    notes.push(format!("embedder: {problem:#}"));
-                    return None;
-                }
-            },
-            (None, None) => return None,
+        let read = match embed?.read(vec![text.clone()]).await {
+            Ok(readings) => readings.into_iter().next()?,
+            Err(problem) => {
+                notes.push(format!("embedder: {problem:#}"));
+                return None;
+            }
         };
-        let vote = examples.vote(&text, &vector);
+        let vote = examples.vote(&text, &read);
         notes.push(vote.explain());
         notes.push(examples.explain_neighbours(&vote));
         Some(vote)

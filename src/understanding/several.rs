@@ -8,7 +8,7 @@ use super::slots::{Passage, relevant};
 use super::{Input, Understander, clauses, rules};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Tier};
-use crate::engine::{Embed, EmbedInput};
+use crate::engine::Embed;
 
 /// More places to cut than this is a letter, not a message.
 const MOST_PIECES: usize = 6;
@@ -18,7 +18,7 @@ const SIGNS: usize = 12;
 /// What each sign weighs, in the order of [`Whole::signs`]; the last is the constant. Fitted by `scripts/fit_cuts.py` over
 /// messages that no example knew, with one wish and with two.
 const WEIGHTS: [f32; SIGNS + 1] =
-    [5.87, 11.83, -1.33, -0.76, 0.27, 1.24, -0.24, 1.37, 1.74, -1.95, -1.34, 1.07, -17.97];
+    [5.19, 16.29, -1.17, -0.39, 0.55, 2.51, -0.08, 1.52, 2.05, -0.18, -1.11, 0.88, -22.06];
 
 /// A place where a message may be cut.
 #[derive(Clone, Debug)]
@@ -148,9 +148,9 @@ impl Understander {
         let (Some(embed), Some(examples)) = (embed, self.examples.as_ref()) else { return sides };
         let texts: Vec<String> =
             open.iter().map(|at| anonymous(input.message.text[halves[*at].clone()].trim())).collect();
-        let Ok(vectors) = embed.embed(EmbedInput::Query, texts.clone()).await else { return sides };
-        for ((at, vector), text) in open.into_iter().zip(vectors).zip(texts) {
-            let vote = examples.vote(&text, &vector);
+        let Ok(readings) = embed.read(texts.clone()).await else { return sides };
+        for ((at, read), text) in open.into_iter().zip(readings).zip(texts) {
+            let vote = examples.vote(&text, &read);
             let commands = vec![self.part(vote.name, input, &halves[at])];
             let half = &input.message.text[halves[at].clone()];
             let (wishes, bought) = (self.rules.wishes(half), self.rules.tells_of_buying(half));
@@ -162,7 +162,7 @@ impl Understander {
     fn side_by_rules(&self, input: Input<'_>, range: &Range<usize>) -> Option<Side> {
         let text = input.message.text[range.clone()].trim().to_string();
         let part = Screened { text, injection: 0.0, spam: 0.0, ..input.message.clone() };
-        let sure = self.rules.decide(Input { message: &part, session: &Session::default(), vector: None })?;
+        let sure = self.rules.decide(Input { message: &part, session: &Session::default() })?;
         Some(Side {
             commands: sure.commands,
             confidence: sure.confidence,
@@ -185,10 +185,22 @@ fn joined(left: Side, right: Side, whole: &Whole<'_>, pieces: usize) -> Option<C
     if one.iter().any(|name| other.contains(name)) || is_proof(&one, &other) || is_proof(&other, &one) {
         return None;
     }
+    // "If I don't like it, can I return it?" is sure to be one question; its first half only sounds like a no.
+    if echoes(&left, &right, whole) || echoes(&right, &left, whole) {
+        return None;
+    }
     let signs = whole.signs(&left, &right, pieces);
     let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
     let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
     (commands.len() > 1).then(|| Cut { commands, chance: chance(&signs), signs, tier })
+}
+
+/// Examples are this sure of a whole message when a half of it that they take for an answer is none.
+const ONE_QUESTION: f32 = 0.95;
+
+fn echoes(answer: &Side, other: &Side, whole: &Whole<'_>) -> bool {
+    let guessed = answer.tier == Tier::Examples && matches!(answer.name(), CommandName::Confirm | CommandName::Deny);
+    guessed && whole.vote.is_some_and(|vote| vote.name == other.name() && vote.confidence >= ONE_QUESTION)
 }
 
 /// A contact beside a wish about an order, or to be told something, belongs to that wish: "where is TT-10401, anna@example.sk".

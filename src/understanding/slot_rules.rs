@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::definitions::RulesError;
+use crate::domain::command::Pick;
 
 /// `data/rules/slots.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -56,13 +57,17 @@ struct Pointers {
 }
 
 impl SlotRules {
-    /// Places in the list shown last with what they are called: from 1, or from the end as -1.
-    pub(super) fn places_in_list(&self) -> Vec<(String, i8)> {
+    /// Places in the list shown last with what they are called.
+    ///
+    /// # Errors
+    /// A key is no such place.
+    pub(super) fn places_in_list(&self) -> Result<Vec<(String, Pick)>, String> {
         let place = |(place, names): (&String, &Vec<String>)| {
-            let place: i8 = place.parse().ok()?;
-            Some(names.iter().map(move |name| (name.clone(), place)).collect::<Vec<_>>())
+            let place: Pick = place.parse()?;
+            Ok(names.iter().map(|name| (name.clone(), place)).collect::<Vec<_>>())
         };
-        self.list_places.iter().filter_map(place).flatten().collect()
+        let places: Result<Vec<_>, String> = self.list_places.iter().map(place).collect();
+        Ok(places?.into_iter().flatten().collect())
     }
 
     /// Words that point at something shown before.

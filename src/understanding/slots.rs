@@ -9,7 +9,7 @@ use super::amounts::{amount, chinese};
 use super::definitions::CommandRules;
 use super::folded::{Folded, fold, whole_words};
 use super::slot_rules::SlotTable;
-use crate::domain::command::Budget;
+use crate::domain::command::{Budget, Pick};
 use crate::domain::message::PiiKind;
 use crate::domain::{CommandName, Language, Screened, Slots};
 
@@ -288,6 +288,8 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
             let order_number = order_number.filter(|_| told);
             let (phone, email) = if told { (phone, email) } else { (None, None) };
             let wish = wish.filter(|_| name == C::FindProduct);
+            // "Which is the cheapest one?" compares all of them.
+            let pick = pick.filter(|pick| name != C::Compare || !matches!(pick, Pick::Price(_)));
             Slots {
                 product,
                 sku,

@@ -7,7 +7,7 @@ use super::*;
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
 use crate::domain::{Language, Slots};
-use crate::engine::{GenerateError, Generated, Job, ModelId};
+use crate::engine::{EmbedInput, GenerateError, Generated, Job, ModelId};
 
 struct Letters;
 
@@ -85,9 +85,7 @@ async fn understand(text: &str, generate: Option<&dyn Generate>) -> Understandin
     let index = ExampleIndex::build(&rules, &Letters, &Shelves::default()).await.unwrap();
     let understander = Understander::new(rules, Some(index), UnderstandingSettings::default());
     let message = screened(text);
-    understander
-        .understand(Input { message: &message, session: &Session::default(), vector: None }, Some(&Letters), generate)
-        .await
+    understander.understand(Input { message: &message, session: &Session::default() }, Some(&Letters), generate).await
 }
 
 #[tokio::test]
@@ -111,9 +109,7 @@ async fn a_model_that_rambles_or_is_missing_leaves_the_best_guess() {
 async fn without_any_model_words_are_searched_for() {
     let understander = Understander::new(CommandRules::new(texts()).unwrap(), None, UnderstandingSettings::default());
     let message = screened("Makita DHR 242");
-    let got = understander
-        .understand(Input { message: &message, session: &Session::default(), vector: None }, None, None)
-        .await;
+    let got = understander.understand(Input { message: &message, session: &Session::default() }, None, None).await;
     assert_eq!(
         got.commands,
         [Command {
@@ -155,6 +151,6 @@ fn contacts_come_from_the_private_text() {
         failed: 0,
     };
     let session = Session { pending: Some(pending), ..Session::default() };
-    let sure = rules().decide(Input { message: &message, session: &session, vector: None }).unwrap();
+    let sure = rules().decide(Input { message: &message, session: &session }).unwrap();
     assert_eq!(sure.commands[0].slots.phone.as_deref(), Some("+79161234567"));
 }

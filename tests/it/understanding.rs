@@ -2,6 +2,7 @@
 //! Prints figures; fails only below a floor. Skipped, visibly, where the embedder is not on disk.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use truetill::domain::session::Session;
 use truetill::domain::{CommandName, Language};
@@ -10,7 +11,7 @@ use truetill::screening::Screening;
 use truetill::understanding::cases::Batch;
 use truetill::understanding::measure;
 use truetill::understanding::{
-    CommandRules, ExampleIndex, Input, RuleTexts, Shelves, Understander, UnderstandingSettings,
+    CommandRules, ExampleIndex, Input, Judged, RuleTexts, Shelves, Understander, UnderstandingSettings,
 };
 
 fn rules() -> CommandRules {
@@ -32,7 +33,8 @@ fn rules() -> CommandRules {
 
 fn embedder() -> Option<Embedder> {
     let model = truetill::pull::locate("embedder").map_err(|error| eprintln!("skipped: {error:#}")).ok()?;
-    Some(Embedder::load(&model, EmbedderSettings::default()).unwrap())
+    let tuned = Some(Path::new("data/rules/examples/tuned.gguf").to_path_buf()).filter(|path| path.exists());
+    Some(Embedder::load(&model, EmbedderSettings { tuned, ..EmbedderSettings::default() }).unwrap())
 }
 
 fn screening() -> Screening {
@@ -61,6 +63,7 @@ impl Tally {
 fn shelves() -> Shelves {
     Shelves {
         shipped: Some("data/rules/examples/vectors.bin".into()),
+        held: Some("data/rules/examples/held.bin".into()),
         own: Some(std::env::temp_dir().join("truetill-examples")),
     }
 }
@@ -74,14 +77,13 @@ async fn labelled_examples_judged_by_the_others() {
     let Some(embed) = embedder() else { return };
     let (rules, screening) = (rules(), screening());
     let index = ExampleIndex::build(&rules, &embed, &shelves()).await.unwrap();
-    let votes = index.left_out();
-    let texts: Vec<(String, CommandName)> = index.examples().map(|(text, name)| (text.to_string(), name)).collect();
+    let judged = index.left_out();
     let understander = Understander::new(rules, None, UnderstandingSettings::default());
     let (mut all, mut bands, mut commands) = (Tally::default(), Tally::default(), Tally::default());
-    for ((text, label), vote) in texts.iter().zip(&votes) {
+    for Judged { text, label, vote } in &judged {
         let message = screening.screen(text, Language::En, None);
         let session = Session::default();
-        let ruled = understander.by_rules(Input { message: &message, session: &session, vector: None });
+        let ruled = understander.by_rules(Input { message: &message, session: &session });
         let by_rules = ruled.as_ref().map(|sure| names(&sure.commands) == [*label]);
         let by_examples = vote.name == *label;
         all.add("examples alone", by_examples);

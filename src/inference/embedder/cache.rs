@@ -1,29 +1,29 @@
-//! Vectors of questions asked before: shoppers ask the same things in the same words.
-//! In: texts and their vectors. Out: the vector of a text seen lately. Bounded; it never asks the model.
+//! What was made of questions asked before: shoppers ask the same things in the same words.
+//! In: texts and what belongs to them. Out: what belongs to a text seen lately. Bounded; it never asks the model.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The latest vectors. Two halves: what is used moves to the young one, and a full young one becomes the old one.
-pub struct Cache {
+/// The latest texts. Two halves: what is used moves to the young one, and a full young one becomes the old one.
+pub struct Cache<T> {
     half: usize,
-    halves: Mutex<Halves>,
+    halves: Mutex<Halves<T>>,
 }
 
-#[derive(Default)]
-struct Halves {
-    young: HashMap<String, Vec<f32>>,
-    old: HashMap<String, Vec<f32>>,
+struct Halves<T> {
+    young: HashMap<String, T>,
+    old: HashMap<String, T>,
 }
 
-impl Cache {
+impl<T: Clone> Cache<T> {
     /// A cache of at most `texts`.
-    pub fn new(texts: usize) -> Cache {
-        Cache { half: texts / 2, halves: Mutex::default() }
+    pub fn new(texts: usize) -> Self {
+        let halves = Mutex::new(Halves { young: HashMap::new(), old: HashMap::new() });
+        Cache { half: texts / 2, halves }
     }
 
-    /// The vector of a text.
-    pub fn get(&self, text: &str) -> Option<Vec<f32>> {
+    /// What belongs to a text.
+    pub fn get(&self, text: &str) -> Option<T> {
         let mut halves = self.halves();
         if let Some(vector) = halves.young.get(text) {
             return Some(vector.clone());
@@ -33,12 +33,12 @@ impl Cache {
         Some(vector)
     }
 
-    /// Remembers a vector.
-    pub fn put(&self, text: String, vector: Vec<f32>) {
+    /// Remembers it.
+    pub fn put(&self, text: String, vector: T) {
         self.keep(&mut self.halves(), text, vector);
     }
 
-    fn keep(&self, halves: &mut Halves, text: String, vector: Vec<f32>) {
+    fn keep(&self, halves: &mut Halves<T>, text: String, vector: T) {
         if self.half == 0 {
             return;
         }
@@ -48,7 +48,7 @@ impl Cache {
         }
     }
 
-    fn halves(&self) -> MutexGuard<'_, Halves> {
+    fn halves(&self) -> MutexGuard<'_, Halves<T>> {
         self.halves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

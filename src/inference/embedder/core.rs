@@ -5,35 +5,41 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::super::weights::Weights;
-use super::EmbedderSettings;
 use super::encoder::{Encoder, Scratch};
+use super::tuned::Head;
 use super::unigram::Unigram;
-use crate::engine::EmbedInput;
+use super::{EmbedderSettings, plain};
+use crate::engine::{EmbedInput, Reading};
 use crate::pull::VerifiedModel;
 
 /// A pass smaller than this costs more than it saves by running beside another.
 const SMALLEST_PASS: usize = 64;
 
-/// The model and its tokenizer.
+/// What is made of one text.
+trait Made: Clone + Default + Send {}
+impl<T: Clone + Default + Send> Made for T {}
+/// Makes it of the texts of one pass.
+type Encode<'a, T> = dyn Fn(&[&[u32]], &mut Scratch) -> anyhow::Result<Vec<T>> + Sync + 'a;
+
+/// The model, its tokenizer, and what was tuned.
 pub struct Core {
     encoder: Encoder,
     unigram: Unigram,
     pub(super) begin: u32,
     pub(super) end: u32,
     settings: EmbedderSettings,
+    pub(super) head: Option<Head>,
     /// Buffers of the threads, kept from call to call.
     scratches: Mutex<Vec<Scratch>>,
 }
 
-type Encoded = anyhow::Result<Vec<Vec<f32>>>;
-
 impl Core {
     /// Reads both out of a model file and runs them once, so that the first question is as quick as any.
     pub fn load(model: &VerifiedModel, settings: EmbedderSettings) -> anyhow::Result<Core> {
-        let mut weights = Weights::open(model)?;
+        let mut weights = Weights::open(&model.path)?;
         let kind = weights.text("tokenizer.ggml.model")?;
         ensure!(kind == "unigram", "a tokenizer of kind `{kind}`; only unigram is supported here");
         let pieces = weights.take_texts("tokenizer.ggml.tokens")?;
@@ -45,8 +51,12 @@ impl Core {
         let (begin, end, pad, unknown) = (id("bos")?, id("eos")?, id("padding")?, id("unknown")?);
         let unigram = Unigram::new(&pieces, scores, [begin, end, pad, unknown])?;
         let encoder = Encoder::load(&mut weights)?;
-        let core = Core { encoder, unigram, begin, end, settings, scratches: Mutex::default() };
-        core.embed(EmbedInput::Query, &["?".to_string()])?;
+        let head = settings.tuned.as_ref().map(|path| {
+            Head::load(path, &encoder, &model.id).with_context(|| format!("{} cannot be used", path.display()))
+        });
+        let head = head.transpose()?;
+        let core = Core { encoder, unigram, begin, end, settings, head, scratches: Mutex::default() };
+        core.read(&["?".to_string()])?;
         Ok(core)
     }
 
@@ -66,7 +76,24 @@ impl Core {
     }
 
     /// One vector per text, in order.
-    pub fn embed(&self, input: EmbedInput, texts: &[String]) -> Encoded {
+    pub fn embed(&self, input: EmbedInput, texts: &[String]) -> anyhow::Result<Vec<Vec<f32>>> {
+        self.each(input, texts, &|sequences, scratch| self.encoder.encode(sequences, scratch))
+    }
+
+    /// One vector and opinion per message, in order.
+    pub fn read(&self, texts: &[String]) -> anyhow::Result<Vec<Reading>> {
+        self.each(EmbedInput::Query, texts, &|sequences, scratch| {
+            let Some(head) = &self.head else {
+                return Ok(self.encoder.encode(sequences, scratch)?.into_iter().map(plain).collect());
+            };
+            let [vectors, tuned] = self.encoder.encode_twice(sequences, &head.layers, scratch)?;
+            let judged = |(vector, tuned): (Vec<f32>, Vec<f32>)| Reading { vector, opinion: head.opinion(&tuned) };
+            Ok(vectors.into_iter().zip(tuned).map(judged).collect())
+        })
+    }
+
+    /// What is made of each text, in order.
+    fn each<T: Made>(&self, input: EmbedInput, texts: &[String], encode: &Encode<'_, T>) -> anyhow::Result<Vec<T>> {
         let mut first = HashMap::with_capacity(texts.len());
         let mut distinct = Vec::new();
         let places: Vec<usize> = texts
@@ -78,22 +105,22 @@ impl Core {
                 })
             })
             .collect();
-        let vectors = self.encode_all(&distinct)?;
-        Ok(places.into_iter().map(|place| vectors[place].clone()).collect())
+        let made = self.encode_all(&distinct, encode)?;
+        Ok(places.into_iter().map(|place| made[place].clone()).collect())
     }
 
-    fn encode_all(&self, ids: &[Vec<u32>]) -> Encoded {
+    fn encode_all<T: Made>(&self, ids: &[Vec<u32>], encode: &Encode<'_, T>) -> anyhow::Result<Vec<T>> {
         let mut order: Vec<usize> = (0..ids.len()).collect();
         // Texts of one length share a pass; the longest first, so that no thread is left with one at the end.
         order.sort_by_key(|at| std::cmp::Reverse(ids[*at].len()));
         let passes = self.passes(ids, &order);
-        let mut vectors = vec![Vec::new(); ids.len()];
-        for (pass, made) in passes.iter().zip(self.run(ids, &passes)) {
-            for (at, vector) in pass.iter().zip(made?) {
-                vectors[*at] = vector;
+        let mut all = vec![T::default(); ids.len()];
+        for (pass, made) in passes.iter().zip(self.run(ids, &passes, encode)) {
+            for (at, made) in pass.iter().zip(made?) {
+                all[*at] = made;
             }
         }
-        Ok(vectors)
+        Ok(all)
     }
 
     /// Splits the texts into passes of about as many tokens each as settings and threads ask for.
@@ -116,15 +143,19 @@ impl Core {
         passes
     }
 
-    fn run(&self, ids: &[Vec<u32>], passes: &[&[usize]]) -> Vec<Encoded> {
+    fn run<T: Made>(
+        &self,
+        ids: &[Vec<u32>],
+        passes: &[&[usize]],
+        encode: &Encode<'_, T>,
+    ) -> Vec<anyhow::Result<Vec<T>>> {
         let next = AtomicUsize::new(0);
-        let made: Vec<Mutex<Encoded>> = passes.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
+        let made: Vec<Mutex<anyhow::Result<Vec<T>>>> = passes.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
         let work = || {
             let mut scratch = self.scratches().pop().unwrap_or_default();
             while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < passes.len()) {
                 let sequences: Vec<&[u32]> = passes[at].iter().map(|text| ids[*text].as_slice()).collect();
-                let encoded = self.encoder.encode(&sequences, &mut scratch);
-                *made[at].lock().unwrap_or_else(PoisonError::into_inner) = encoded;
+                *made[at].lock().unwrap_or_else(PoisonError::into_inner) = encode(&sequences, &mut scratch);
             }
             self.scratches().push(scratch);
         };

@@ -26,7 +26,7 @@ pub struct Encoder {
     level: Level,
 }
 
-struct Layer {
+pub(super) struct Layer {
     qkv: Matrix,
     output: Matrix,
     attention_norm: Norm,
@@ -92,10 +92,39 @@ impl Encoder {
         self.positions.len() / self.hidden
     }
 
+    /// How many layers there are.
+    pub(super) fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
     /// One unit-length vector per sequence.
     pub fn encode(&self, sequences: &[&[u32]], s: &mut Scratch) -> anyhow::Result<Vec<Vec<f32>>> {
         self.embed(sequences, s)?;
-        for layer in &self.layers {
+        Ok(self.through(&self.layers, sequences, s))
+    }
+
+    /// Two unit-length vectors per sequence: its own, and that of `others` in place of the last layers. What lies below both
+    /// is computed once.
+    pub(super) fn encode_twice(
+        &self,
+        sequences: &[&[u32]],
+        others: &[Layer],
+        s: &mut Scratch,
+    ) -> anyhow::Result<[Vec<Vec<f32>>; 2]> {
+        let (shared, own) = self.layers.split_at(self.layers.len().saturating_sub(others.len()));
+        self.embed(sequences, s)?;
+        for layer in shared {
+            self.layer(layer, sequences, s);
+        }
+        let (x, blocks) = (s.x.clone(), s.blocks.clone());
+        let first = self.through(own, sequences, s);
+        (s.x, s.blocks) = (x, blocks);
+        Ok([first, self.through(others, sequences, s)])
+    }
+
+    /// The vectors after these layers.
+    fn through(&self, layers: &[Layer], sequences: &[&[u32]], s: &mut Scratch) -> Vec<Vec<f32>> {
+        for layer in layers {
             self.layer(layer, sequences, s);
         }
         let mut rest = s.x.as_slice();
@@ -105,7 +134,18 @@ impl Encoder {
             vectors.push(self.pooled(rows));
             rest = tail;
         }
-        Ok(vectors)
+        vectors
+    }
+
+    /// Layers of this encoder's shape from another file, numbered like the ones they stand for.
+    pub(super) fn layers_of(
+        &self,
+        weights: &mut Weights,
+        numbers: std::ops::Range<usize>,
+    ) -> anyhow::Result<Vec<Layer>> {
+        let (hidden, wide, epsilon) = (self.hidden, self.wide, self.first_norm.epsilon);
+        let mut reader = Reader { weights, hidden, wide, epsilon };
+        numbers.map(|number| reader.layer(number)).collect()
     }
 
     fn embed(&self, sequences: &[&[u32]], s: &mut Scratch) -> anyhow::Result<()> {

@@ -10,17 +10,19 @@ mod matrix;
 mod numeric;
 #[cfg(test)]
 mod tests;
+mod tuned;
 mod unigram;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::engine::{Embed, EmbedInput, ModelId};
+use crate::engine::{Embed, EmbedInput, ModelId, Reading, Tuned};
 use crate::pull::VerifiedModel;
 use cache::Cache;
 pub(super) use core::Core;
@@ -40,6 +42,8 @@ pub struct EmbedderSettings {
     pub threads: usize,
     /// Questions whose vectors are remembered.
     pub remembered: usize,
+    /// Layers tuned for telling wishes apart.
+    pub tuned: Option<PathBuf>,
 }
 
 impl Default for EmbedderSettings {
@@ -50,6 +54,7 @@ impl Default for EmbedderSettings {
             max_characters: 8192,
             threads: super::threads::in_use(),
             remembered: 4096,
+            tuned: None,
         }
     }
 }
@@ -58,14 +63,21 @@ impl Default for EmbedderSettings {
 pub struct Embedder {
     id: ModelId,
     core: Arc<Core>,
-    asked: Cache,
+    asked: Cache<Vec<f32>>,
+    read: Cache<Reading>,
     queue: mpsc::Sender<Request>,
 }
 
 struct Request {
-    input: EmbedInput,
+    work: Work,
     texts: Vec<String>,
-    answer: oneshot::Sender<anyhow::Result<Vec<Vec<f32>>>>,
+    answer: oneshot::Sender<anyhow::Result<Vec<Reading>>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Work {
+    Embed(EmbedInput),
+    Read,
 }
 
 impl Embedder {
@@ -89,12 +101,13 @@ impl Embedder {
             .name("embedder".into())
             .spawn(move || serve(&worker, requests))
             .context("starting the embedder's thread")?;
-        Ok(Embedder { id: model.id.clone(), core, asked: Cache::new(settings.remembered), queue })
+        let (asked, read) = (Cache::new(settings.remembered), Cache::new(settings.remembered));
+        Ok(Embedder { id: model.id.clone(), core, asked, read, queue })
     }
 
-    async fn compute(&self, input: EmbedInput, texts: Vec<String>) -> anyhow::Result<Vec<Vec<f32>>> {
+    async fn compute(&self, work: Work, texts: Vec<String>) -> anyhow::Result<Vec<Reading>> {
         let (answer, result) = oneshot::channel();
-        let request = Request { input, texts, answer };
+        let request = Request { work, texts, answer };
         self.queue.send(request).await.ok().context("the embedder's thread has ended")?;
         result.await.context("the embedder failed on this request")?
     }
@@ -103,19 +116,37 @@ impl Embedder {
 #[async_trait]
 impl Embed for Embedder {
     async fn embed(&self, input: EmbedInput, texts: Vec<String>) -> anyhow::Result<Vec<Vec<f32>>> {
-        let [text] = texts.as_slice() else { return self.compute(input, texts).await };
-        if input != EmbedInput::Query {
-            return self.compute(input, texts).await;
-        }
-        if let Some(vector) = self.asked.get(text) {
+        let question = match texts.as_slice() {
+            [text] if input == EmbedInput::Query => Some(text.clone()),
+            _ => None,
+        };
+        if let Some(vector) = question.as_deref().and_then(|text| self.asked.get(text)) {
             return Ok(vec![vector]);
         }
-        let text = text.clone();
-        let vectors = self.compute(input, texts).await?;
-        if let [vector] = vectors.as_slice() {
+        let made = self.compute(Work::Embed(input), texts).await?;
+        let vectors: Vec<Vec<f32>> = made.into_iter().map(|reading| reading.vector).collect();
+        if let (Some(text), [vector]) = (question, vectors.as_slice()) {
             self.asked.put(text, vector.clone());
         }
         Ok(vectors)
+    }
+
+    async fn read(&self, texts: Vec<String>) -> anyhow::Result<Vec<Reading>> {
+        let [text] = texts.as_slice() else { return self.compute(Work::Read, texts).await };
+        if let Some(reading) = self.read.get(text) {
+            return Ok(vec![reading]);
+        }
+        let text = text.clone();
+        let readings = self.compute(Work::Read, texts).await?;
+        if let [reading] = readings.as_slice() {
+            self.asked.put(text.clone(), reading.vector.clone());
+            self.read.put(text, reading.clone());
+        }
+        Ok(readings)
+    }
+
+    fn tuned(&self) -> Option<&Tuned> {
+        self.core.head.as_ref().map(|head| &head.about)
     }
 
     fn model(&self) -> ModelId {
@@ -140,10 +171,17 @@ fn serve(core: &Core, mut requests: mpsc::Receiver<Request>) {
         if request.answer.is_closed() {
             continue;
         }
-        let work = || core.embed(request.input, &request.texts);
+        let work = || match request.work {
+            Work::Read => core.read(&request.texts),
+            Work::Embed(input) => Ok(core.embed(input, &request.texts)?.into_iter().map(plain).collect()),
+        };
         // A fault in one request must not end the thread that serves all others.
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
             .unwrap_or_else(|_| Err(anyhow::anyhow!("the embedder failed on this request")));
         let _ = request.answer.send(result);
     }
+}
+
+fn plain(vector: Vec<f32>) -> Reading {
+    Reading { vector, opinion: Vec::new() }
 }

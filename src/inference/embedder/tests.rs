@@ -107,3 +107,39 @@ async fn the_seam_answers_in_order() {
     let v = embedder.embed(EmbedInput::Query, texts.to_vec()).await.unwrap();
     assert!(cosine(&v[0], &v[1]) > cosine(&v[0], &v[2]));
 }
+
+/// The tuned layers that come with the labelled examples.
+fn tuned() -> Option<Core> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples/tuned.gguf");
+    let model = crate::pull::locate("embedder").map_err(|error| eprintln!("skipped: {error}")).ok()?;
+    Some(Core::load(&model, EmbedderSettings { tuned: Some(path), ..EmbedderSettings::default() }).unwrap())
+}
+
+#[test]
+fn tuned_layers_tell_wishes_apart_and_leave_vectors_alone() {
+    let (Some(core), Some(plain)) = (tuned(), core()) else { return };
+    let about = &core.head.as_ref().unwrap().about;
+    let check = |text: &str, expected: &str| {
+        let texts = [text.to_string()];
+        let read = core.read(&texts).unwrap().remove(0);
+        assert_eq!(read.vector, plain.embed(EmbedInput::Query, &texts).unwrap()[0], "{text}");
+        let best = (0..read.opinion.len()).max_by(|a, b| read.opinion[*a].total_cmp(&read.opinion[*b])).unwrap();
+        assert_eq!(about.labels[best], expected, "{text}");
+    };
+    check("how much does this kettle cost", "price");
+    check("где мой заказ, когда его привезут", "order_status");
+    check("chcem vrátiť topánky, nesedia mi", "return_item");
+    check("这款还有货吗", "stock");
+    check("let me talk to a real person please", "human");
+    assert_eq!(plain.read(&["?".to_string()]).unwrap()[0].opinion, Vec::<f32>::new());
+}
+
+#[test]
+fn layers_of_another_embedder_are_refused() {
+    let Ok(mut model) = crate::pull::locate("embedder") else { return };
+    model.id.sha256 = "0".repeat(64);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples/tuned.gguf");
+    let settings = EmbedderSettings { tuned: Some(path), ..EmbedderSettings::default() };
+    let fault = Core::load(&model, settings).map(|_| ()).unwrap_err();
+    assert!(format!("{fault:#}").contains("another embedder"), "{fault:#}");
+}

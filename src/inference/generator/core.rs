@@ -41,7 +41,7 @@ impl Core {
 
     fn load_file(model: &VerifiedModel, settings: &GeneratorSettings) -> anyhow::Result<Core> {
         let device = device(settings.device)?;
-        let mut weights = Weights::open(model)?;
+        let mut weights = Weights::open(&model.path)?;
         let template = weights.text("tokenizer.chat_template");
         let template = template.context("it has no chat template; an instruction-tuned model is needed")?.to_owned();
         let architecture = weights.text("general.architecture")?.to_owned();

@@ -72,7 +72,7 @@ impl Nearness {
 /// Ours and candle's read each text and the exact decoder's greedy answer.
 fn compare(model: &VerifiedModel, texts: &[&str]) -> (Nearness, Nearness) {
     let core = Core::load(model, &GeneratorSettings::default()).unwrap();
-    let weights = || Weights::open(model).unwrap();
+    let weights = || Weights::open(&model.path).unwrap();
     let mut ours = core.decoder;
     let mut theirs = Decoder::load_stock(weights(), &Device::Cpu).unwrap();
     let mut exact = Decoder::load_exact(weights(), ROOM).unwrap();
@@ -266,7 +266,7 @@ fn made_qwen3(folder: &std::path::Path) -> VerifiedModel {
 fn qwen3_norms_its_heads_as_candle_does() {
     let folder = tempfile::tempdir().unwrap();
     let model = made_qwen3(folder.path());
-    let weights = || Weights::open(&model).unwrap();
+    let weights = || Weights::open(&model.path).unwrap();
     let mut decoders = [
         Decoder::load_exact(weights(), ROOM).unwrap(),
         Decoder::load(weights(), &Device::Cpu, ROOM).unwrap(),

@@ -136,7 +136,7 @@ fn taken(grammars: &Grammars, vocabulary: &Vocabulary, (lark, text): (&str, &str
 fn numbers_hidden_in_parts_of_characters_are_not_taken() {
     let products = products();
     for model in models() {
-        let vocabulary = std::sync::Arc::new(Vocabulary::load(&mut Weights::open(&model).unwrap()).unwrap());
+        let vocabulary = std::sync::Arc::new(Vocabulary::load(&mut Weights::open(&model.path).unwrap()).unwrap());
         let grammars = Grammars::new(vocabulary.clone()).unwrap();
         let check = |language: Language, text: &str, expected: bool| {
             let lark = shape(language, &products);

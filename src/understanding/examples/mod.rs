@@ -11,17 +11,19 @@ use regex::Regex;
 
 use super::definitions::CommandRules;
 use crate::domain::{CommandName, Language};
-use crate::engine::{Embed, EmbedInput};
+use crate::engine::{Embed, EmbedInput, Reading};
 
 mod calibration;
 pub(super) mod intents;
 mod linear;
+mod opinions;
 mod stored;
 mod vectors;
 mod wording;
 
 use calibration::Calibration;
 use linear::{Features, Linear, Training};
+use opinions::Opinions;
 use stored::{Fitted, Key};
 use vectors::{Known, Owner, Steps, digest};
 use wording::Vocabulary;
@@ -36,6 +38,8 @@ const PARTS: usize = 5;
 pub struct Shelves {
     /// Vectors that came with the examples.
     pub shipped: Option<PathBuf>,
+    /// What layers tuned without some of the examples think of these; see `scripts/tune_embedder.py`.
+    pub held: Option<PathBuf>,
     /// A folder for what is embedded and fitted here.
     pub own: Option<PathBuf>,
 }
@@ -49,7 +53,18 @@ pub struct ExampleIndex {
     vectors: Vec<Steps>,
     /// The part in which each is left out: the n-th of a command in all languages is in the same.
     parts: Vec<usize>,
+    opinions: Opinions,
     fitted: Fitted,
+}
+
+/// An example judged by what was learnt from others.
+pub struct Judged<'a> {
+    /// The example.
+    pub text: &'a str,
+    /// What it is.
+    pub label: CommandName,
+    /// What it was taken for.
+    pub vote: Vote,
 }
 
 /// The outcome of a vote.
@@ -123,9 +138,10 @@ impl ExampleIndex {
         let vectors = texts.iter().map(|text| known[&digest(text)].clone()).collect();
         let class = |label: &CommandName| CommandName::ALL.iter().position(|name| name == label);
         let classes = labels.iter().filter_map(class).collect();
+        let opinions = Opinions::load(embed.tuned(), shelves.held.as_deref(), &texts);
         let mut index =
-            ExampleIndex { labels, classes, texts, vectors, parts: parts(rules), fitted: Fitted::default() };
-        let key = Key::new(&embed.model(), embed.dimensions(), &rules.examples_hash);
+            ExampleIndex { labels, classes, texts, vectors, parts: parts(rules), opinions, fitted: Fitted::default() };
+        let key = Key::new((&embed.model(), embed.dimensions()), index.opinions.sha256(), &rules.examples_hash);
         match shelves.own.as_deref().and_then(|folder| stored::load(folder, &key)) {
             Some(fitted) => index.fitted = fitted,
             None => {
@@ -148,10 +164,11 @@ impl ExampleIndex {
         Ok(known.len())
     }
 
-    /// The vote over a message and its embedding as a query.
-    pub fn vote(&self, text: &str, vector: &[f32]) -> Vote {
-        let row = self.features(text, vector);
-        self.outcome(&self.fitted.linear.scores(&row), self.nearest(&Steps::of(vector), None))
+    /// The vote over a message as the embedder read it.
+    pub fn vote(&self, text: &str, read: &Reading) -> Vote {
+        let mut scores = self.fitted.linear.scores(&self.features(text, &read.vector));
+        self.opinions.weigh(&mut scores, &read.opinion);
+        self.outcome(&scores, self.nearest(&Steps::of(&read.vector), &|_| true))
     }
 
     /// The nearest examples with their commands and cosines, for `--explain`.
@@ -170,18 +187,26 @@ impl ExampleIndex {
         self.texts.iter().map(String::as_str).zip(self.labels.iter().copied())
     }
 
-    /// Each example judged by a fit over the other parts, in the order of [`Self::examples`]. Fits again: for measuring.
-    pub fn left_out(&self) -> Vec<Vote> {
+    /// Examples judged by fits that had not seen them: each by the other parts, or, where layers are tuned, only those that
+    /// the tuning had not seen either. Fits again: for measuring.
+    pub fn left_out(&self) -> Vec<Judged<'_>> {
         let rows = self.rows();
-        let mut votes: Vec<Option<Vote>> = vec![None; rows.len()];
-        for part in 0..PARTS {
-            let linear = Linear::fit(&self.training(&rows), &|at| self.parts[at] != part);
-            for at in (0..rows.len()).filter(|at| self.parts[*at] == part) {
-                let near = self.nearest(&self.vectors[at], Some(part));
-                votes[at] = Some(self.outcome(&linear.scores(&rows[at]), near));
-            }
+        if self.opinions.any() {
+            return self.judged(&rows, &|at| self.opinions.held(at).is_some());
         }
-        votes.into_iter().flatten().collect()
+        (0..PARTS).flat_map(|part| self.judged(&rows, &|at| self.parts[at] == part)).collect()
+    }
+
+    /// The examples for which `kept` holds, judged by all others.
+    fn judged(&self, rows: &[Features], kept: &(dyn Fn(usize) -> bool + Sync)) -> Vec<Judged<'_>> {
+        let linear = Linear::fit(&self.training(rows), &|at| !kept(at));
+        let judge = |at: usize| {
+            let mut scores = linear.scores(&rows[at]);
+            self.opinions.weigh(&mut scores, self.opinions.held(at).unwrap_or_default());
+            let vote = self.outcome(&scores, self.nearest(&self.vectors[at], &|other| !kept(other)));
+            Judged { text: &self.texts[at], label: self.labels[at], vote }
+        };
+        (0..rows.len()).filter(|at| kept(*at)).map(judge).collect()
     }
 
     fn learn(&mut self) {
@@ -190,10 +215,10 @@ impl ExampleIndex {
         self.fitted.vocabulary = Vocabulary::of(self.texts.iter().map(String::as_str));
         let rows = self.rows();
         self.fitted.linear = Linear::fit(&self.training(&rows), &|_| true);
-        let outcome = |(vote, label): (&Vote, &CommandName)| {
+        let outcome = |Judged { vote, label, .. }: &Judged<'_>| {
             (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label)
         };
-        let outcomes: Vec<_> = self.left_out().iter().zip(&self.labels).map(outcome).collect();
+        let outcomes: Vec<_> = self.left_out().iter().map(outcome).collect();
         self.fitted.calibration = Calibration::fit(&outcomes);
     }
 
@@ -210,12 +235,11 @@ impl ExampleIndex {
         Features { meaning: centred(vector, &self.fitted.mean), wording: self.fitted.vocabulary.wording(text) }
     }
 
-    fn nearest(&self, vector: &Steps, without_part: Option<usize>) -> Vec<(usize, f32)> {
+    fn nearest(&self, vector: &Steps, among: &dyn Fn(usize) -> bool) -> Vec<(usize, f32)> {
         // The best so far, nearest first: a list of all of them would be hundreds of kilobytes for each message.
         let mut near: Vec<(usize, f32)> = Vec::with_capacity(NEIGHBOURS + 1);
         let mut least = f32::NEG_INFINITY;
-        let kept = |at: &usize| without_part.is_none_or(|part| self.parts[*at] != part);
-        for at in (0..self.vectors.len()).filter(kept) {
+        for at in (0..self.vectors.len()).filter(|at| among(*at)) {
             let likeness = vector.likeness(&self.vectors[at]);
             if likeness > least {
                 let place = near.partition_point(|(_, other)| *other >= likeness);

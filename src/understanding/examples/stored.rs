@@ -13,14 +13,14 @@ use crate::domain::CommandName;
 use crate::engine::ModelId;
 
 /// Changes with the layout or the way of fitting.
-const LAYOUT: &str = "truetill-examples-4";
+const LAYOUT: &str = "truetill-examples-5";
 
-/// What a fit depends on: the model, the examples, this layout.
+/// What a fit depends on: the model and what was tuned of it, the examples, this layout.
 pub(super) struct Key(String);
 
 impl Key {
-    pub(super) fn new(model: &ModelId, dimensions: usize, examples_hash: &str) -> Self {
-        let text = format!("{LAYOUT}\n{}\n{}\n{dimensions}\n{examples_hash}", model.name, model.sha256);
+    pub(super) fn new((model, dimensions): (&ModelId, usize), tuned: &str, examples_hash: &str) -> Self {
+        let text = format!("{LAYOUT}\n{}\n{}\n{dimensions}\n{tuned}\n{examples_hash}", model.name, model.sha256);
         Key(hex::encode(Sha256::digest(text)))
     }
 
@@ -101,7 +101,7 @@ mod tests {
     fn what_is_stored_comes_back_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let model = ModelId { name: "m".into(), sha256: "00".into() };
-        let (key, other) = (Key::new(&model, 2, "a"), Key::new(&model, 2, "b"));
+        let (key, other) = (Key::new((&model, 2), "", "a"), Key::new((&model, 2), "", "b"));
         let classes = CommandName::ALL.len();
         let fitted = Fitted {
             mean: vec![0.5, -1.0],

@@ -32,7 +32,11 @@ pub(super) struct Owner {
 
 impl Owner {
     pub(super) fn new(model: &ModelId, dimensions: usize) -> Self {
-        let (model, sha256) = (model.name.clone(), model.sha256.clone());
+        Self::named(&model.name, &model.sha256, dimensions)
+    }
+
+    pub(super) fn named(model: &str, sha256: &str, dimensions: usize) -> Self {
+        let (model, sha256) = (model.to_string(), sha256.to_string());
         Owner { layout: LAYOUT.into(), model, sha256, dimensions }
     }
 }

@@ -2,7 +2,7 @@
 //! It repeats the product question answered last with what it names anew. It looks nothing up.
 
 use super::{Input, Passage, Sure};
-use crate::domain::{Command, Slots};
+use crate::domain::{Command, CommandName, Slots};
 use crate::understanding::definitions::CommandRules;
 use crate::understanding::folded::fold;
 
@@ -39,11 +39,13 @@ impl CommandRules {
             return None;
         }
         let slots = continued(&last.slots, said)?;
-        let command = Command { name: last.name, slots };
+        // "The second one, two pieces": who says how many of which wants to have them.
+        let wanted = slots.pick.is_some() && slots.quantity.is_some();
+        let command = Command { name: if wanted { CommandName::CartAdd } else { last.name }, slots };
         Some(Sure {
             commands: vec![command],
             confidence: 0.9,
-            notes: vec![format!("goes on with {}", last.name)],
+            notes: vec![format!("goes on after {}", last.name)],
             firm: super::Firm::Final,
         })
     }
@@ -73,7 +75,6 @@ fn continued(before: &Slots, said: Slots) -> Option<Slots> {
 mod tests {
     use super::super::tests::{screened, short};
     use super::*;
-    use crate::domain::CommandName;
     use crate::domain::session::Session;
     use crate::understanding::definitions::tests::rules;
 
@@ -82,7 +83,7 @@ mod tests {
         let last = Some(Command { name: CommandName::Stock, slots });
         let session = Session { last, ..Session::default() };
         let message = screened(text);
-        let got = short(rules().decide(Input { message: &message, session: &session, vector: None }));
+        let got = short(rules().decide(Input { message: &message, session: &session }));
         assert_eq!(got, expected, "{text}");
     }
 
@@ -100,6 +101,11 @@ mod tests {
         check("а третий?", "stock(pick=3)");
         check("a ten druhý?", "stock(pick=2)");
         check("那最后一个呢", "stock(pick=-1)");
+        check("the cheaper one?", "stock(pick=cheapest)");
+        check("ok the cheaper one, 2 pieces please", "cart_add(pick=cheapest,quantity=2)");
+        check("второй, две штуки", "cart_add(pick=2,quantity=2)");
+        check("tú lacnejšiu, dva kusy", "cart_add(pick=cheapest,quantity=2)");
+        check("便宜的那个，要两个", "cart_add(pick=cheapest,quantity=2)");
         check("what about the leather sandals", "stock(product=leather sandals)");
         check("а скидка будет", "find_product(wish=on_sale)");
         check("а шарф будет", "-");

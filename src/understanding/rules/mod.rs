@@ -11,6 +11,7 @@ use super::clauses;
 use super::definitions::{CommandRules, Meaning};
 use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
+use crate::domain::command::Pick;
 use crate::domain::plan::Ask;
 use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Slots, Wish};
@@ -290,7 +291,13 @@ impl CommandRules {
     /// A pointing word may stand inside a cue: "how much does *this* cost", "сколько *это* стоит".
     fn cue_meanings(&self, text: &str) -> Vec<Meaning> {
         let folded = fold(text);
-        let found = |text: &str| self.cues.find(text).into_iter().map(|hit| hit.value.clone()).collect::<Vec<_>>();
+        // "The cheaper one" points at one of those shown; it asks for no other.
+        let points = self.places_in_list.find(&folded).iter().any(|hit| matches!(hit.value, Pick::Price(_)));
+        let found = |text: &str| {
+            let meanings = self.cues.find(text).into_iter().map(|hit| hit.value.clone());
+            let wished = |meaning: &Meaning| matches!(meaning.wish(), Some(Wish::Cheaper | Wish::Dearer));
+            meanings.filter(|meaning| !points || !wished(meaning)).collect::<Vec<_>>()
+        };
         let meanings = found(&folded);
         if !meanings.is_empty() {
             return meanings;

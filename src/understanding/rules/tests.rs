@@ -43,7 +43,7 @@ pub(super) fn short(sure: Option<Sure>) -> String {
 fn check(cases: &[(&str, &str)]) {
     let decide = |text: &str| {
         let message = screened(text);
-        short(rules().decide(Input { message: &message, session: &Session::default(), vector: None }))
+        short(rules().decide(Input { message: &message, session: &Session::default() }))
     };
     let wrong: Vec<String> = cases
         .iter()
@@ -175,7 +175,7 @@ fn a_clarifying_question_is_answered() {
             Command { name: CommandName::Stock, slots: Slots { product: Some("boots".into()), ..Slots::default() } };
         let session = Session { pending: Some(Pending { command, asked, failed: 0 }), ..Session::default() };
         let message = screened(text);
-        short(rules().decide(Input { message: &message, session: &session, vector: None }))
+        short(rules().decide(Input { message: &message, session: &session }))
     };
     assert_eq!(ask(Ask::Size, "42"), "stock(product=boots,size=42)");
     assert_eq!(ask(Ask::Size, "42-й"), "stock(product=boots,size=42)");
