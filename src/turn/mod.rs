@@ -10,6 +10,7 @@ mod code;
 mod confirm;
 mod contact;
 mod desk;
+mod focus;
 mod known;
 mod login;
 mod menu;

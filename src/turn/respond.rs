@@ -27,6 +27,7 @@ use super::code::{self, Entered};
 use super::confirm;
 use super::contact;
 use super::desk;
+use super::focus::{self, products_of};
 use super::menu;
 use super::person;
 use super::stop;
@@ -238,11 +239,11 @@ async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clo
     }
     let (found, moves) = confirm::planned(turn, command, outcome, clock).await;
     outcome.learn(found.facts.clone());
+    outcome.focus.extend(focus::told(&moves, &outcome.facts));
     for step in moves {
         if let Move::Ask { what } = &step {
             outcome.pending = Some(Pending { command: command.clone(), asked: *what, failed: 0 });
         }
-        outcome.focus.extend(products_of(&step, &outcome.facts));
         outcome.say(step);
     }
     outcome.asked.push((command.clone(), found));
@@ -326,27 +327,6 @@ pub(super) async fn judged(
 
 fn log(error: &GenerateError) {
     tracing::warn!(%error, "the model was not heard; the plan follows the search alone");
-}
-
-/// Products a move shows as the answer itself.
-fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
-    let ids: Vec<&FactId> = match step {
-        Move::Offer { facts } | Move::Stock { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
-            facts.iter().collect()
-        }
-        Move::Prose { facts, .. } => facts.iter().flatten().collect(),
-        _ => Vec::new(),
-    };
-    let mut products: Vec<ProductId> = Vec::new();
-    for id in ids {
-        let Some(FactBody::Offer(offer)) = facts.iter().find(|fact| fact.id == *id).map(|fact| &fact.body) else {
-            continue;
-        };
-        if !products.contains(&offer.product) {
-            products.push(offer.product.clone());
-        }
-    }
-    products
 }
 
 async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {

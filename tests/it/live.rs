@@ -33,7 +33,7 @@ impl Time {
 
 /// A shop of one mug whose price a source confirms.
 struct Shop {
-    place: Place,
+    _place: Place,
     time: Time,
     catalog: Arc<dyn Catalog>,
     app: TestApp,
@@ -54,7 +54,7 @@ impl Shop {
         config.sources.live = vec![source];
         let catalog = LiveCatalog::over(Arc::clone(&live) as Arc<dyn Catalog>, &config, time.clock()).unwrap();
         let app = place.app_over(live, Arc::clone(&catalog), config).await;
-        Shop { place, time, catalog, app }
+        Shop { _place: place, time, catalog, app }
     }
 
     async fn offer(&self) -> Offer {
