@@ -37,7 +37,7 @@ pub struct HeardBody {
     /// How many there were.
     events: usize,
     /// By what became of them: `moved`; `before`: told before; `older` than what is known; `ahead`: of the future; `unknown_word`;
-    /// `unknown_parcel`: kept until an order names it.
+    /// `unknown_parcel`: kept until an order names it; `other_carrier`: an order names it as another carrier's.
     results: BTreeMap<&'static str, usize>,
 }
 
@@ -67,7 +67,7 @@ pub struct CarrierBody {
 /// An event that could not be used.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FindingBody {
-    /// `unknown_parcel`, `unknown_word` or `ahead`.
+    /// `unknown_parcel`, `other_carrier`, `unknown_word` or `ahead`.
     result: String,
     /// The carrier.
     carrier: String,

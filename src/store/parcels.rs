@@ -32,6 +32,8 @@ pub enum Kept {
     UnknownWord,
     /// No order names the parcel, as yet.
     UnknownParcel,
+    /// An order names the parcel, but as another carrier's.
+    OtherCarrier,
 }
 
 impl Kept {
@@ -44,6 +46,7 @@ impl Kept {
             Kept::Ahead => "ahead",
             Kept::UnknownWord => "unknown_word",
             Kept::UnknownParcel => "unknown_parcel",
+            Kept::OtherCarrier => "other_carrier",
         }
     }
 }
@@ -79,6 +82,9 @@ impl StateStore {
         let mut transaction = self.write().await?;
         // Words about one parcel are weighed one after another: the newest must stay the newest.
         self.db.alone(&mut transaction, &format!("parcel:{}", event.tracking)).await?;
+        if let Some(number) = &event.order {
+            self.db.alone(&mut transaction, &format!("parcel_of:{}", plain(number))).await?;
+        }
         let known = sqlx::query("SELECT result FROM parcel_events WHERE id = $1")
             .bind(&event.id)
             .fetch_optional(&mut *transaction)
@@ -143,7 +149,7 @@ impl StateStore {
     /// The database cannot be read.
     pub async fn parcel_findings(&self, limit: i64) -> anyhow::Result<Vec<Finding>> {
         let rows = sqlx::query(
-            "SELECT document, result, heard FROM parcel_events WHERE result IN ('ahead', 'unknown_word', 'unknown_parcel')
+            "SELECT document, result, heard FROM parcel_events WHERE result IN ('ahead', 'unknown_word', 'unknown_parcel', 'other_carrier')
              ORDER BY heard DESC, id LIMIT $1",
         )
         .bind(limit)
@@ -177,7 +183,10 @@ impl StateStore {
 
 /// What one more word comes to.
 async fn weigh(transaction: &mut Write<'_>, event: &ParcelEvent, heard: Heard<'_>) -> anyhow::Result<Kept> {
-    let Some(order) = owner(transaction, event, heard.called).await? else { return Ok(Kept::UnknownParcel) };
+    let order = match owner(transaction, event, heard.called).await? {
+        Ok(order) => order,
+        Err(kept) => return Ok(kept),
+    };
     if event.state.is_none() {
         return Ok(Kept::UnknownWord);
     }
@@ -228,7 +237,11 @@ fn told(event: &ParcelEvent, order: &Order, next: Shipment) -> Event {
 }
 
 /// The order whose parcel it is: the one that bears its number, else the one the carrier names, while that has no parcel yet.
-async fn owner(transaction: &mut Write<'_>, event: &ParcelEvent, called: &[String]) -> anyhow::Result<Option<Order>> {
+async fn owner(
+    transaction: &mut Write<'_>,
+    event: &ParcelEvent,
+    called: &[String],
+) -> anyhow::Result<Result<Order, Kept>> {
     let rows = sqlx::query(
         "SELECT orders.document AS document FROM parcels JOIN orders ON orders.number = parcels.number
          WHERE parcels.tracking = $1",
@@ -244,29 +257,30 @@ async fn owner(transaction: &mut Write<'_>, event: &ParcelEvent, called: &[Strin
         });
         meant && own.is_none_or(|own| own == event.tracking)
     };
+    let bears = |order: &Order| order.tracking.as_deref().map(shipment::plain).as_ref() == Some(&event.tracking);
+    let other = orders.iter().any(bears);
     if let Some(order) = orders.into_iter().filter(same).max_by_key(|order| order.placed) {
-        return Ok(Some(order));
+        return Ok(Ok(order));
     }
-    let Some(number) = &event.order else { return Ok(None) };
-    let row = sqlx::query("SELECT document FROM orders WHERE number = $1")
-        .bind(plain(number))
-        .fetch_optional(&mut **transaction)
-        .await?;
+    if other {
+        return Ok(Err(Kept::OtherCarrier));
+    }
+    let Some(number) = &event.order else { return Ok(Err(Kept::UnknownParcel)) };
+    // Which of two parcels an order means, a person must say.
+    let row = sqlx::query(
+        "SELECT document FROM orders WHERE number = $1 AND NOT EXISTS
+         (SELECT 1 FROM parcels WHERE parcels.number = orders.number)",
+    )
+    .bind(plain(number))
+    .fetch_optional(&mut **transaction)
+    .await?;
     let named: Option<Order> = row.as_ref().map(document).transpose()?;
     let sent = |order: &Order| matches!(order.state, OrderState::Processing | OrderState::Shipped);
     let Some(order) = named.filter(|order| order.tracking.is_none() && sent(order) && same(order)) else {
-        return Ok(None);
+        return Ok(Err(Kept::UnknownParcel));
     };
-    let bound = sqlx::query("SELECT tracking FROM parcels WHERE number = $1")
-        .bind(plain(number))
-        .fetch_optional(&mut **transaction)
-        .await?;
-    if bound.is_some() {
-        // It has a parcel of another number: which of the two is meant, a person must say.
-        return Ok(None);
-    }
-    bind_parcel(transaction, &event.tracking, &order.number).await?;
-    Ok(Some(order))
+    bind_parcel(transaction, &event.tracking, &order).await?;
+    Ok(Ok(order))
 }
 
 /// Notes which parcel an order has, and that it may be asked about at once.
@@ -279,16 +293,19 @@ pub(super) async fn note_parcel(transaction: &mut Write<'_>, order: &Order) -> a
         .bind(&tracking)
         .execute(&mut **transaction)
         .await?;
-    bind_parcel(transaction, &tracking, &order.number).await
+    bind_parcel(transaction, &tracking, order).await
 }
 
-async fn bind_parcel(transaction: &mut Write<'_>, tracking: &str, number: &str) -> anyhow::Result<()> {
+/// What has come to its end is never asked about.
+async fn bind_parcel(transaction: &mut Write<'_>, tracking: &str, order: &Order) -> anyhow::Result<()> {
+    let next_at = if order.state < OrderState::Delivered { 0 } else { i64::MAX };
     sqlx::query(
-        "INSERT INTO parcels (tracking, number, next_at, failures) VALUES ($1, $2, 0, 0)
-         ON CONFLICT (tracking, number) DO UPDATE SET next_at = 0, failures = 0",
+        "INSERT INTO parcels (tracking, number, next_at, failures) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (tracking, number) DO UPDATE SET next_at = excluded.next_at, failures = 0",
     )
     .bind(tracking)
-    .bind(plain(number))
+    .bind(plain(&order.number))
+    .bind(next_at)
     .execute(&mut **transaction)
     .await?;
     Ok(())

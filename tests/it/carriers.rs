@@ -187,13 +187,16 @@ async fn what_is_not_known_is_kept_by_name_and_never_told() {
     let ahead = parcel("7", "delivered", "2027-11-22T09:00:00Z");
     let all = [stranger.clone(), odd.clone(), ahead];
     assert_eq!(post(&door, &all).await, json!({"unknown_parcel": 1, "unknown_word": 1, "ahead": 1}));
+    let mut elsewhere = parcel("6", "delivered", "2026-11-22T09:00:00Z");
+    elsewhere["parcel"] = "1540115518".into();
+    assert_eq!(post(&door, &[elsewhere]).await, json!({"other_carrier": 1}), "it is CDEK's");
     assert_eq!(post(&door, &[stranger, odd]).await, json!({"unknown_parcel": 1, "before": 1}), "no error loop");
     let text = told(&door, "en", JAN).await;
     assert!(!text.contains("delivered") && !text.contains("news"), "{text}");
     let seen = door.get("/api/v1/carriers").await.json();
     let findings: Vec<&str> =
         seen["findings"].as_array().unwrap().iter().map(|one| one["result"].as_str().unwrap()).collect();
-    assert_eq!(findings.len(), 3, "{seen}");
+    assert_eq!(findings.len(), 4, "{seen}");
     assert!(["unknown_parcel", "unknown_word", "ahead"].iter().all(|name| findings.contains(name)), "{seen}");
     // An order that names the parcel comes later: its word is taken up.
     let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ CREATE TABLE parcel_events (
     tracking   TEXT NOT NULL,
     at         BIGINT NOT NULL,         -- seconds since 1970: when the carrier says it happened
     heard      BIGINT NOT NULL,         -- seconds since 1970
-    result     TEXT NOT NULL,           -- moved, older, ahead, unknown_word, unknown_parcel
+    result     TEXT NOT NULL,           -- moved, older, ahead, unknown_word, unknown_parcel, other_carrier
     document   TEXT NOT NULL            -- domain::shipment::ParcelEvent as JSON
 );
 CREATE INDEX parcel_events_by_result ON parcel_events (result, heard);
