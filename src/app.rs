@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 
+use crate::carriers::Carriers;
 use crate::config::Config;
 use crate::courier::{self, Courier};
 use crate::domain::Language;
@@ -15,6 +16,7 @@ use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
 use crate::domain::outreach::MessageRules;
+use crate::domain::shipment::CarrierRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
 use crate::identity::{Codes, Verifier};
@@ -84,6 +86,8 @@ pub struct App {
     pub stop_words: StopWords,
     /// Who carries events to the merchant's own system; none while no address is set.
     pub courier: Option<Arc<dyn Courier>>,
+    /// Who tells where parcels are.
+    pub carriers: Carriers,
     /// Yes and no to a proposal of the desk.
     pub answers: Answers,
     /// The clock: tests set it.
@@ -136,6 +140,7 @@ impl App {
         let message_rules = message_rules(&data, &cart_rules)?;
         let stop_words = StopWords::new(&message_rules.stop);
         let courier = courier::open(&config.outbox)?;
+        let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
         let clock = Timestamp::now;
@@ -167,6 +172,7 @@ impl App {
             message_rules,
             stop_words,
             courier,
+            carriers,
             answers,
             clock,
         })
@@ -226,6 +232,12 @@ fn message_rules(data: &Path, cart: &CartRules) -> anyhow::Result<MessageRules> 
     let checked = read.check(|code| cart.promotion(code).is_some());
     checked.map_err(|fault| anyhow::anyhow!("in rules/messages.toml: {fault}"))?;
     Ok(read)
+}
+
+fn carriers(data: &Path, config: &Config, shop: &Shop) -> anyhow::Result<Carriers> {
+    let read: CarrierRules = rules(data, "carriers.toml")?;
+    read.check().map_err(|fault| anyhow::anyhow!("in rules/carriers.toml: {fault}"))?;
+    Carriers::open(&config.carriers, read, &shop.time_zone())
 }
 
 fn menus(data: &Path, guard: &Guard) -> anyhow::Result<Menus> {

@@ -39,6 +39,8 @@ pub struct Config {
     pub identity: Identity,
     /// Where events go.
     pub outbox: Outbox,
+    /// The secrets of carriers, by their names in `data/rules/carriers.toml`.
+    pub carriers: BTreeMap<String, CarrierKeys>,
     /// The merchant's own systems.
     pub sources: Sources,
 }
@@ -269,8 +271,22 @@ pub struct Outbox {
     pub every_s: u64,
 }
 
+/// The secrets of one carrier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CarrierKeys {
+    /// What its events prove themselves with.
+    pub webhook_secret: Secret,
+    /// The account it is asked under.
+    pub account: String,
+    /// The account's password, or the key a generic carrier is asked with.
+    pub secret: Secret,
+    /// Another address, for its sandbox.
+    pub base: String,
+}
+
 /// A setting that is never printed.
-#[derive(Clone, Default, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -354,8 +370,8 @@ fn overlay(base: &mut toml::Table, over: toml::Table, path: &str) -> anyhow::Res
         match (base.get_mut(&key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => overlay(inner, over, &full)?,
             (Some(slot), value) => *slot = value,
-            // A market may be added; every other key must exist in the defaults.
-            (None, value) if path == "shop.market" => {
+            // A market or a carrier may be added; every other key must exist in the defaults.
+            (None, value) if path == "shop.market" || path == "carriers" => {
                 base.insert(key, value);
             }
             (None, _) => bail!("unknown setting `{full}`; src/config.toml lists them all"),
@@ -366,6 +382,14 @@ fn overlay(base: &mut toml::Table, over: toml::Table, path: &str) -> anyhow::Res
 
 fn set_from_environment(table: &mut toml::Table, path: &[String], text: &str) -> anyhow::Result<()> {
     let [head, rest @ ..] = path else { bail!("names no setting") };
+    if let ("carriers", [name, key]) = (head.as_str(), rest) {
+        // A carrier may have any name; its keys are looked at when the settings are read.
+        let carriers = table.get_mut(head).and_then(toml::Value::as_table_mut);
+        let carrier = carriers.map(|all| all.entry(name).or_insert_with(|| toml::Table::new().into()));
+        let Some(toml::Value::Table(carrier)) = carrier else { bail!("`{name}` has no keys below it") };
+        carrier.insert(key.clone(), text.into());
+        return Ok(());
+    }
     let Some(slot) = table.get_mut(head) else { bail!("unknown setting `{head}`") };
     if !rest.is_empty() {
         let toml::Value::Table(inner) = slot else { bail!("`{head}` has no keys below it") };
@@ -409,6 +433,10 @@ mod tests {
         check("[store]\nurl = \"postgres://shop@db.example/shop\"", &[], Ok(7070));
         check("[store]\nurl = \"mysql://db.example/shop\"", &[], Err("store.url"));
         check("[store]\nconnections = 0", &[], Err("store.connections"));
+        check("[carriers.post]\nwebhook_secret = \"s\"", &[("TRUETILL__CARRIERS__DPD__SECRET", "x")], Ok(7070));
+        check("[carriers.cdek]\nkey = \"s\"", &[], Err("carriers.cdek.key"));
+        check("[carriers.post]\nkey = \"s\"", &[], Err("key"));
+        check("", &[("TRUETILL__CARRIERS__DPD__KEY", "x")], Err("key"));
         check("[[sources.feed]]\nname = \"a\"\nurl = \"https://shop.example/f\"", &[], Ok(7070));
         check("[[sources.feed]]\nname = \"a\"\nurl = \"shop.example/f\"", &[], Err("http(s)"));
     }

@@ -6,7 +6,9 @@
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
 //! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
 //! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
-//! to take for who somebody is, [`sources`] fetches feeds and asks the merchant's systems for the price of this moment, [`outreach`] decides which messages the shop starts, [`courier`] carries events out,
+//! to take for who somebody is, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`sources`]
+//! fetches feeds and asks the merchant's systems for the price of this moment, [`outreach`] decides which messages the shop
+//! starts, [`courier`] carries events out,
 //! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
@@ -17,6 +19,7 @@ extern crate self as truetill;
 pub mod app;
 pub mod audit;
 pub mod bench;
+pub mod carriers;
 #[cfg(all(feature = "inference", feature = "search"))]
 pub mod cli;
 pub mod config;
@@ -48,5 +51,6 @@ pub mod shop;
 pub mod sources;
 pub mod store;
 pub mod tasks;
+pub mod tracking;
 pub mod turn;
 pub mod understanding;

@@ -11,7 +11,7 @@ use crate::domain::fact::{OfferFact, Passage, TotalFact};
 use crate::domain::order::Order;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::product::{Price, Quote, StockLine};
-use crate::domain::{Currency, Draft, Fact, FactBody, FactId, Language, Localised, Money, Move, Offer, Product};
+use crate::domain::{Currency, Draft, Fact, FactBody, FactId, Language, Localised, Money, Move, Offer, Product, Tone};
 use crate::render::{Renderer, Scene};
 use crate::shop::Shop;
 
@@ -121,7 +121,9 @@ impl Teller<'_> {
     fn say(&self, moves: &[Move], facts: &[&[Fact]], into: &mut Vec<Reply>) {
         let facts = facts.concat();
         let today = self.shelf.shop.today(self.now);
-        let scene = Scene { language: self.language, facts: &facts, today };
+        // Every other reply is for a customer who comes first.
+        let tone = if into.len().is_multiple_of(2) { Tone::Plain } else { Tone::Vip };
+        let scene = Scene { language: self.language, facts: &facts, today, tone };
         let mut draft = self.shelf.renderer.render(moves, &scene);
         if into.len().is_multiple_of(5) && !draft.segments.is_empty() {
             draft.segments.push(self.shelf.renderer.disclosure(self.language));

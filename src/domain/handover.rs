@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::language::{Language, Localised};
 use super::money::Currency;
 use super::plan::HandoverReason;
+use super::reply::Tone;
 use super::session::SessionId;
 
 /// How urgent a case is; the order is that of the queue.
@@ -184,7 +185,7 @@ pub struct HandoverRules {
     pub unsure: u8,
     /// Below this confidence nobody was sure.
     pub sure_from: f32,
-    /// Ids of customers who come first.
+    /// Ids of customers who come first, and are spoken to in the sentences of `[say_vip]`.
     pub vip: Vec<String>,
     /// Orders from this value on come first, per currency.
     pub value: BTreeMap<Currency, String>,
@@ -198,6 +199,14 @@ pub struct HandoverRules {
     pub fraud: BTreeMap<Language, Vec<String>>,
     /// What to do next, for whoever takes the case, by reason.
     pub next_step: BTreeMap<HandoverReason, Localised>,
+}
+
+impl HandoverRules {
+    /// How a customer is spoken to; nobody knows who an unknown one is.
+    pub fn tone(&self, customer: Option<&str>) -> Tone {
+        let vip = customer.is_some_and(|customer| self.vip.iter().any(|vip| vip == customer));
+        if vip { Tone::Vip } else { Tone::Plain }
+    }
 }
 
 impl HandoverRules {

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod product;
 pub mod reply;
 pub mod session;
+pub mod shipment;
 pub mod source;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
@@ -29,4 +30,4 @@ pub use message::{Message, Screened};
 pub use money::{Currency, Money};
 pub use plan::Move;
 pub use product::{Offer, Product, ProductId, Sku};
-pub use reply::{Draft, DraftSegment, Role, SegmentKind, Span};
+pub use reply::{Draft, DraftSegment, Role, SegmentKind, Span, Tone};

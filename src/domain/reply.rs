@@ -7,6 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::fact::FactId;
 use super::language::Language;
 
+/// How a customer is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// As everybody is.
+    #[default]
+    Plain,
+    /// As one who comes first.
+    Vip,
+}
+
 /// A rendered reply nobody has checked yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
@@ -82,6 +92,14 @@ pub enum Role {
     Promised,
     /// The day an order arrived.
     Delivered,
+    /// The day an order was promised for at first.
+    FirstPromised,
+    /// The day of a return's last step.
+    BackOn,
+    /// The day of a carrier's newest word.
+    Scanned,
+    /// Where a parcel was then.
+    ScannedAt,
     /// A carrier's name.
     Carrier,
     /// A parcel's number, also of one that comes back.

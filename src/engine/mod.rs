@@ -1,6 +1,7 @@
 //! The seams: one trait per outside thing, so that each stage can be shown a fake.
 //! The real ones live in `index`, `inference` and `store`.
 
+mod carriers;
 mod codes;
 mod live;
 
@@ -16,6 +17,7 @@ use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
 
+pub use carriers::{AskError, Carrier};
 pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 pub use live::LiveState;
 

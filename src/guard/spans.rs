@@ -52,7 +52,14 @@ pub(super) fn verify(
             _ => Err("the fact has no choices".to_string()),
         },
         Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
-        Role::SaleUntil | Role::Earliest | Role::Latest | Role::Promised | Role::Delivered => match date(fact, role) {
+        Role::SaleUntil
+        | Role::Earliest
+        | Role::Latest
+        | Role::Promised
+        | Role::FirstPromised
+        | Role::Scanned
+        | Role::BackOn
+        | Role::Delivered => match date(fact, role) {
             Some(date) => span.date(date),
             None => Err("the fact has no such day".to_string()),
         },
@@ -102,6 +109,7 @@ pub(super) fn amount(fact: &Fact, role: Role) -> Option<Money> {
         (FactBody::Total(total), Role::Total) => Some(total.total),
         (FactBody::Menu(menu), Role::Total) => super::cart::estimate(menu),
         (FactBody::Order(order), Role::Total) => Money::parse(&order.total, order.currency).ok(),
+        (FactBody::Order(order), Role::Refund) => task::refunded(order),
         (FactBody::Task(task), Role::Refund | Role::Due) => task::amount(task, role),
         (FactBody::Cart(cart), _) => cart::amount(cart, role),
         (FactBody::Order(order), Role::DeliveryCost) => Money::parse(&order.shipping, order.currency).ok(),
@@ -133,7 +141,13 @@ fn date(fact: &Fact, role: Role) -> Option<Date> {
         (FactBody::Delivery(delivery), Role::Latest) => Some(delivery.latest),
         (FactBody::Cart(cart), Role::Earliest) => cart.delivery.as_ref().map(|delivery| delivery.earliest),
         (FactBody::Cart(cart), Role::Latest) => cart.delivery.as_ref().map(|delivery| delivery.latest),
-        (FactBody::Order(order), Role::Promised) => order.promised,
+        (FactBody::Order(order), Role::Promised) => {
+            let told = order.parcel.as_ref().and_then(|parcel| parcel.promised);
+            told.or(order.promised)
+        }
+        (FactBody::Order(order), Role::FirstPromised) => order.promised,
+        (FactBody::Order(order), Role::BackOn) => order.back.as_ref().map(|back| back.day),
+        (FactBody::Order(order), Role::Scanned) => order.parcel.as_ref().map(|parcel| parcel.day),
         (FactBody::Order(order), Role::Delivered) => order.delivered,
         _ => None,
     }
@@ -168,6 +182,10 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
         }
         (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
         (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
+        (FactBody::Order(order), Role::Link) => order.tracking_link.as_deref().into_iter().collect(),
+        (FactBody::Order(order), Role::ScannedAt) => {
+            order.parcel.iter().filter_map(|parcel| parcel.place.as_deref()).collect()
+        }
         (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
         (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],

@@ -134,6 +134,37 @@ fn an_order_is_read_back() {
         ],
     );
     none(FactBody::Order(Box::new(order())), &[Role::Price, Role::FreeFrom, Role::Refund], "€11.00");
+    none(FactBody::Order(Box::new(order())), &[Role::Scanned], "3 May");
+}
+
+#[test]
+fn what_went_back_is_worked_out_again() {
+    let back = r#"{"rma":"RMA-TT-1","state":"refunded","day":"2026-05-09"}"#;
+    let mut order = Order { state: OrderState::Refunded, back: serde_json::from_str(back).unwrap(), ..order() };
+    let all = [(Role::Refund, "€11.00", "€10.00|€5.00|free"), (Role::BackOn, "9 May", "4 May")];
+    check(FactBody::Order(Box::new(order.clone())), &all);
+    order.changes.returned = vec!["A".into()];
+    check(FactBody::Order(Box::new(order.clone())), &[(Role::Refund, "€5.00", "€11.00|€10.00")]);
+    order.state = OrderState::ReturnRequested;
+    none(FactBody::Order(Box::new(order)), &[Role::Refund], "€5.00");
+}
+
+#[test]
+fn what_a_carrier_told_is_read_back() {
+    let told = r#"{"carrier":"post","called":"Pošta","tracking":"ZX77","state":"in_transit","place":"Nitra, depo 5",
+        "at":"2026-05-02T08:00:00Z","day":"2026-05-02","promised":"2026-05-06"}"#;
+    let link = Some("https://post.example/ZX77".to_string());
+    let order = Order { parcel: serde_json::from_str(told).unwrap(), tracking_link: link, ..order() };
+    check(
+        FactBody::Order(Box::new(order)),
+        &[
+            (Role::Promised, "6 May", "3 May|7 May"),
+            (Role::FirstPromised, "3 May", "6 May"),
+            (Role::Scanned, "2 May", "3 May"),
+            (Role::ScannedAt, "Nitra, depo 5", "Nitra|Nitra, depo 6"),
+            (Role::Link, "https://post.example/ZX77", "https://post.example/ZX78"),
+        ],
+    );
 }
 
 fn home() -> Address {

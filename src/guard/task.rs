@@ -18,6 +18,22 @@ pub(super) fn amount(fact: &TaskFact, role: Role) -> Option<Money> {
     }
 }
 
+/// The money of an order that went back: refunds that were paid, else the pieces that were returned, else all of it.
+pub(super) fn refunded(order: &Order) -> Option<Money> {
+    let ended = matches!(order.state, OrderState::Refunded | OrderState::Cancelled);
+    let refunds = order.payments.iter().filter(|payment| payment.refund);
+    if let Some(minor) = sum(refunds).filter(|minor| *minor > 0) {
+        return ended.then(|| Money::new(minor, order.currency));
+    }
+    let returned = &order.changes.returned;
+    match order.state {
+        OrderState::Refunded if !order.changes.wanted.is_empty() => None,
+        OrderState::Refunded if returned.is_empty() => Money::parse(&order.total, order.currency).ok(),
+        OrderState::Refunded => prices(order, returned),
+        _ => None,
+    }
+}
+
 /// True when so many pieces stand in the order under this name.
 pub(super) fn counted(fact: &TaskFact, name: &str, count: &str) -> bool {
     let named = |piece: &&Piece| piece.name.all().any(|(_, known)| known == name);

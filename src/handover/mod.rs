@@ -13,7 +13,7 @@ use crate::domain::handover::{By, Case, CaseState, Event, HandoverRules, Line, P
 use crate::domain::order::Order;
 use crate::domain::plan::HandoverReason;
 use crate::domain::session::Session;
-use crate::domain::{Draft, Money};
+use crate::domain::{Draft, Money, Tone};
 use crate::guard::{Verdict, Violation};
 
 pub use packet::{Packet, facts_shown, packet};
@@ -95,7 +95,7 @@ pub struct Need<'a> {
 impl Need<'_> {
     /// A customer, an order or a complaint that goes first.
     fn is_first_in_line(&self, rules: &HandoverRules) -> bool {
-        let vip = self.session.customer.as_ref().is_some_and(|customer| rules.vip.contains(customer));
+        let vip = rules.tone(self.session.customer.as_deref()) == Tone::Vip;
         let dear = |order: &&Order| {
             let money = |text: &str| Money::parse(text, order.currency).ok();
             let from = rules.value.get(&order.currency).and_then(|from| money(from));

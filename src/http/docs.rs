@@ -7,13 +7,13 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns, sources};
+use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns, sources};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "truetill", description = "A shop assistant that cannot quote a wrong price."),
     paths(
-        chat::chat, cart::show, cart::edit, cart::propose, cart::confirm, cart::payments::stripe,
+        carriers::events, carriers::show, chat::chat, cart::show, cart::edit, cart::propose, cart::confirm, cart::payments::stripe,
         cart::payments::yookassa, cart::payments::link, catalog::patch, catalog::search, codes::ask, codes::check, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
         handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, messages::consent, messages::consents, messages::messages, openai::completions, openai::models, returns::show, returns::label, returns::step,
         openai::model,
@@ -28,6 +28,7 @@ use crate::http::{cart, catalog, chat, codes, desk, handover, kpi, messages, ope
         (name = "catalog", description = "Prices and stock of this moment; search."),
         (name = "cart", description = "Carts, the orders they become, and how those are paid."),
         (name = "desk", description = "Orders: what may be done, proposed, confirmed, done once."),
+        (name = "carriers", description = "Where parcels are: what carriers tell, and what of it could not be used."),
         (name = "handover", description = "A person takes over: queue, packet, steps, messages."),
         (name = "messages", description = "Messages the shop starts: consent, and what was sent."),
         (name = "openai", description = "For clients of the OpenAI API."),

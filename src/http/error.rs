@@ -63,6 +63,8 @@ codes! {
     UnknownTask = "unknown_task", NOT_FOUND: "The task does not exist", "Propose it with POST /api/v1/tasks.";
     UnknownCheckout = "unknown_checkout", NOT_FOUND: "The checkout does not exist", "Propose it with POST /api/v1/checkout.";
     NoticeRefused = "notice_refused", BAD_REQUEST: "The notice is not believed", "Only the provider of payments.provider may say so, in its own way.";
+    CarrierRefused = "carrier_refused", UNAUTHORIZED: "These events are not believed", "Prove them with webhook_secret of [carriers.NAME], as data/rules/carriers.toml says.";
+    CarrierUnreadable = "carrier_unreadable", UNPROCESSABLE_ENTITY: "This is not what the carrier sends", "Compare it with the carrier's fields in data/rules/carriers.toml.";
     UnknownCase = "unknown_case", NOT_FOUND: "The case does not exist", "Take an id from GET /api/v1/handover.";
     CaseConflict = "case_conflict", CONFLICT: "The case cannot take this step now", "Read it again with GET /api/v1/handover/{id}.";
     UnknownOrder = "unknown_order", NOT_FOUND: "There is no such order of this customer", "Check the number and the phone or e-mail of the order.";

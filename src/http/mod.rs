@@ -1,6 +1,7 @@
 //! The HTTP edge: the only module that knows axum and JSON over the wire.
 //! In: requests. Out: checked replies, problems and pages. It decides nothing about a conversation.
 
+mod carriers;
 mod cart;
 mod catalog;
 mod chat;
@@ -100,6 +101,7 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/consent", get(messages::consents))
         .route("/api/v1/consent", post(messages::consent))
         .route("/api/v1/messages", get(messages::messages))
+        .route("/api/v1/carriers", get(carriers::show))
         .route("/api/v1/kpi", get(kpi::kpi))
         .route("/api/v1/feedback", post(kpi::feedback))
         .route("/v1/chat/completions", post(openai::completions))
@@ -110,6 +112,7 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/metrics", get(ops::metrics).route_layer(from_fn(auth::require_admin)))
         .route_layer(from_fn_with_state(Arc::clone(&gate), auth::require_key));
     let open = Router::new()
+        .route("/api/v1/carriers/{name}/events", post(carriers::events))
         .route("/api/v1/payments/stripe", post(cart::payments::stripe))
         .route("/api/v1/payments/yookassa", post(cart::payments::yookassa))
         .route("/api/v1/returns/{id}", get(returns::show))

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::handover;
 use crate::http::{Gate, Peer, routes};
-use crate::outreach;
+use crate::{outreach, tracking};
 
 /// A request's head must be here by then.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Cases that wait for a person are looked at this often.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Parcels whose time has come are looked for this often.
+const PARCELS: Duration = Duration::from_secs(20);
 /// Out of file descriptors or the like: wait before the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,6 +49,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     let upkeep = tokio::spawn(upkeep(Arc::clone(&gate)));
     let patience = tokio::spawn(patience(Arc::clone(&gate)));
     let messages = tokio::spawn(messages(Arc::clone(&gate)));
+    let parcels = tokio::spawn(parcels(Arc::clone(&gate)));
     tokio::select! {
         () = accept(&listener, &router, &draining) => {}
         () = shutdown => {}
@@ -59,6 +62,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     upkeep.abort();
     patience.abort();
     messages.abort();
+    parcels.abort();
     Ok(())
 }
 
@@ -130,6 +134,19 @@ async fn messages(gate: Arc<Gate>) {
         match outreach::tick(&gate.app, gate.app.now(), &mut looked).await {
             Ok(round) => tracing::debug!(?round, "messages and events"),
             Err(error) => tracing::error!("messages could not be looked at: {error:#}"),
+        }
+    }
+}
+
+/// Asks carriers where parcels are.
+async fn parcels(gate: Arc<Gate>) {
+    let mut tick = tokio::time::interval(PARCELS);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        match tracking::tick(&gate.app, gate.app.now()).await {
+            Ok(round) => tracing::debug!(?round, "parcels"),
+            Err(error) => tracing::error!("parcels could not be looked at: {error:#}"),
         }
     }
 }

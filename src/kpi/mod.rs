@@ -1,6 +1,7 @@
 //! What the assistant achieved, counted from what was recorded: turns, cases that persons had, scores that shoppers gave. In:
 //! records. Out: a report with the definition of every figure. What cannot be known is left out, never estimated.
 
+mod recovery;
 mod report;
 mod sales;
 mod tally;
@@ -8,8 +9,10 @@ mod tally;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
 use crate::domain::handover::Case;
+use crate::domain::outreach::Kind;
 use crate::store::StateStore;
 
+pub use recovery::Recovery;
 pub use report::{Containment, Measure, Report, Takings, Unanswered};
 pub use sales::Sales;
 pub use tally::Tally;
@@ -79,9 +82,14 @@ pub async fn report(state: &StateStore, period: Period) -> anyhow::Result<Report
     for (session, score) in state.scores_between(period.from, period.to).await? {
         tally.score(&session, score);
     }
-    for document in state.events_between(period.from, period.to).await? {
-        tally.sales.add(&document);
+    // An order may follow a message of the period's last day.
+    let until = period.to.checked_add(recovery::PATIENCE).unwrap_or(period.to);
+    let events = state.events_between(period.from, until).await?;
+    for (_, document) in events.iter().filter(|(at, _)| period.holds(*at)) {
+        tally.sales.add(document);
     }
+    let reminders = state.sent_between(Kind::AbandonedCart, (period.from, period.to)).await?;
+    tally.recovery = Recovery::of(&reminders, &events);
     let cases = state.all_cases().await?;
     let cases: Vec<Case> = cases.into_iter().filter(|case| period.holds(case.opened)).collect();
     Ok(tally.report(period, &cases))

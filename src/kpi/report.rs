@@ -75,7 +75,7 @@ pub struct Unanswered {
 }
 
 /// Name, unit, definition.
-const DEFINITIONS: [(&str, &str, &str); 17] = [
+const DEFINITIONS: [(&str, &str, &str); 21] = [
     ("conversations", "count", "conversations with at least one message in the period"),
     ("turns", "count", "messages of shoppers"),
     ("answer_p50", "ms", "time from a message to its checked reply, half are faster"),
@@ -86,6 +86,22 @@ const DEFINITIONS: [(&str, &str, &str); 17] = [
     ("orders_placed", "count", "orders that were confirmed out of a cart, written and read back"),
     ("orders_paid", "count", "such orders whose payment came in within the period, as the provider said"),
     ("conversion", "share", "conversations of the period in which an order was placed, of all conversations"),
+    ("carts_reminded", "count", "messages about an abandoned cart that were decided in the period and sent"),
+    (
+        "carts_recovered",
+        "count",
+        "of these, the ones after which the same customer or conversation placed an order within 7 days that was paid",
+    ),
+    (
+        "carts_recovered_assumed",
+        "count",
+        "the same without a payment that was seen: paid in cash, or not at all; not part of carts_recovered",
+    ),
+    (
+        "cart_recovery",
+        "share",
+        "carts_recovered of carts_reminded; whether the order would have come anyway is not known",
+    ),
     ("cases", "count", "conversations for which a person was called"),
     ("escalated_share", "share", "of these, the ones that waited longer than data/rules/handover.toml allows"),
     ("person_answer_p50", "s", "from calling a person to that person's first words, half are faster"),
@@ -206,6 +222,14 @@ mod tests {
         check("a, b", "\"a, b\"");
         check("say \"hi\"", "\"say \"\"hi\"\"\"");
         check("=1+1", "'=1+1");
+    }
+
+    #[test]
+    fn the_docs_say_what_each_figure_is() {
+        let docs = include_str!("../../docs/kpi.md");
+        for (name, unit, definition) in DEFINITIONS {
+            assert!(docs.contains(&format!("| `{name}` | {unit} | {definition} |")), "docs/kpi.md lacks {name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::handover::Case;
 
 use super::Period;
+use super::recovery::Recovery;
 use super::report::{Containment, Measure, Report, Unanswered};
 use super::sales::Sales;
 
@@ -18,6 +19,8 @@ const MOST_UNANSWERED: usize = 20;
 pub struct Tally {
     /// What was sold.
     pub sales: Sales,
+    /// What became of carts after a reminder.
+    pub recovery: Recovery,
     conversations: BTreeMap<String, Conversation>,
     unanswered: BTreeMap<String, usize>,
     answer_ms: Vec<f64>,
@@ -145,6 +148,10 @@ impl Tally {
             Measure::count("orders_placed", self.sales.placed()),
             Measure::count("orders_paid", self.sales.paid()),
             Measure::new("conversion", share(bought, self.conversations.len())),
+            Measure::count("carts_reminded", self.recovery.reminded),
+            Measure::count("carts_recovered", self.recovery.verified),
+            Measure::count("carts_recovered_assumed", self.recovery.assumed),
+            Measure::new("cart_recovery", share(self.recovery.verified, self.recovery.reminded)),
             Measure::count("cases", cases.len()),
             Measure::new("escalated_share", share(escalated, cases.len())),
             Measure::new("person_answer_p50", percentile(&mut first, 0.5)),

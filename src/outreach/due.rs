@@ -134,7 +134,8 @@ fn period(app: &App, kind: Kind, order: &Order) -> Option<(Timestamp, Timestamp)
     let rule: &KindRule = app.message_rules.of(kind)?;
     let on_its_way = matches!(order.state, OrderState::Processing | OrderState::Shipped);
     let day = match kind {
-        Kind::LateOrder if on_its_way => order.promised?,
+        // The carrier's newest promise counts: one that was put off is late only after that day.
+        Kind::LateOrder if on_its_way => order.expected()?,
         Kind::ReviewRequest if order.state == OrderState::Delivered => order.delivered?,
         Kind::WinBack if order.state == OrderState::Delivered => order.placed,
         _ => return None,
@@ -156,7 +157,7 @@ async fn of_order(
     found: &mut Vec<Outgoing>,
 ) -> anyhow::Result<()> {
     // Another promise that is broken is another reason to write.
-    let cause = match (kind, order.promised) {
+    let cause = match (kind, order.expected()) {
         (Kind::LateOrder, Some(promised)) => format!("{}:{}:{promised}", kind.as_str(), order.number),
         _ => format!("{}:{}", kind.as_str(), order.number),
     };

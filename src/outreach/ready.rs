@@ -77,7 +77,8 @@ fn written(app: &App, message: &Outgoing, said: Said, now: Timestamp) -> Ready {
     moves.extend(said.moves);
     moves.push(Move::Outreach { say: OutreachLine::Closing(message.kind) });
     moves.push(Move::Outreach { say: OutreachLine::Footer });
-    let scene = Scene { language: message.language, facts: &said.facts, today: app.shop.today(now) };
+    let tone = app.handover_rules.tone(message.customer.as_deref());
+    let scene = Scene { language: message.language, facts: &said.facts, today: app.shop.today(now), tone };
     let draft = app.renderer.render(&moves, &scene);
     match app.guard.check(draft, &said.facts, "") {
         Verdict::Accepted(reply) => Ready::Send { reply, promotion: said.promotion },
@@ -152,7 +153,8 @@ async fn of_order(
     number: &str,
     now: Timestamp,
 ) -> anyhow::Result<Result<Said, Withdrawn>> {
-    let Some(order) = app.orders.find(number).await? else { return Ok(Err(Withdrawn::Settled)) };
+    let Some(mut order) = app.orders.find(number).await? else { return Ok(Err(Withdrawn::Settled)) };
+    app.carriers.link(&mut order);
     if !due::is_in_time(app, message.kind, &order, now) {
         return Ok(Err(Withdrawn::Settled));
     }

@@ -22,7 +22,7 @@ use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
 use crate::domain::outreach::Kind;
 use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason, OutreachLine};
-use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Wish};
+use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Tone, Wish};
 use phrasebook::{Phrasebook, Template};
 use segment::Values;
 
@@ -40,6 +40,8 @@ pub struct Scene<'a> {
     pub facts: &'a [Fact],
     /// Today in the shop's time zone: dates of another year are not written.
     pub today: Date,
+    /// How the customer is spoken to.
+    pub tone: Tone,
 }
 
 impl Scene<'_> {
@@ -155,7 +157,7 @@ impl Page<'_> {
     }
 
     fn say(&mut self, kind: SegmentKind, key: &str, values: &Values) {
-        self.segments.push(self.book.sentence(kind, key, values));
+        self.segments.push(self.book.sentence_for(self.scene.tone, kind, (key, values)));
     }
 
     fn courtesy(&mut self, kind: Courtesy) {

@@ -8,7 +8,7 @@ use icu_plurals::{PluralCategory, PluralRules};
 use jiff::civil::{Date, Time};
 use serde::Deserialize;
 
-use crate::domain::{Currency, DraftSegment, Language, Money, SegmentKind};
+use crate::domain::{Currency, DraftSegment, Language, Money, SegmentKind, Tone};
 
 use super::segment::Values;
 
@@ -68,6 +68,8 @@ struct RawBook {
     format: Format,
     plural: BTreeMap<String, BTreeMap<String, String>>,
     say: BTreeMap<String, String>,
+    #[serde(default)]
+    say_vip: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +95,8 @@ pub struct Phrasebook {
     plural: PluralRules,
     pieces: BTreeMap<String, String>,
     say: BTreeMap<String, Template>,
+    /// What is said instead to customers who come first.
+    vip: BTreeMap<String, Template>,
 }
 
 impl Phrasebook {
@@ -110,30 +114,31 @@ impl Phrasebook {
         let pieces = raw.plural.get("pieces").context("[plural.pieces] is missing")?.clone();
         pieces.get("other").context("[plural.pieces] needs at least `other`")?;
         let reference = reference_slots();
-        let mut say = BTreeMap::new();
-        for (key, source) in raw.say {
-            let template = Template::parse(&source).with_context(|| format!("[say] {key}"))?;
-            let allowed = reference.get(&key).ok_or_else(|| anyhow!("[say] {key}: no such sentence"))?;
-            if let Some(slot) = template.slots().find(|slot| !allowed.iter().any(|known| known == slot)) {
-                bail!("[say] {key}: no slot {{{slot}}} here; it has {allowed:?}");
-            }
-            say.insert(key, template);
-        }
+        let say = sentences(("say", raw.say), &reference)?;
+        let vip = sentences(("say_vip", raw.say_vip), &reference)?;
         if let Some(missing) = reference.keys().find(|key| !say.contains_key(*key)) {
             bail!("[say] {missing} is missing");
         }
-        Ok(Phrasebook { format: raw.format, plural, pieces, say })
+        Ok(Phrasebook { format: raw.format, plural, pieces, say, vip })
     }
 
     /// Every sentence with its key.
     pub fn templates(&self) -> impl Iterator<Item = (&str, &Template)> {
-        self.say.iter().map(|(key, template)| (key.as_str(), template))
+        self.say.iter().chain(&self.vip).map(|(key, template)| (key.as_str(), template))
     }
 
     /// The sentence `key` with its slots filled.
     pub fn sentence(&self, kind: SegmentKind, key: &str, values: &Values) -> DraftSegment {
         let template = self.say.get(key).expect("invariant: parse refuses a book that lacks a sentence");
         template.fill(kind, values)
+    }
+
+    /// The same for a customer who comes first, where there is a sentence of their own.
+    pub fn sentence_for(&self, tone: Tone, kind: SegmentKind, (key, values): (&str, &Values)) -> DraftSegment {
+        match self.vip.get(key).filter(|_| tone == Tone::Vip) {
+            Some(template) => template.fill(kind, values),
+            None => self.sentence(kind, key, values),
+        }
     }
 
     /// A sentence as it stands in the file.
@@ -215,6 +220,23 @@ impl Phrasebook {
     }
 }
 
+/// A table of sentences, each with the slots it may use.
+fn sentences(
+    (table, raw): (&str, BTreeMap<String, String>),
+    reference: &BTreeMap<String, Vec<String>>,
+) -> anyhow::Result<BTreeMap<String, Template>> {
+    let mut read = BTreeMap::new();
+    for (key, source) in raw {
+        let template = Template::parse(&source).with_context(|| format!("[{table}] {key}"))?;
+        let allowed = reference.get(&key).ok_or_else(|| anyhow!("[{table}] {key}: no such sentence"))?;
+        if let Some(slot) = template.slots().find(|slot| !allowed.iter().any(|known| known == slot)) {
+            bail!("[{table}] {key}: no slot {{{slot}}} here; it has {allowed:?}");
+        }
+        read.insert(key, template);
+    }
+    Ok(read)
+}
+
 fn grouped(digits: &str, group: &str) -> String {
     // Four digits stay together only where the language has no separator at all.
     let mut out = String::with_capacity(digits.len() + 4);
@@ -285,6 +307,16 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_first_is_spoken_to_in_their_own_sentences_where_there_are_any() {
+        for language in Language::ALL {
+            let book = book(language);
+            let said = |tone, key| book.sentence_for(tone, SegmentKind::Smalltalk, (key, &Values::default())).text;
+            assert_ne!(said(Tone::Vip, "greeting"), said(Tone::Plain, "greeting"));
+            assert_eq!(said(Tone::Vip, "no_price"), said(Tone::Plain, "no_price"));
+        }
+    }
+
+    #[test]
     fn a_broken_book_is_refused_by_key() {
         let text = std::fs::read_to_string("data/replies/en.toml").unwrap();
         let refused = |from: &str, to: &str, part: &str| {
@@ -294,5 +326,7 @@ mod tests {
         refused("{quote}", "{quotation}", "policy");
         refused("no_price =", "no_prices =", "no_prices");
         refused("\"January\", ", "", "months");
+        refused("[say_vip]\n", "[say_vip]\nmy_own = \"x\"\n", "my_own");
+        refused("[say_vip]\n", "[say_vip]\nno_price = \"{price}\"\n", "price");
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::{CodeBook, CodeCounts, CodeTried, NewCode};
 use super::database::Write;
 use super::desk::document;
 use super::orders::plain;
+use super::parcels::order;
 use super::state::StateStore;
 
 /// Codes are forgotten after this.
@@ -111,13 +112,14 @@ impl StateStore {
     /// The orders that name a contact, newest first.
     pub(super) async fn orders_of(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
         let rows = sqlx::query(
-            "SELECT orders.document AS document FROM order_contacts
-             JOIN orders ON orders.number = order_contacts.number WHERE order_contacts.contact = $1",
+            "SELECT orders.document AS document, shipments.document AS parcel FROM order_contacts
+             JOIN orders ON orders.number = order_contacts.number LEFT JOIN shipments ON shipments.number = orders.number
+             WHERE order_contacts.contact = $1",
         )
         .bind(contact.key())
         .fetch_all(&self.pool)
         .await?;
-        let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
+        let mut orders: Vec<Order> = rows.iter().map(order).collect::<anyhow::Result<_>>()?;
         // A feed may have given the order another contact since: its own word counts.
         orders.retain(|order| Contact::of_order(&order.phone, &order.email).any(|own| own.key() == contact.key()));
         orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));

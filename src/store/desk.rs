@@ -19,6 +19,7 @@ use crate::engine::{Applied, OrderDesk, Orders, Proofs, Seen, WrongProofs};
 use super::codes::note_contacts;
 use super::database::{Found, Write};
 use super::orders::{OrderBook, plain};
+use super::parcels::{note_parcel, order};
 use super::returns::register;
 use super::state::StateStore;
 
@@ -59,7 +60,10 @@ impl StateStore {
             .await?;
             match taken.rows_affected() {
                 0 => aside += 1,
-                _ => note_contacts(&mut transaction, order).await?,
+                _ => {
+                    note_contacts(&mut transaction, order).await?;
+                    note_parcel(&mut transaction, order).await?;
+                }
             }
         }
         for customer in book.customers() {
@@ -77,6 +81,7 @@ impl StateStore {
         }
         self.commit(transaction).await?;
         self.note_missing_contacts().await?;
+        self.note_missing_parcels().await?;
         Ok(aside)
     }
 
@@ -110,11 +115,14 @@ fn name(state: TaskState) -> &'static str {
 #[async_trait]
 impl OrderDesk for StateStore {
     async fn order(&self, number: &str) -> anyhow::Result<Option<Versioned<Order>>> {
-        let row = sqlx::query("SELECT version, document FROM orders WHERE number = $1")
-            .bind(plain(number))
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(versioned).transpose()
+        let row = sqlx::query(
+            "SELECT orders.version AS version, orders.document AS document, shipments.document AS parcel
+             FROM orders LEFT JOIN shipments ON shipments.number = orders.number WHERE orders.number = $1",
+        )
+        .bind(plain(number))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| Ok(Versioned { value: order(&row)?, version: row.try_get("version")? })).transpose()
     }
 
     async fn customer(&self, id: &str) -> anyhow::Result<Versioned<Customer>> {
@@ -252,9 +260,14 @@ impl Orders for StateStore {
     }
 
     async fn of_customer(&self, customer: &str) -> anyhow::Result<Vec<Order>> {
-        let rows =
-            sqlx::query("SELECT document FROM orders WHERE customer = $1").bind(customer).fetch_all(&self.pool).await?;
-        let mut orders: Vec<Order> = rows.iter().map(document).collect::<anyhow::Result<_>>()?;
+        let rows = sqlx::query(
+            "SELECT orders.document AS document, shipments.document AS parcel
+             FROM orders LEFT JOIN shipments ON shipments.number = orders.number WHERE orders.customer = $1",
+        )
+        .bind(customer)
+        .fetch_all(&self.pool)
+        .await?;
+        let mut orders: Vec<Order> = rows.iter().map(order).collect::<anyhow::Result<_>>()?;
         orders.sort_by(|a, b| (b.placed, &b.number).cmp(&(a.placed, &a.number)));
         Ok(orders)
     }

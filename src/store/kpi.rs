@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 use crate::domain::handover::Case;
+use crate::domain::outreach::{Kind, Outgoing};
 use crate::domain::session::SessionId;
 
 use super::database::Found;
+use super::desk::document;
 use super::handover::case;
 use super::state::StateStore;
 
@@ -40,17 +42,37 @@ impl StateStore {
         rows.iter().map(row).collect()
     }
 
-    /// The events kept in a period, oldest first.
+    /// The events kept in a period with their moments, oldest first.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn events_between(&self, from: Timestamp, to: Timestamp) -> anyhow::Result<Vec<String>> {
-        let rows = sqlx::query("SELECT document FROM outbox WHERE at >= $1 AND at < $2 ORDER BY at, id")
+    pub async fn events_between(&self, from: Timestamp, to: Timestamp) -> anyhow::Result<Vec<(Timestamp, String)>> {
+        let rows = sqlx::query("SELECT at, document FROM outbox WHERE at >= $1 AND at < $2 ORDER BY at, id")
             .bind(format!("{from:.9}"))
             .bind(format!("{to:.9}"))
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("document")?)).collect()
+        let event = |row: &Found| -> anyhow::Result<(Timestamp, String)> {
+            let at: String = row.try_get("at")?;
+            Ok((at.parse().context("a stored moment")?, row.try_get("document")?))
+        };
+        rows.iter().map(event).collect()
+    }
+
+    /// Messages of a kind that were sent, decided in a period.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn sent_between(&self, kind: Kind, (from, to): (Timestamp, Timestamp)) -> anyhow::Result<Vec<Outgoing>> {
+        let rows = sqlx::query(
+            "SELECT document FROM outreach WHERE kind = $1 AND state = 'sent' AND at >= $2 AND at < $3 ORDER BY id",
+        )
+        .bind(kind.as_str())
+        .bind(from.as_second())
+        .bind(to.as_second())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(document).collect()
     }
 
     /// Every case.

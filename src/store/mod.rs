@@ -2,6 +2,7 @@
 //! PostgreSQL.
 //! The only module that names sqlx. It never decides what may be said: it hands out values with their age.
 
+pub mod asking;
 mod bookings;
 pub mod carts;
 pub mod catalog;
@@ -19,6 +20,7 @@ pub mod kpi;
 mod merge;
 pub mod orders;
 pub mod outreach;
+pub mod parcels;
 pub mod permissions;
 mod returns;
 mod schema;

@@ -10,6 +10,7 @@ use crate::domain::outreach::{Permission, Wanted};
 
 use super::database::Found;
 use super::handover::put_event;
+use super::parcels::order;
 use super::state::StateStore;
 
 impl StateStore {
@@ -188,14 +189,18 @@ impl StateStore {
         number: &str,
         limit: i64,
     ) -> anyhow::Result<Vec<(String, crate::domain::order::Order)>> {
-        let rows = sqlx::query("SELECT number, document FROM orders WHERE number > $1 ORDER BY number LIMIT $2")
-            .bind(number)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT orders.number AS number, orders.document AS document, shipments.document AS parcel
+             FROM orders LEFT JOIN shipments ON shipments.number = orders.number
+             WHERE orders.number > $1 ORDER BY orders.number LIMIT $2",
+        )
+        .bind(number)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         let mut orders = Vec::with_capacity(rows.len());
         for row in &rows {
-            orders.push((row.try_get("number")?, read(row.try_get("document")?)?));
+            orders.push((row.try_get("number")?, order(row)?));
         }
         Ok(orders)
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "times", include_str!("migrations/0008_times.sql")),
     (10, "messages", include_str!("migrations/0010_messages.sql")),
     (20, "identity", include_str!("migrations/0020_identity.sql")),
+    (30, "parcels", include_str!("migrations/0030_parcels.sql")),
 ];
 
 /// Brings the tables up to date. Of several programs that start at once on one server the first does it (the migrator

@@ -9,6 +9,8 @@ use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move};
 
+/// The topic of a question about a return or a refund.
+const COMES_BACK: &str = "back";
 /// Wrong proofs after which the question is closed.
 const MOST_FAILED: u8 = 3;
 
@@ -23,9 +25,9 @@ pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow
     }
     let found = match (&command.slots.order_number, &who.customer) {
         (Some(number), _) => door.owned(who, number).await?,
-        (None, Some(customer)) => door.orders.of_customer(customer).await?.into_iter().next(),
+        (None, Some(customer)) => meant(command, door.orders.of_customer(customer).await?),
         (None, None) => match (&who.proved, who.provable()) {
-            (Some(contact), _) => door.orders.of_contact(contact).await?.into_iter().next(),
+            (Some(contact), _) => meant(command, door.orders.of_contact(contact).await?),
             (None, Some(contact)) => return Ok(Outcome { unproved: Some(contact), ..ask(command, Ask::Code) }),
             (None, None) => return Ok(ask(command, number_of(who))),
         },
@@ -34,6 +36,13 @@ pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow
         Some(order) => tell(command.name, order, door.now),
         None => refused(command, who),
     })
+}
+
+/// The newest order; to a question about what was sent back the newest of which something was.
+fn meant(command: &Command, mut orders: Vec<Order>) -> Option<Order> {
+    let back = command.slots.topic.as_deref() == Some(COMES_BACK);
+    let at = orders.iter().position(|order| back && order.comes_back()).unwrap_or(0);
+    (at < orders.len()).then(|| orders.swap_remove(at))
 }
 
 /// Where codes are sent, a phone or an e-mail will do in place of the number.

@@ -1,8 +1,9 @@
 //! The order desk in a turn: which messages are its business, and what its answer becomes in the reply.
 
-use crate::domain::desk::{Talk, Wish};
+use crate::domain::desk::{Back, Talk, Wish};
 use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move};
+use crate::engine::OrderDesk;
 use crate::tasks::desk::Desk;
 use crate::tasks::talk::{Counter, Said};
 use crate::tasks::{self, Door, Identity};
@@ -117,10 +118,27 @@ pub(super) async fn status(turn: &Turn<'_>, command: &Command, outcome: &mut Out
             let done = code::wanted(turn, (command, done), outcome).await;
             outcome.pending = done.pending.clone();
             done.moves.into_iter().for_each(|step| outcome.say(step));
-            outcome.learn(done.facts);
+            outcome.learn(followed(turn, done.facts).await);
         }
         Err(error) => failed(&error, outcome),
     }
+}
+
+/// Orders with the page where their parcel is followed, and with how far their return is.
+async fn followed(turn: &Turn<'_>, mut facts: Vec<Fact>) -> Vec<Fact> {
+    let app = turn.app;
+    for fact in &mut facts {
+        let FactBody::Order(order) = &mut fact.body else { continue };
+        app.carriers.link(order);
+        order.back = match app.state.slip(&order.number).await {
+            Ok(slip) => slip.map(|slip| Back { rma: slip.rma, state: slip.state, day: app.shop.today(slip.changed) }),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "how far a return is could not be read");
+                None
+            }
+        };
+    }
+    facts
 }
 
 fn counter<'a>(

@@ -61,7 +61,8 @@ impl Attempts<'_> {
     fn take(&mut self, moves: &[Move], outcome: &Outcome, status: CheckStatus) -> Option<Settled> {
         let Turn { app, screened, session, .. } = *self.turn;
         let today = app.shop.today(outcome.now);
-        let scene = Scene { language: screened.language, facts: &outcome.facts, today };
+        let tone = app.handover_rules.tone(session.customer.as_deref());
+        let scene = Scene { language: screened.language, facts: &outcome.facts, today, tone };
         let mut draft = app.renderer.render(moves, &scene);
         if moves.is_empty() || draft.segments.is_empty() {
             return None;

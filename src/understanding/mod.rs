@@ -67,7 +67,7 @@ impl Default for UnderstandingSettings {
     fn default() -> Self {
         UnderstandingSettings {
             examples_sure: 0.75,
-            cut_sure: 0.33,
+            cut_sure: 0.55,
             cue_yields: 0.9,
             suspicion_yields: 0.9,
             hinting: Hinting { shots: 8, candidates: 5 },

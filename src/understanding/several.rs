@@ -185,10 +185,22 @@ fn joined(left: Side, right: Side, whole: &Whole<'_>, pieces: usize) -> Option<C
     if one.iter().any(|name| other.contains(name)) || is_proof(&one, &other) || is_proof(&other, &one) {
         return None;
     }
+    // "If I don't like it, can I return it?" is sure to be one question; its first half only sounds like a no.
+    if echoes(&left, &right, whole) || echoes(&right, &left, whole) {
+        return None;
+    }
     let signs = whole.signs(&left, &right, pieces);
     let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
     let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
     (commands.len() > 1).then(|| Cut { commands, chance: chance(&signs), signs, tier })
+}
+
+/// Examples are this sure of a whole message when a half of it that they take for an answer is none.
+const ONE_QUESTION: f32 = 0.95;
+
+fn echoes(answer: &Side, other: &Side, whole: &Whole<'_>) -> bool {
+    let guessed = answer.tier == Tier::Examples && matches!(answer.name(), CommandName::Confirm | CommandName::Deny);
+    guessed && whole.vote.is_some_and(|vote| vote.name == other.name() && vote.confidence >= ONE_QUESTION)
 }
 
 /// A contact beside a wish about an order, or to be told something, belongs to that wish: "where is TT-10401, anna@example.sk".

@@ -280,3 +280,32 @@ async fn whoever_guesses_about_many_orders_is_not_heard() {
     }
     assert_eq!(find("TT-10452", "martin.balog@example.sk").await, 404);
 }
+
+#[tokio::test]
+async fn with_a_token_a_customer_speaks_for_themselves_and_for_nobody_else() {
+    let app = app(settings(), None).await;
+    let mine = token("C-1005");
+    let headers = [("x-customer-token", mine.as_str())];
+    let yes = |more: Value| {
+        let mut body = json!({"topic": "marketing", "granted": true});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.to_string()
+    };
+    // Asked from afar without a key anybody could be the caller: only the token says who it is.
+    for (door, foreign) in [(TestApp::over(Arc::clone(&app)).from_afar(), 403), (TestApp::over(Arc::clone(&app)), 200)]
+    {
+        let said = door.post("/api/v1/consent", yes(json!({})), &headers).await;
+        assert_eq!(said.status, 200, "{}", said.body);
+        assert_eq!(said.json()["now"][0]["topic"], "marketing", "{}", said.body);
+        assert!(said.body.contains("customer:C-1005"), "{}", said.body);
+        let named = door.post("/api/v1/consent", yes(json!({"customer": "C-1006"})), &headers).await;
+        assert_eq!(named.json()["field"], "customer", "{}", named.body);
+        let address = door.post("/api/v1/consent", yes(json!({"email": "other@example.com"})), &headers).await;
+        assert_eq!(address.status.as_u16(), foreign, "{}", address.body);
+    }
+    let afar = TestApp::over(Arc::clone(&app)).from_afar();
+    assert_eq!(afar.post("/api/v1/consent", yes(json!({"customer": "C-1005"})), &[]).await.status, 403);
+    let request = axum::http::Request::get("/api/v1/consent").header("x-customer-token", &mine);
+    let read = afar.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert!(read.status == 200 && read.body.contains("customer:C-1005"), "{}", read.body);
+}

@@ -84,6 +84,23 @@ async fn a_known_customer_is_spoken_to_in_their_own_language() {
 }
 
 #[tokio::test]
+async fn who_comes_first_is_greeted_as_one() {
+    let mut app = app(config(), None).await;
+    Arc::get_mut(&mut app).unwrap().handover_rules.vip = vec!["C-1035".to_string()];
+    let door = TestApp::over(app);
+    let hello = |customer| {
+        let door = &door;
+        async move { text(&say(door, (Some(customer), None), "ahoj").await).to_string() }
+    };
+    assert!(hello("C-1035").await.contains("opäť u nás"));
+    assert!(!hello("C-1032").await.contains("opäť u nás"));
+    let person = say(&door, (Some("C-1035"), None), "spojte ma s človekom").await;
+    assert!(text(&person).contains("Prednostne"), "{}", text(&person));
+    let queue = door.get("/api/v1/handover").await.json();
+    assert_eq!(queue["cases"][0]["priority"], "high", "{queue}");
+}
+
+#[tokio::test]
 async fn a_size_is_recalled_only_after_a_yes_and_is_no_answer() {
     let (app, door) = shop().await;
     let wish = "add the Sever running shoes to my cart";

@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("courier", &["config", "pay"]),
     ("outreach", &["app", "courier", "domain", "engine", "guard", "render", "store", "tasks"]),
     ("pay", &["config", "domain", "engine"]),
+    ("carriers", &["config", "domain", "engine", "pay"]),
+    ("tracking", &["app", "carriers", "domain", "engine", "store"]),
     ("identity", &["config", "domain", "engine"]),
     ("sources", &["config", "domain", "engine", "ingest", "store"]),
     ("label", &[]),
@@ -36,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "carriers",
             "config",
             "courier",
             "domain",
@@ -68,12 +71,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "understanding",
         ],
     ),
-    ("scenario", &["app", "domain", "turn"]),
+    ("scenario", &["app", "domain", "outreach", "tracking", "turn"]),
     (
         "http",
         &[
-            "app", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label", "outreach",
-            "sources", "store", "tasks", "turn",
+            "app", "carriers", "config", "domain", "engine", "guard", "handover", "identity", "kpi", "label",
+            "outreach", "sources", "store", "tasks", "tracking", "turn",
         ],
     ),
 ];
@@ -89,7 +92,7 @@ const OWNED: &[(&str, &str)] = &[
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),
     ("llguidance", "inference"),
-    ("ureq", "pull|pay|identity|courier|sources"),
+    ("ureq", "pull|pay|identity|courier|carriers|sources"),
     ("ring", "identity"),
     ("pdf_writer", "label"),
     ("hayro_syntax", "ingest"),

@@ -3,6 +3,8 @@
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would
 mod booking; // a quiz that adds up, a time that is booked
+mod carriers; // what carriers tell, and carriers that are asked
+mod carriers_crash; // a process killed at each write of a carrier's word
 mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server

@@ -50,6 +50,14 @@ pub async fn shop(front: ShopFront, state: StateStore) -> (Arc<App>, Arc<Bag>) {
     (app, bag)
 }
 
+/// The same with other settings, over a state of its own.
+pub async fn shop_with(settings: truetill::config::Config) -> (Arc<App>, Arc<Bag>) {
+    let bag = Arc::new(Bag::default());
+    let mut app = app_keeping(settings, None, (front(), state().await)).await;
+    Arc::get_mut(&mut app).unwrap().courier = Some(Arc::clone(&bag) as Arc<dyn Courier>);
+    (app, bag)
+}
+
 fn front() -> ShopFront {
     ShopFront::load(&config().paths.data)
 }

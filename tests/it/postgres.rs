@@ -6,6 +6,8 @@ use crate::cluster::once_more;
 fn every_flow_holds_with_postgres() {
     once_more(&[
         "booking::",
+        "carriers::",
+        "carriers_crash::",
         "cart::",
         "catalog::",
         "crash::",

@@ -74,3 +74,54 @@ async fn a_return_goes_on_and_its_end_is_told() {
     let afar = TestApp::over(app).from_afar();
     assert_eq!(afar.post(&path, json!({"state": "refused"}).to_string(), &[]).await.status.as_u16(), 403);
 }
+
+#[tokio::test]
+async fn where_the_refund_is_is_told_step_by_step() {
+    let asks = [
+        ("en", "where is my refund for order TT-10436?"),
+        ("sk", "kde sú moje peniaze za vrátený tovar z objednávky TT-10436"),
+        ("ru", "где мой возврат по заказу TT-10436"),
+        ("zh", "我的退款呢 订单TT-10436"),
+    ];
+    let words = [
+        ["waiting for the parcel", "reached us on 23 November", "We refunded €"],
+        ["čakáme na zásielku", "sme dostali 23. novembra", "vrátili"],
+        ["ждём посылку", "мы получили 23 ноября", "возвращены 23 ноября: "],
+        ["正在等待您寄回", "11月23日送达我们这里", "已于11月23日退款"],
+    ];
+    let (app, door, path, _) = registered().await;
+    let path = path.trim_end_matches("/label").to_string();
+    let order = app.orders.find("TT-10436").await.unwrap().unwrap();
+    // Two mugs at 18.90.
+    assert_eq!(order.changes.returned.len(), 2);
+    for (step, state) in ["registered", "received", "refunded"].into_iter().enumerate() {
+        if step > 0 {
+            let reply = door.post(&path, json!({"state": state}).to_string(), &[]).await;
+            assert_eq!(reply.status, 200, "{}", reply.body);
+        }
+        for ((locale, ask), words) in asks.iter().zip(&words) {
+            let told = say_all(&door, locale, &[ask, "ondrej.polak@example.sk"]).await;
+            assert!(told.contains(words[step]), "{locale} {state}: {told}");
+            let amount = told.contains("37.80") || told.contains("37,80");
+            assert_eq!(amount, state == "refunded", "{locale} {state}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_known_customer_who_asks_for_a_refund_means_the_order_that_came_back() {
+    let door = TestApp::new().await;
+    let body = json!({"message": "where is my refund?", "locale": "en", "customer": "C-1020"}).to_string();
+    let told = door.post("/api/v1/chat", body, &[]).await.json();
+    let text = told["reply"]["text"].as_str().unwrap();
+    assert!(text.contains("TT-10408") && text.contains("refunded"), "{text}");
+}
+
+#[tokio::test]
+async fn a_return_that_is_refused_says_so() {
+    let (_app, door, path, _) = registered().await;
+    let path = path.trim_end_matches("/label").to_string();
+    door.post(&path, json!({"state": "refused"}).to_string(), &[]).await;
+    let told = say_all(&door, "en", &["where is my return? order TT-10436", "ondrej.polak@example.sk"]).await;
+    assert!(told.contains("could not accept the return from order TT-10436"), "{told}");
+}

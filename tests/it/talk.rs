@@ -326,7 +326,12 @@ async fn every_sentence_about_orders_passes_the_guard_in_every_language() {
     use truetill::render::Scene;
     let app = app(config(), None).await;
     let check = |language, step: Move, fact: Fact| {
-        let scene = Scene { language, facts: std::slice::from_ref(&fact), today: jiff::civil::date(2026, 11, 23) };
+        let scene = Scene {
+            language,
+            facts: std::slice::from_ref(&fact),
+            today: jiff::civil::date(2026, 11, 23),
+            tone: Default::default(),
+        };
         let draft = app.renderer.render(&[step], &scene);
         let told = draft.segments.iter().map(|segment| segment.text.clone()).collect::<Vec<_>>().join("\n");
         assert!(!told.is_empty() && !told.contains("  "), "{language}: {told}");

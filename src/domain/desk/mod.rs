@@ -13,7 +13,7 @@ use super::order::{Order, OrderState};
 use super::product::Sku;
 
 pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, ReturnRule, StateRule};
-pub use slip::{ReturnState, Slip};
+pub use slip::{Back, ReturnState, Slip};
 pub use talk::{Piece, Shown, Talk, TaskFact, Wish};
 
 /// A customer as the shop knows them.

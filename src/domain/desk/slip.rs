@@ -1,6 +1,7 @@
 //! A parcel that comes back: its number, what opens its label, and how far it is.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::rules::LabelRule;
@@ -34,6 +35,17 @@ impl ReturnState {
     pub fn may_become(self, next: ReturnState) -> bool {
         self < next && self < ReturnState::Refunded
     }
+}
+
+/// How far an order's return is, as its customer is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Back {
+    /// The number of the return.
+    pub rma: String,
+    /// How far it is.
+    pub state: ReturnState,
+    /// The day of its last step in the shop.
+    pub day: Date,
 }
 
 /// A parcel that comes back.

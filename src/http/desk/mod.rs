@@ -141,7 +141,9 @@ pub async fn order(
     let number = body.value.number;
     let owned = owned(&gate.app, &who, &number).await?;
     let missing = || Problem::of_field(Code::UnknownOrder, "number", "No order of this customer has this number.");
-    owned.map(|order| Json(OrderBody::from(order))).ok_or_else(missing)
+    let mut order = owned.ok_or_else(missing)?;
+    gate.app.carriers.link(&mut order);
+    Ok(Json(OrderBody::from(order)))
 }
 
 fn desk(app: &App) -> Desk<'_> {

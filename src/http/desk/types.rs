@@ -150,7 +150,8 @@ impl TaskBody {
 /// An order as its customer may see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OrderBody {
-    /// The order, as in `data/orders`, with what was asked of it since.
+    /// The order, as in `data/orders`, with what was asked of it since, `parcel` (what its carrier told last: `state`, `place`, `at`,
+    /// `promised`) and `tracking_link`.
     #[schema(value_type = Object)]
     order: Order,
 }

@@ -21,7 +21,8 @@ use types::{ConsentBody, ConsentQuery, ConsentRequest, MessageBody, MessagesBody
 
 /// Keeps a yes or no: to `marketing`, to `service` messages about orders, or to `personal` use of earlier orders in the chat.
 ///
-/// Only the shop's own server may say so: with an API key, or from this machine. The word counts for the customer and for every
+/// Only the shop's own server may say so, with an API key or from this machine, and a customer of their own, with their token
+/// (`X-Customer-Token`). The word counts for the customer and for every
 /// address they are known by; a no counts until the very moment of sending, and to `service` it also takes them off the waiting list.
 #[utoipa::path(
     post, path = "/api/v1/consent", tag = "messages", request_body = ConsentRequest,
@@ -99,9 +100,9 @@ async fn said(app: &App, who: &Named) -> Result<ConsentBody, Problem> {
     Ok(body)
 }
 
-/// Whoever says what somebody else agreed to must be the shop itself.
+/// Whoever says what somebody else agreed to must be the shop itself; with a token everybody speaks for themselves.
 fn vouched(caller: &Caller) -> Result<(), Problem> {
-    if caller.trusted {
+    if caller.trusted || caller.token.is_some() {
         return Ok(());
     }
     let detail = "This caller could be anybody, so it cannot speak for a customer.";

@@ -17,7 +17,7 @@ const MOST: i64 = 500;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentRequest {
-    /// The customer's id.
+    /// The customer's id; that of the customer's token when it is left out.
     customer: Option<String>,
     /// Or a conversation of nobody known.
     session_id: Option<String>,
@@ -69,7 +69,7 @@ impl ConsentRequest {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub struct ConsentQuery {
-    /// The customer's id.
+    /// The customer's id; that of the customer's token when it is left out.
     customer: Option<String>,
     /// Or a conversation of nobody known.
     session_id: Option<String>,
@@ -92,9 +92,12 @@ impl ConsentQuery {
 type Said<'a> = (&'a Option<String>, &'a Option<String>);
 
 fn named(caller: &Caller, (customer, session): Said<'_>, (email, phone): Said<'_>) -> Result<Named, Problem> {
-    if let Some(customer) = customer {
-        caller.customer(Some(customer))?;
+    let said = [("session_id", session), ("email", email), ("phone", phone)];
+    if let Some((field, _)) = said.iter().find(|(_, said)| said.is_some()).filter(|_| !caller.trusted) {
+        let detail = "This caller speaks for the customer of its token alone.";
+        return Err(Problem::of_field(Code::CustomerNotTrusted, field, detail));
     }
+    let customer = caller.customer(customer.as_deref())?;
     let bad = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
     let contact = Contact::new(email.as_deref(), phone.as_deref());
     for (field, said, read) in [("email", email, &contact.email), ("phone", phone, &contact.phone)] {
@@ -107,7 +110,7 @@ fn named(caller: &Caller, (customer, session): Said<'_>, (email, phone): Said<'_
         let detail = "Send `customer`, `session_id`, `email` or `phone`.";
         return Err(Problem::of_field(Code::MissingField, "customer", detail));
     }
-    Ok(Named { customer: customer.clone(), session, contact })
+    Ok(Named { customer, session, contact })
 }
 
 /// What counts now, and every word of it.

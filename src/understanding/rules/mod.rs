@@ -203,6 +203,7 @@ impl CommandRules {
             match meaning.name {
                 CommandName::Policy => slots.topic = meaning.topic.clone(),
                 CommandName::FindProduct => slots.wish = meaning.wish(),
+                CommandName::OrderStatus => slots.topic = meaning.topic.clone().filter(|topic| topic == "back"),
                 _ => {}
             }
             Command { name: meaning.name, slots }
@@ -227,6 +228,10 @@ impl CommandRules {
             meanings.retain(|meaning| meaning.wish().is_none_or(|wish| wish == Wish::OnSale));
         } else if meanings.iter().any(|meaning| meaning.wish().is_some()) {
             meanings.retain(|meaning| meaning.name != CommandName::Stock);
+        }
+        // A question about what was sent back is no question about the order on its way.
+        if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("back")) {
+            meanings.retain(|meaning| meaning.topic.as_deref() != Some("parcel"));
         }
         let top = meanings.iter().map(|meaning| rank(meaning.name)).max().unwrap_or(0);
         meanings.retain(|meaning| rank(meaning.name) == top);

@@ -1,13 +1,19 @@
 //! Scenario files: a conversation, and what must and must not be answered. `truetill eval` runs them.
 
+mod acts;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::domain::outreach::Kind;
+use crate::domain::session::SessionId;
 use crate::domain::{CommandName, Language, Message, SegmentKind};
 use crate::turn::{self, Answer, Watcher};
+
+pub use acts::Word;
 
 /// A conversation to hold.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,12 +33,28 @@ pub struct Scenario {
     pub path: PathBuf,
 }
 
-/// One message and what its answer must be like.
+/// One message and what its answer must be like; before it, what happens elsewhere.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// What the shopper writes.
-    pub say: String,
+    #[serde(default)]
+    pub say: Option<String>,
+    /// Or a kind of message the shop writes first to the customer: what it says is looked at.
+    #[serde(default)]
+    pub started: Option<Kind>,
+    /// It must not write at all.
+    #[serde(default)]
+    pub silent: bool,
+    /// What a carrier tells before.
+    #[serde(default)]
+    pub parcel: Option<Word>,
+    /// From here on the shopper is signed in as this customer.
+    #[serde(default)]
+    pub customer: Option<String>,
+    /// Another conversation begins here, of nobody known unless `customer` says who.
+    #[serde(default)]
+    pub afresh: bool,
     /// Commands that must be among the understood.
     #[serde(default)]
     pub commands: Vec<CommandName>,
@@ -148,28 +170,60 @@ pub async fn run(app: &App, scenario: &Scenario) -> Run {
 }
 
 async fn converse(app: &App, scenario: &Scenario, run: &mut Run) -> Vec<String> {
-    let mut session = None;
+    let mut talk = Talk { session: None, customer: scenario.customer.clone() };
     let mut faults = Vec::new();
     for (index, step) in scenario.turn.iter().enumerate() {
-        let message = Message {
-            session,
-            customer: scenario.customer.clone(),
-            text: step.say.clone(),
-            locale: Some(scenario.language),
-            channel: "eval".to_string(),
+        let found = match act(app, scenario, step, (&mut talk, run)).await {
+            Ok(found) => found,
+            Err(fault) => return vec![format!("turn {}: {fault}", index + 1)],
         };
-        match turn::answer(app, message, &Watcher::none()).await {
-            Ok(answer) => {
-                session = Some(answer.session_id);
-                run.turn_ms.push(answer.timings.total_ms);
-                run.generated += usize::from(answer.timings.generated);
-                run.rejected += usize::from(!answer.check.rejected.is_empty());
-                faults.extend(faults_of(step, &answer).into_iter().map(|fault| format!("turn {}: {fault}", index + 1)));
-            }
-            Err(error) => return vec![format!("turn {}: {error}", index + 1)],
-        }
+        faults.extend(found.into_iter().map(|fault| format!("turn {}: {fault}", index + 1)));
     }
     faults
+}
+
+/// Who talks, and in which conversation.
+struct Talk {
+    session: Option<SessionId>,
+    customer: Option<String>,
+}
+
+/// One step; what is not as it must be, or why it could not be taken.
+async fn act(
+    app: &App,
+    scenario: &Scenario,
+    step: &Step,
+    (talk, run): (&mut Talk, &mut Run),
+) -> Result<Vec<String>, String> {
+    if step.afresh {
+        *talk = Talk { session: None, customer: None };
+    }
+    talk.customer = step.customer.clone().or(talk.customer.take());
+    if let Some(word) = &step.parcel {
+        acts::tell(app, word).await?;
+    }
+    if let Some(kind) = step.started {
+        let customer = talk.customer.as_deref().ok_or("the shop writes to a `customer`")?;
+        return match acts::started(app, kind, customer).await.map_err(|error| format!("{error:#}"))? {
+            None if step.silent => Ok(Vec::new()),
+            None => Ok(vec![format!("the shop does not write ({})", kind.as_str())]),
+            Some(text) if step.silent => Ok(vec![format!("the shop must not write: {text}")]),
+            Some(text) => Ok(texts(step, &text)),
+        };
+    }
+    let message = Message {
+        session: talk.session,
+        customer: talk.customer.clone(),
+        text: step.say.clone().ok_or("neither `say` nor `started`")?,
+        locale: Some(scenario.language),
+        channel: "eval".to_string(),
+    };
+    let answer = turn::answer(app, message, &Watcher::none()).await.map_err(|error| error.to_string())?;
+    talk.session = Some(answer.session_id);
+    run.turn_ms.push(answer.timings.total_ms);
+    run.generated += usize::from(answer.timings.generated);
+    run.rejected += usize::from(!answer.check.rejected.is_empty());
+    Ok(faults_of(step, &answer))
 }
 
 fn faults_of(step: &Step, answer: &Answer) -> Vec<String> {
@@ -182,18 +236,21 @@ fn faults_of(step: &Step, answer: &Answer) -> Vec<String> {
     for kind in step.segments.iter().filter(|kind| !kinds.contains(kind)) {
         faults.push(format!("no segment {kind:?}; got {kinds:?}"));
     }
-    let reply = plain(&answer.reply.text());
-    for text in step.contains.iter().filter(|text| !reply.contains(&plain(text))) {
-        faults.push(format!("`{text}` is missing in: {reply}"));
-    }
-    for text in step.absent.iter().filter(|text| reply.contains(&plain(text))) {
-        faults.push(format!("`{text}` must not stand in: {reply}"));
-    }
+    faults.extend(texts(step, &answer.reply.text()));
     if let Some(expected) = step.handover
         && expected != answer.handover.is_some()
     {
         faults.push(format!("handover is {:?}, expected {expected}", answer.handover));
     }
+    faults
+}
+
+fn texts(step: &Step, reply: &str) -> Vec<String> {
+    let reply = plain(reply);
+    let missing = step.contains.iter().filter(|text| !reply.contains(&plain(text)));
+    let mut faults: Vec<String> = missing.map(|text| format!("`{text}` is missing in: {reply}")).collect();
+    let odd = step.absent.iter().filter(|text| reply.contains(&plain(text)));
+    faults.extend(odd.map(|text| format!("`{text}` must not stand in: {reply}")));
     faults
 }
 
