@@ -30,6 +30,8 @@ use crate::understanding::{
     Understander, UnderstandingSettings,
 };
 
+pub use crate::store::sessions::Hold;
+
 /// The assistant, ready to answer.
 pub struct App {
     /// The settings.

@@ -85,6 +85,10 @@ pub struct Server {
     pub message_chars: usize,
     /// Turns running at once.
     pub concurrent_turns: usize,
+    /// Messages that may wait for one of them.
+    pub waiting_turns: usize,
+    /// The longest wait in seconds.
+    pub wait_s: u64,
     /// Longest turn in seconds.
     pub turn_timeout_s: u64,
     /// sha256 of each API key, hex.

@@ -25,6 +25,13 @@ pub(super) struct Part {
     digits: bool,
 }
 
+impl Alias {
+    /// The same way to write the name of another row.
+    pub fn of(&self, row: usize) -> Alias {
+        Alias { row, ..self.clone() }
+    }
+}
+
 impl Part {
     /// A word in plain form.
     pub fn new(text: &str) -> Part {
@@ -64,13 +71,12 @@ pub(super) struct Found {
     pub range: Range<usize>,
 }
 
-/// Collects the ways to write `name`; `rivals` are the names of the other rows.
-pub(super) fn aliases(row: usize, name: &str, rivals: &[&str]) -> Vec<Alias> {
+/// Collects the ways to write `name`; `rivals` are the names of the other rows, taken apart.
+pub(super) fn aliases(row: usize, name: &str, rivals: &[&[String]]) -> Vec<Alias> {
     let full = parts(name);
     let alias =
         |parts: &[String]| Alias { row, parts: parts.iter().map(|part| Part::new(part)).collect(), exact: false };
     let mut found = vec![alias(&full)];
-    let rivals: Vec<Vec<String>> = rivals.iter().map(|rival| parts(rival)).collect();
     let mut offer = |candidate: Vec<String>, telling: bool| {
         let letters: usize = candidate.iter().map(|part| part.chars().filter(|c| c.is_alphabetic()).count()).sum();
         let shared = rivals.iter().any(|rival| contains(rival, &candidate));
@@ -173,7 +179,8 @@ fn word_sign(sign: char) -> bool {
     sign.is_ascii_digit() || spaced_letter(sign)
 }
 
-fn parts(name: &str) -> Vec<String> {
+/// The words of a name in plain form, and each Chinese sign by itself.
+pub(super) fn parts(name: &str) -> Vec<String> {
     let folded = fold(name);
     let mut found: Vec<String> = Vec::new();
     let mut open = false;
@@ -244,7 +251,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, rival: &str, text: &str, expected: usize) {
-        let found = Names::new(aliases(0, name, &[rival])).find(&fold(text));
+        let found = Names::new(aliases(0, name, &[&parts(rival)])).find(&fold(text));
         assert_eq!(found.len(), expected, "{name} in {text}: {found:?}");
     }
 

@@ -1,13 +1,15 @@
 //! The ledger: what a text may state, taken from the facts of a turn or from a row of a case file.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 
 use crate::domain::fact::{OfferFact, Passage};
 use crate::domain::order::Order;
 use crate::domain::product::Quote;
-use crate::domain::{Currency, Fact, FactBody, Money};
+use crate::domain::{Currency, Fact, FactBody, Localised, Money};
 
-use super::alias::{self, Names, Part};
+use super::alias::{self, Alias, Names, Part};
 use super::lexicon::is_han;
 use super::norm::fold;
 
@@ -141,9 +143,10 @@ impl Ledger {
     /// The ledger of a turn.
     pub fn from_facts(facts: &[Fact], shopper: &str) -> Ledger {
         let mut ledger = Ledger { shopper: shopper.to_string(), complete: true, ..Ledger::default() };
+        let mut about = About::default();
         for fact in facts {
             match &fact.body {
-                FactBody::Offer(offer) => ledger.rows.push(offer_row(offer)),
+                FactBody::Offer(offer) => ledger.rows.push(offer_row(offer, about.plain(&offer.summary))),
                 FactBody::Delivery(delivery) => {
                     let mut row = Row::new(RowKind::Shipping, "");
                     row.names = delivery.name.all().map(|(_, name)| name.to_string()).collect();
@@ -246,34 +249,67 @@ impl Ledger {
 
     /// Adds the ways to write each product's name and code.
     fn named(mut self) -> Ledger {
-        for row in &mut self.rows {
+        for at in 0..self.rows.len() {
+            let (before, rest) = self.rows.split_at_mut(at);
+            let row = &mut rest[0];
+            if let Some(alike) = before.last().filter(|other| other.names == row.names) {
+                // Another variant of the same product.
+                (row.folded, row.words) = (alike.folded.clone(), alike.words.clone());
+                continue;
+            }
             row.folded = row.names.iter().map(|name| fold(name)).collect();
             let words = row.folded.iter().flat_map(|name| name.split(|sign: char| !sign.is_alphanumeric()));
             row.words = words.filter(|word| !word.is_empty()).map(Part::new).collect();
         }
         let mut aliases = Vec::new();
-        let products = |row: &&Row| row.kind == RowKind::Product;
+        let known = self.by_names();
         for (index, row) in self.rows.iter().enumerate() {
             if row.kind == RowKind::Product {
-                let rivals: Vec<&str> = self
-                    .rows
-                    .iter()
-                    .filter(products)
-                    .filter(|other| other.names != row.names)
-                    .flat_map(|other| other.names.iter().map(String::as_str))
-                    .collect();
-                aliases.extend(row.names.iter().flat_map(|name| alias::aliases(index, name, &rivals)));
+                aliases.extend(known[row.names.as_slice()].iter().map(|alias| alias.of(index)));
             }
             if matches!(row.kind, RowKind::Product | RowKind::Promo) && !row.code.is_empty() {
                 aliases.push(alias::code(index, &row.code));
             }
         }
+        drop(known);
         self.aliases = Names::new(aliases);
         self
     }
 }
 
-fn offer_row(offer: &OfferFact) -> Row {
+impl Ledger {
+    /// The ways to write each product's names. Its variants share them, and each name is taken apart once: a turn may hold
+    /// a hundred offers.
+    fn by_names(&self) -> HashMap<&[String], Vec<Alias>> {
+        let mut apart: Vec<(&[String], Vec<Vec<String>>)> = Vec::new();
+        for row in self.rows.iter().filter(|row| row.kind == RowKind::Product) {
+            if !apart.iter().any(|(names, _)| *names == row.names) {
+                apart.push((&row.names, row.names.iter().map(|name| alias::parts(name)).collect()));
+            }
+        }
+        let ways = |names: &[String]| {
+            let others = apart.iter().filter(|(other, _)| *other != names);
+            let rivals: Vec<&[String]> = others.flat_map(|(_, parts)| parts.iter().map(Vec::as_slice)).collect();
+            names.iter().flat_map(|name| alias::aliases(0, name, &rivals)).collect()
+        };
+        apart.iter().map(|(names, _)| (*names, ways(names))).collect()
+    }
+}
+
+/// What is said about the product that was read last, in plain form: its variants share it.
+#[derive(Default)]
+struct About<'a>(Option<(&'a Localised, Vec<String>)>);
+
+impl<'a> About<'a> {
+    fn plain(&mut self, summary: &'a Localised) -> &[String] {
+        if self.0.as_ref().is_none_or(|(last, _)| *last != summary) {
+            self.0 = Some((summary, summary.all().map(|(_, text)| fold(text)).collect()));
+        }
+        self.0.as_ref().map_or(&[], |(_, plain)| plain)
+    }
+}
+
+fn offer_row(offer: &OfferFact, about: &[String]) -> Row {
     let mut row = Row::new(RowKind::Product, offer.offer.sku.as_str());
     row.names = offer.name.all().map(|(_, name)| name.to_string()).collect();
     if let Quote::Known { now, old, .. } = &offer.offer.price {
@@ -281,7 +317,7 @@ fn offer_row(offer: &OfferFact) -> Row {
     }
     row.stock = offer.places.iter().map(|(_, count)| *count).chain(offer.offer.in_stock()).collect();
     row.attributes.extend(offer.offer.size.as_deref().map(fold));
-    row.attributes.extend(offer.summary.all().map(|(_, text)| fold(text)));
+    row.attributes.extend_from_slice(about);
     row
 }
 

@@ -72,6 +72,7 @@ pub struct ProvedBody {
     responses(
         (status = 202, description = "On its way, if there is an order with that contact", body = CodeBody),
         (status = 404, description = "No codes are sent here, or the conversation is not known", body = ProblemBody),
+        (status = 409, description = "Messages of the conversation are still being answered", body = ProblemBody),
         (status = 422, description = "Neither phone nor e-mail", body = ProblemBody),
         (status = 429, description = "One was sent a moment ago, or too many within the hour", body = ProblemBody),
     )
@@ -90,7 +91,7 @@ pub async fn ask(
     if !app.codes.on() {
         return Err(Problem::new(Code::CodesOff, "identity.code.sender is none."));
     }
-    let mut session = match session_id {
+    let session = match session_id {
         Some(id) => session(&gate, &id).await?,
         None => Session { language: language.unwrap_or(Language::En), ..Session::default() },
     };
@@ -107,8 +108,8 @@ pub async fn ask(
         Asked::TooMany => return Err(Problem::new(Code::CodeTooMany, "The limit of the hour is reached.")),
     };
     let command = Command { name: CommandName::OrderStatus, slots: Slots::default() };
-    session.login.code = Some(CodeTalk { contact, command, until });
-    app.state.keep_session(&session).await.map_err(inside("the code"))?;
+    let code = CodeTalk { contact, command, until };
+    changed(&gate, &session, |session| session.login.code = Some(code.clone())).await?;
     let body = CodeBody { session_id: session.id.to_string(), expires: until.to_string() };
     Ok((StatusCode::ACCEPTED, Json(body)))
 }
@@ -119,6 +120,7 @@ pub async fn ask(
     responses(
         (status = 200, description = "The contact is proved", body = ProvedBody),
         (status = 404, description = "Unknown conversation", body = ProblemBody),
+        (status = 409, description = "Messages of the conversation are still being answered", body = ProblemBody),
         (status = 410, description = "Used, too old, or tried too often", body = ProblemBody),
         (status = 422, description = "Another code", body = ProblemBody),
     )
@@ -126,7 +128,7 @@ pub async fn ask(
 pub async fn check(State(gate): State<Arc<Gate>>, body: Body<CheckRequest>) -> Result<Json<ProvedBody>, Problem> {
     let app = &gate.app;
     let CheckRequest { session_id, code } = body.value;
-    let mut session = session(&gate, &session_id).await?;
+    let session = session(&gate, &session_id).await?;
     let over = || Problem::new(Code::CodeOver, "No code is waited for in this conversation.");
     let waited = session.login.code.clone().ok_or_else(over)?;
     let digits: String = code.chars().filter(char::is_ascii_digit).collect();
@@ -137,10 +139,19 @@ pub async fn check(State(gate): State<Arc<Gate>>, body: Body<CheckRequest>) -> R
         Checked::Over => return Err(over()),
     }
     let until = app.codes.proof_until(now);
-    session.login.proved = Some(Proof { contact: waited.contact, until });
-    session.login.code = None;
-    app.state.keep_session(&session).await.map_err(inside("the code"))?;
+    let proof = Proof { contact: waited.contact, until };
+    let proved = |session: &mut Session| {
+        session.login.proved = Some(proof.clone());
+        session.login.code = None;
+    };
+    changed(&gate, &session, proved).await?;
     Ok(Json(ProvedBody { session_id: session.id.to_string(), until: until.to_string() }))
+}
+
+/// Writes what was proved into the conversation as it is by now.
+async fn changed(gate: &Gate, session: &Session, change: impl Fn(&mut Session)) -> Result<(), Problem> {
+    let written = gate.app.state.change_session(session, change).await.map_err(inside("the code"))?;
+    if written { Ok(()) } else { Err(Problem::conversation_busy()) }
 }
 
 async fn session(gate: &Gate, id: &str) -> Result<Session, Problem> {

@@ -94,6 +94,7 @@ codes! {
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST: "The Idempotency-Key cannot be used", "Send 1 to 200 visible ASCII characters.";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY: "The Idempotency-Key stands for another body", "Take a new key for a new request.";
     IdempotencyInFlight = "idempotency_in_flight", CONFLICT: "The first request with this Idempotency-Key is still running", "Wait for it, then ask again.";
+    ConversationBusy = "conversation_busy", CONFLICT: "Other messages of this conversation are still being answered", "Try again after the seconds of Retry-After.";
     Busy = "busy", SERVICE_UNAVAILABLE: "Too many conversations at once", "Try again after the seconds of Retry-After.";
     TurnTimeout = "turn_timeout", GATEWAY_TIMEOUT: "No reply in time", "Offer the shopper a person; the message was not answered.";
     Internal = "internal", INTERNAL_SERVER_ERROR: "Something failed inside", "Quote request_id to the operator; the cause is in the log.";
@@ -121,6 +122,12 @@ impl Problem {
     /// A problem of one field.
     pub fn of_field(code: Code, field: &str, detail: impl Into<String>) -> Self {
         Problem { field: Some(field.to_string()), ..Problem::new(code, detail) }
+    }
+
+    /// The conversation's messages are answered one after another, and it was not this one's turn in time.
+    pub fn conversation_busy() -> Self {
+        let problem = Problem::new(Code::ConversationBusy, "Its messages are answered one after another.");
+        Problem { retry_after_s: Some(1), ..problem }
     }
 
     /// The RFC 9457 object.
@@ -235,6 +242,7 @@ impl From<TurnError> for Problem {
             TurnError::Busy { retry_after_s } => {
                 Problem { retry_after_s: Some(retry_after_s), ..Problem::new(Code::Busy, detail) }
             }
+            TurnError::Conflict => Problem::conversation_busy(),
             TurnError::Failed(cause) => {
                 tracing::error!("turn failed: {cause:#}");
                 Problem::new(Code::Internal, "The message could not be answered.")

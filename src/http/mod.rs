@@ -29,12 +29,12 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::http::chat::idempotency::Ledger;
 use crate::http::door::auth::Keys;
+use crate::http::door::queue::Queue;
 use crate::http::door::{auth, passage};
 use crate::http::openai::conversations::Conversations;
 
@@ -46,7 +46,7 @@ pub use serve::serve;
 struct Gate {
     app: Arc<App>,
     keys: Keys,
-    slots: Arc<Semaphore>,
+    queue: Queue,
     answered: Ledger,
     conversations: Conversations,
     metrics: PrometheusHandle,
@@ -66,7 +66,7 @@ impl Gate {
     fn new(app: Arc<App>) -> anyhow::Result<Gate> {
         Ok(Gate {
             keys: Keys::read(&app.config.server)?,
-            slots: Arc::new(Semaphore::new(app.config.server.concurrent_turns)),
+            queue: Queue::new(&app.config.server),
             answered: Ledger::default(),
             conversations: Conversations::default(),
             metrics: measure::handle(),

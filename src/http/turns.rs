@@ -1,4 +1,4 @@
-//! Runs a turn for a channel: a slot or a refusal at once, a time limit, the counts, and events for whoever streams.
+//! Runs a turn for a channel: its place in the line or a refusal, a time limit, the counts, and events for whoever streams.
 //! Dropping the future or the stream cancels the turn; its slot is free at that moment.
 
 use std::collections::VecDeque;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
@@ -15,17 +14,15 @@ use tokio_stream::Stream;
 use crate::domain::Message;
 use crate::domain::identity::Visitor;
 use crate::http::Gate;
+use crate::http::door::queue::Place;
 use crate::http::error::{Code, Problem};
 use crate::http::measure;
 use crate::turn::{self, Answer, Event, Watcher};
 
-/// A fair guess, in seconds, of when a slot is free again.
-const RETRY_AFTER_S: u64 = 2;
-
 /// The right to run one turn.
 pub struct Slot {
     gate: Arc<Gate>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// What a stream tells, in order; `Done` or `Failed` is the last.
@@ -40,17 +37,13 @@ pub enum Told {
 }
 
 impl Slot {
-    /// A slot, or the refusal.
-    pub fn take(gate: &Arc<Gate>) -> Result<Slot, Problem> {
-        let free = Arc::clone(&gate.slots).try_acquire_owned();
-        let _permit = free.map_err(|_| {
-            let detail =
-                format!("{} turns run already (server.concurrent_turns).", gate.app.config.server.concurrent_turns);
-            let problem = Problem { retry_after_s: Some(RETRY_AFTER_S), ..Problem::new(Code::Busy, detail) };
-            measure::refused(&problem);
-            problem
-        })?;
-        Ok(Slot { gate: Arc::clone(gate), _permit })
+    /// A slot, as soon as it is this message's turn.
+    ///
+    /// # Errors
+    /// Too many wait already, or it took too long.
+    pub async fn take(gate: &Arc<Gate>, message: &Message) -> Result<Slot, Problem> {
+        let _place = gate.queue.enter(message.session).await.inspect_err(measure::refused)?;
+        Ok(Slot { gate: Arc::clone(gate), _place })
     }
 
     /// Answers one message.

@@ -13,14 +13,14 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
-use crate::domain::place::PlaceId;
 use crate::domain::product::{Quote, StockLine, code_key};
-use crate::domain::{Currency, Money, Offer, Product, ProductId, Sku};
+use crate::domain::{Currency, Offer, Product, ProductId, Sku};
 use crate::engine::Catalog;
 
-use super::catalog_writer::{PriceTerms, Word};
+use super::catalog_writer::Word;
+use super::goods::{self, Goods, PriceRow, Seen, Variant};
 use super::state::StateStore;
 
 /// Tells the time; tests pass their own.
@@ -49,6 +49,7 @@ pub struct CatalogStore {
     pool: SqlitePool,
     settings: CatalogSettings,
     fresh: Option<StateStore>,
+    seen: Arc<Seen>,
 }
 
 impl CatalogStore {
@@ -65,6 +66,7 @@ impl CatalogStore {
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .with_context(|| format!("{} cannot be opened: run make index", path.display()))?;
@@ -77,7 +79,7 @@ impl CatalogStore {
             "{} was written for generation {written_for}, not for {generation}: run make index",
             path.display()
         );
-        Ok(CatalogStore { pool, settings, fresh: None })
+        Ok(CatalogStore { pool, settings, fresh: None, seen: Arc::default() })
     }
 
     /// With the prices and stock told since the feeds were written.
@@ -126,23 +128,36 @@ impl CatalogStore {
         of_source.or(self.settings.max_age).is_some_and(|max_age| now.duration_since(word.as_of) > max_age)
     }
 
-    fn offer(&self, row: &SqliteRow, currency: Currency, told: &Told) -> anyhow::Result<Offer> {
-        let sku: String = row.try_get("sku")?;
-        let price = choose(told.prices.get(&sku).map_or(&[], Vec::as_slice), currency);
+    /// The goods of these products, those that are there, in this order: from memory, the others read at one moment.
+    async fn goods(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Arc<Goods>>> {
+        let mut found = self.seen.among(ids);
+        let mut missing: Vec<ProductId> = ids.iter().filter(|id| !found.contains_key(*id)).cloned().collect();
+        missing.sort();
+        missing.dedup();
+        if !missing.is_empty() {
+            let read = goods::read(&self.pool, &missing).await?;
+            self.seen.keep(&read);
+            found.extend(read.into_iter().map(|goods| (goods.product.id.clone(), goods)));
+        }
+        Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
+    }
+
+    fn offer(&self, (product, variant): (&ProductId, &Variant), currency: Currency, told: &Told) -> Offer {
+        let price = choose(told.prices.get(&variant.sku).map_or(&[], Vec::as_slice), currency);
         let now = (self.settings.clock)();
         // An old count is no count.
-        let lines = told.stock.get(&sku).into_iter().flatten().filter(|(word, _)| !self.too_old(now, *word));
+        let lines = told.stock.get(&variant.sku).into_iter().flatten().filter(|(word, _)| !self.too_old(now, *word));
         let lines: Vec<&(Word, StockLine)> = lines.collect();
         let confirmed = lines.iter().map(|(word, _)| word.as_of).chain(price.map(|price| price.word.as_of)).min();
-        Ok(Offer {
-            product: ProductId(row.try_get("product")?),
-            size: row.try_get("size")?,
-            colour: row.try_get("colour")?,
+        Offer {
+            product: product.clone(),
+            size: variant.size.clone(),
+            colour: variant.colour.clone(),
             price: self.quote(price),
-            as_of: confirmed.map_or_else(|| moment(row, "as_of"), Ok)?,
+            as_of: confirmed.unwrap_or(variant.as_of),
             stock: lines.into_iter().map(|(_, line)| line.clone()).collect(),
-            sku: Sku(sku),
-        })
+            sku: Sku(variant.sku.clone()),
+        }
     }
 
     /// Puts what was told later in the place of what the generation holds.
@@ -176,64 +191,6 @@ struct Told {
     stock: HashMap<String, Vec<(Word, StockLine)>>,
 }
 
-/// A price as it was told, and by whom.
-#[derive(Clone)]
-struct PriceRow {
-    terms: PriceTerms,
-    word: Word,
-}
-
-/// A column that generations of before do not have.
-fn later<'r, T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
-    row: &'r SqliteRow,
-    column: &str,
-) -> Option<T> {
-    row.try_get::<Option<T>, _>(column).ok().flatten()
-}
-
-fn later_moment(row: &SqliteRow, column: &str) -> anyhow::Result<Option<Timestamp>> {
-    let text: Option<String> = later(row, column);
-    text.map(|text| text.parse().with_context(|| format!("catalog.db: `{text}` in {column} is not a moment")))
-        .transpose()
-}
-
-fn word(row: &SqliteRow) -> anyhow::Result<Word> {
-    let max_age_s = later::<i64>(row, "max_age_s").and_then(|seconds| u64::try_from(seconds).ok());
-    Ok(Word { as_of: moment(row, "as_of")?, max_age_s })
-}
-
-fn moment(row: &SqliteRow, column: &str) -> anyhow::Result<Timestamp> {
-    let text: String = row.try_get(column)?;
-    text.parse().with_context(|| format!("catalog.db: `{text}` in {column} is not a moment"))
-}
-
-fn price_row(row: &SqliteRow) -> anyhow::Result<PriceRow> {
-    let until: Option<String> = row.try_get("until")?;
-    let currency: Currency = row.try_get::<String, _>("currency")?.parse()?;
-    let money = |minor| Money::new(minor, currency);
-    let terms = PriceTerms {
-        now: money(row.try_get("minor")?),
-        old: row.try_get::<Option<i64>, _>("old_minor")?.map(money),
-        until: until.map(|day| day.parse()).transpose().context("catalog.db: until is not a day")?,
-        starts: later_moment(row, "starts")?,
-        ends: later_moment(row, "ends")?,
-    };
-    Ok(PriceRow { terms, word: word(row)? })
-}
-
-fn stock_row(row: &SqliteRow) -> anyhow::Result<(Word, StockLine)> {
-    let line = StockLine {
-        sku: Sku(row.try_get("sku")?),
-        place: PlaceId(row.try_get("place")?),
-        count: row.try_get("count")?,
-    };
-    Ok((word(row)?, line))
-}
-
-fn as_list(ids: &[ProductId]) -> String {
-    serde_json::to_string(ids).expect("invariant: a list of strings is always JSON")
-}
-
 /// The row in the asked currency, else the first the feed gave.
 fn choose(prices: &[PriceRow], currency: Currency) -> Option<&PriceRow> {
     prices.iter().find(|price| price.terms.now.currency == currency).or_else(|| prices.first())
@@ -243,47 +200,21 @@ fn choose(prices: &[PriceRow], currency: Currency) -> Option<&PriceRow> {
 impl Catalog for CatalogStore {
     /// The variants' `prices` are empty here: a price comes out through `offers` alone, with its age.
     async fn products(&self, ids: &[ProductId]) -> anyhow::Result<Vec<Product>> {
-        let rows = sqlx::query(
-            "SELECT p.document FROM json_each(?1) asked JOIN products p ON p.id = asked.value ORDER BY asked.key",
-        )
-        .bind(as_list(ids))
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                serde_json::from_str(&row.try_get::<String, _>(0)?).context("catalog.db: a product is unreadable")
-            })
-            .collect()
+        Ok(self.goods(ids).await?.iter().map(|goods| goods.product.clone()).collect())
     }
 
     async fn offers(&self, ids: &[ProductId], currency: Currency) -> anyhow::Result<Vec<Offer>> {
-        let asked = as_list(ids);
-        // One transaction: price and stock of the same moment.
-        let mut snapshot = self.pool.begin().await?;
-        let variants = sqlx::query(
-            "SELECT v.* FROM json_each(?1) asked JOIN variants v ON v.product = asked.value
-             ORDER BY asked.key, v.position",
-        );
-        let variants = variants.bind(&asked).fetch_all(&mut *snapshot).await?;
-        let prices = sqlx::query(
-            "SELECT p.* FROM json_each(?1) asked JOIN variants v ON v.product = asked.value
-             JOIN prices p ON p.sku = v.sku ORDER BY p.sku, p.position",
-        );
+        let goods = self.goods(ids).await?;
+        let variants: Vec<&Variant> = goods.iter().flat_map(|goods| &goods.variants).collect();
         let mut told = Told::default();
-        for row in prices.bind(&asked).fetch_all(&mut *snapshot).await? {
-            told.prices.entry(row.try_get("sku")?).or_default().push(price_row(&row)?);
+        for variant in &variants {
+            told.prices.insert(variant.sku.clone(), variant.prices.clone());
+            told.stock.insert(variant.sku.clone(), variant.stock.clone());
         }
-        let stock = sqlx::query(
-            "SELECT s.* FROM json_each(?1) asked JOIN variants v ON v.product = asked.value
-             JOIN stock s ON s.sku = v.sku ORDER BY s.sku, s.place",
-        );
-        for row in stock.bind(&asked).fetch_all(&mut *snapshot).await? {
-            told.stock.entry(row.try_get("sku")?).or_default().push(stock_row(&row)?);
-        }
-        snapshot.commit().await?;
-        let skus = variants.iter().map(|row| row.try_get("sku")).collect::<Result<Vec<&str>, _>>()?;
+        let skus: Vec<&str> = variants.iter().map(|variant| variant.sku.as_str()).collect();
         self.freshen(&skus, &mut told).await?;
-        variants.iter().map(|row| self.offer(row, currency, &told)).collect()
+        let offers = goods.iter().flat_map(|goods| goods.variants.iter().map(move |variant| (goods, variant)));
+        Ok(offers.map(|(goods, variant)| self.offer((&goods.product.id, variant), currency, &told)).collect())
     }
 
     async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {

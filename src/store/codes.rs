@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::SessionId;
 use crate::engine::{CodeBook, CodeCounts, CodeTried, NewCode};
 
 use super::database::Write;
@@ -92,23 +92,6 @@ impl CodeBook for StateStore {
 }
 
 impl StateStore {
-    /// Keeps a conversation as it is now, without a turn: what was proved over HTTP.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn keep_session(&self, session: &Session) -> anyhow::Result<()> {
-        sqlx::query(
-            "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3)
-             ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
-        )
-        .bind(session.id.to_string())
-        .bind(serde_json::to_string(session)?)
-        .bind(Timestamp::now().to_string())
-        .execute(&self.writer)
-        .await?;
-        Ok(())
-    }
-
     /// The orders that name a contact, newest first.
     pub(super) async fn orders_of(&self, contact: &Contact) -> anyhow::Result<Vec<Order>> {
         let rows = sqlx::query(

@@ -4,11 +4,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use metrics::{counter, histogram};
 use sqlx::any::{Any, AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Executor, Row, Transaction};
+use sqlx::{AnyPool, Connection, Executor, Row, Transaction};
 
 use super::schema;
 
@@ -20,6 +21,8 @@ pub(super) type Found = AnyRow;
 /// How long a statement waits for somebody else's lock, and a caller for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
 const READERS: u32 = 4;
+/// A connection that was used so lately is taken for a good one.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Which of the two it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,16 @@ impl Database {
         // The text of the error could hold the password.
         let options: AnyConnectOptions = url.parse().map_err(|_| anyhow::anyhow!("store.url is not an address"))?;
         let pool = AnyPoolOptions::new().max_connections(connections.max(1)).acquire_timeout(PATIENCE);
-        let pool = pool.after_connect(|connection, _| {
+        // Asking each time whether the server is still there would double what a statement takes.
+        let pool = pool.test_before_acquire(false).before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for >= FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+        let pool = counted(pool).after_connect(|connection, _| {
             Box::pin(async move {
                 // Each guarantee of this module is argued for this level; the server's own default may be another.
                 let settings = "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '10s'";
@@ -97,11 +109,14 @@ impl Database {
     /// Begins a transaction that writes. In SQLite nobody else writes until it ends. In PostgreSQL others do: what it
     /// decides must stand in the condition of its own statements, or behind [`Database::alone`].
     pub async fn begin(&self) -> anyhow::Result<Write<'static>> {
-        Ok(match self.kind {
+        let asked = Instant::now();
+        let begun = match self.kind {
             // A transaction that read first and wrote later could be refused.
             Kind::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Kind::Postgres => self.writer.begin().await?,
-        })
+        };
+        histogram!("truetill_store_wait_seconds").record(asked.elapsed().as_secs_f64());
+        Ok(begun)
     }
 
     /// From here to its end nobody else is in a transaction that asked for the same name.
@@ -125,12 +140,20 @@ impl Database {
 pub(super) fn lite(connections: u32) -> AnyPoolOptions {
     let pool = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
     let pool = pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false);
-    pool.after_connect(|connection, _| {
+    counted(pool).after_connect(|connection, _| {
         Box::pin(async move {
             // `FULL`: "done" is told once the commit returns, so it must outlive a power cut.
             let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
             connection.execute(settings).await.map(|_| ())
         })
+    })
+}
+
+/// Counts how often the database is gone to: with a statement by itself, or with a transaction.
+fn counted(pool: AnyPoolOptions) -> AnyPoolOptions {
+    pool.after_release(|_, _| {
+        counter!("truetill_store_visits_total").increment(1);
+        Box::pin(async { Ok(true) })
     })
 }
 

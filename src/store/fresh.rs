@@ -180,25 +180,27 @@ impl StateStore {
     pub(super) async fn fresh(&self, skus: &[&str]) -> anyhow::Result<Fresh> {
         let asked = serde_json::to_string(skus)?;
         let mut fresh = Fresh::default();
+        // One way to the database for both: each message with a product goes it.
         let rows = sqlx::query(self.db.says(
-            "SELECT p.* FROM json_each($1) asked JOIN fresh_prices p ON p.sku = asked.value",
-            "SELECT p.* FROM jsonb_array_elements_text(CAST($1 AS jsonb)) asked JOIN fresh_prices p ON p.sku = asked.value",
+            "WITH asked AS (SELECT value AS sku FROM json_each($1)) SELECT p.sku AS sku, p.as_of AS as_of,
+             p.max_age_s AS max_age_s, p.document AS told, CAST(0 AS BIGINT) AS count, CAST(1 AS BIGINT) AS prices
+             FROM asked JOIN fresh_prices p ON p.sku = asked.sku UNION ALL SELECT s.sku, s.as_of, s.max_age_s, s.place,
+             s.count, CAST(0 AS BIGINT) FROM asked JOIN fresh_stock s ON s.sku = asked.sku",
+            "WITH asked AS (SELECT jsonb_array_elements_text(CAST($1 AS jsonb)) AS sku) SELECT p.sku AS sku, p.as_of AS as_of,
+             p.max_age_s AS max_age_s, p.document AS told, CAST(0 AS BIGINT) AS count, CAST(1 AS BIGINT) AS prices
+             FROM asked JOIN fresh_prices p ON p.sku = asked.sku UNION ALL SELECT s.sku, s.as_of, s.max_age_s, s.place,
+             s.count, CAST(0 AS BIGINT) FROM asked JOIN fresh_stock s ON s.sku = asked.sku",
         ));
         for row in rows.bind(&asked).fetch_all(&self.pool).await? {
-            let document: String = row.try_get("document")?;
-            let prices: Vec<PriceTerms> =
-                serde_json::from_str(&document).context("truetill.db: a price is unreadable")?;
-            fresh.prices.insert(row.try_get("sku")?, (word(&row)?, prices));
-        }
-        let rows = sqlx::query(self.db.says(
-            "SELECT s.* FROM json_each($1) asked JOIN fresh_stock s ON s.sku = asked.value",
-            "SELECT s.* FROM jsonb_array_elements_text(CAST($1 AS jsonb)) asked JOIN fresh_stock s ON s.sku = asked.value",
-        ));
-        for row in rows.bind(&asked).fetch_all(&self.pool).await? {
-            let (sku, place): (String, String) = (row.try_get("sku")?, row.try_get("place")?);
-            let count = u32::try_from(row.try_get::<i64, _>("count")?).context("truetill.db: a count is unreadable")?;
-            let line = StockLine { sku: Sku(sku.clone()), place: PlaceId(place), count };
-            fresh.stock.entry(sku).or_default().push((word(&row)?, line));
+            let (sku, told, word): (String, String, Word) = (row.try_get("sku")?, row.try_get("told")?, word(&row)?);
+            if row.try_get::<i64, _>("prices")? == 1 {
+                let prices = serde_json::from_str(&told).context("a price told since the index is unreadable")?;
+                fresh.prices.insert(sku, (word, prices));
+                continue;
+            }
+            let count = u32::try_from(row.try_get::<i64, _>("count")?).context("a count told since is unreadable")?;
+            let line = StockLine { sku: Sku(sku.clone()), place: PlaceId(told), count };
+            fresh.stock.entry(sku).or_default().push((word, line));
         }
         Ok(fresh)
     }

@@ -75,6 +75,9 @@ impl StateStore {
     }
 
     async fn forget_old_keys(&self, now: i64) -> anyhow::Result<()> {
+        if !self.chore.is_due(now) {
+            return Ok(());
+        }
         let over = sqlx::query("DELETE FROM idempotency WHERE at < $1").bind(now - KEPT_S);
         over.execute(&self.writer).await?;
         Ok(())

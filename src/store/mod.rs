@@ -14,6 +14,7 @@ mod codes;
 mod database;
 pub mod desk;
 pub mod fresh;
+mod goods;
 pub mod handover;
 pub mod idempotency;
 pub mod kpi;
@@ -24,6 +25,7 @@ pub mod parcels;
 pub mod permissions;
 mod returns;
 mod schema;
+pub mod sessions;
 pub mod state;
 #[cfg(test)]
 mod tests;

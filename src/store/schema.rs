@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "messages", include_str!("migrations/0010_messages.sql")),
     (20, "identity", include_str!("migrations/0020_identity.sql")),
     (30, "parcels", include_str!("migrations/0030_parcels.sql")),
+    (40, "order", include_str!("migrations/0040_order.sql")),
 ];
 
 /// Brings the tables up to date. Of several programs that start at once on one server the first does it (the migrator

@@ -2,17 +2,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use metrics::histogram;
 use serde::Serialize;
 use sqlx::{AnyPool, Row};
 
+use crate::domain::desk::Versioned;
 use crate::domain::handover::Aside;
 use crate::domain::session::{Session, SessionId, TurnId};
 
 use super::database::{Database, Found, Write};
 use super::handover::{put_case, put_event, put_line};
+use super::sessions::put_session;
 
 /// The state of the running shop assistant.
 #[derive(Clone)]
@@ -23,6 +28,24 @@ pub struct StateStore {
     pub(super) writer: AnyPool,
     pub(super) db: Database,
     watch: Option<Watch>,
+    /// Looking for keys that are over.
+    pub(super) chore: Arc<Chore>,
+}
+
+/// Something that is done now and then, by whoever comes by.
+#[derive(Debug, Default)]
+pub(super) struct Chore(AtomicI64);
+
+impl Chore {
+    const EVERY_S: i64 = 60;
+
+    /// True for one caller a minute.
+    pub fn is_due(&self, now: i64) -> bool {
+        let last = self.0.load(Ordering::Relaxed);
+        // A clock that was set back does not put it off.
+        let due = !(last..last.saturating_add(Self::EVERY_S)).contains(&now);
+        due && self.0.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// Told before and after every commit.
@@ -66,7 +89,7 @@ impl StateStore {
     }
 
     fn over(db: Database) -> StateStore {
-        StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None }
+        StateStore { pool: db.pool.clone(), writer: db.writer.clone(), db, watch: None, chore: Arc::default() }
     }
 
     /// Where it keeps things, for people.
@@ -87,7 +110,9 @@ impl StateStore {
     /// Commits.
     pub(super) async fn commit(&self, transaction: Write<'_>) -> anyhow::Result<()> {
         self.tell_watch();
+        let asked = Instant::now();
         transaction.commit().await?;
+        histogram!("truetill_store_commit_seconds").record(asked.elapsed().as_secs_f64());
         self.tell_watch();
         Ok(())
     }
@@ -98,84 +123,51 @@ impl StateStore {
         }
     }
 
-    /// A conversation, or none with this id.
+    /// Stores a conversation and its new turn together, whatever was written to it before.
     ///
     /// # Errors
-    /// The database cannot be read or holds something else.
-    pub async fn session(&self, id: SessionId) -> anyhow::Result<Option<Session>> {
-        let row = sqlx::query("SELECT document FROM sessions WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.pool)
-            .await?;
-        row.map(|row| {
-            let document: String = row.try_get("document")?;
-            serde_json::from_str(&document).with_context(|| format!("session {id}"))
-        })
-        .transpose()
-    }
-
-    /// Begins a conversation in which nothing was said yet.
-    ///
-    /// # Errors
-    /// The database cannot be written.
-    pub async fn begin(&self, session: &Session) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
-            .bind(session.id.to_string())
-            .bind(serde_json::to_string(session)?)
-            .bind(Timestamp::now().to_string())
-            .execute(&self.writer)
-            .await?;
-        Ok(())
-    }
-
-    /// Stores a conversation and its new turn together: both or neither.
-    ///
-    /// # Errors
-    /// The database cannot be written.
+    /// The database cannot be read or written.
     pub async fn record(&self, session: &Session, turn: TurnId, record: &impl Serialize) -> anyhow::Result<()> {
-        self.record_with(session, turn, record, &Aside::default()).await
+        let read = self.conversation(session.id).await?;
+        let session = Versioned { value: session.clone(), version: read.map_or(0, |read| read.session.version) };
+        self.record_with(&session, turn, record, &Aside::default()).await.map(|_| ())
     }
 
-    /// The same, with the case the turn opened and the line it adds for whoever has the conversation.
+    /// Stores a conversation on its version, its new turn, the case the turn opened and the line it adds for whoever has the
+    /// conversation: all of it, or nothing and false when the conversation was written since.
     ///
     /// # Errors
     /// The database cannot be written.
     pub async fn record_with(
         &self,
-        session: &Session,
+        session: &Versioned<Session>,
         turn: TurnId,
         record: &impl Serialize,
         aside: &Aside,
-    ) -> anyhow::Result<()> {
-        let now = Timestamp::now().to_string();
+    ) -> anyhow::Result<bool> {
         let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3)
-             ON CONFLICT (id) DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at",
-        )
-        .bind(session.id.to_string())
-        .bind(serde_json::to_string(session)?)
-        .bind(&now)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("INSERT INTO turns (id, session, at, record) VALUES ($1, $2, $3, $4)")
-            .bind(turn.to_string())
-            .bind(session.id.to_string())
-            .bind(&now)
-            .bind(serde_json::to_string(record)?)
-            .execute(&mut *transaction)
-            .await?;
-        if let Some(case) = &aside.case
-            && put_case(&mut transaction, case).await?
-            && let Some(event) = &aside.event
-        {
-            put_event(&mut transaction, event).await?;
+        // A transaction dropped without a commit is rolled back.
+        if !put_session(&mut transaction, session).await? {
+            return Ok(false);
         }
-        if let Some(line) = &aside.line {
-            put_line(&mut transaction, session.id, line).await?;
-        }
+        put_turn(&mut transaction, (session.value.id, turn), record, aside).await?;
         self.commit(transaction).await?;
-        Ok(())
+        Ok(true)
+    }
+
+    /// Stores a turn that was answered and whose conversation went on without it.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub async fn record_late(
+        &self,
+        (session, turn): (SessionId, TurnId),
+        record: &impl Serialize,
+        aside: &Aside,
+    ) -> anyhow::Result<()> {
+        let mut transaction = self.write().await?;
+        put_turn(&mut transaction, (session, turn), record, aside).await?;
+        self.commit(transaction).await
     }
 
     /// A turn's audit record as JSON, or none with this id.
@@ -210,10 +202,43 @@ impl StateStore {
     }
 }
 
+async fn put_turn(
+    transaction: &mut Write<'_>,
+    (session, turn): (SessionId, TurnId),
+    record: &impl Serialize,
+    aside: &Aside,
+) -> anyhow::Result<()> {
+    sqlx::query("INSERT INTO turns (id, session, at, record) VALUES ($1, $2, $3, $4)")
+        .bind(turn.to_string())
+        .bind(session.to_string())
+        .bind(Timestamp::now().to_string())
+        .bind(serde_json::to_string(record)?)
+        .execute(&mut **transaction)
+        .await?;
+    if let Some(case) = &aside.case
+        && put_case(transaction, case).await?
+        && let Some(event) = &aside.event
+    {
+        put_event(transaction, event).await?;
+    }
+    if let Some(line) = &aside.line {
+        put_line(transaction, session, line).await?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::cluster::state;
+
+    #[test]
+    fn a_chore_is_one_callers_a_minute() {
+        let chore = Chore::default();
+        let due: Vec<i64> =
+            [1000, 1000, 1059, 1060, 1061, 900, 901].into_iter().filter(|now| chore.is_due(*now)).collect();
+        assert_eq!(due, [1000, 1060, 900]);
+    }
 
     #[tokio::test]
     async fn a_session_and_its_turn_are_kept() {

@@ -147,6 +147,9 @@ pub enum TurnError {
         /// A fair guess.
         retry_after_s: u64,
     },
+    /// Others wrote to the conversation all the time.
+    #[error("other messages of this conversation are still being answered")]
+    Conflict,
     /// Something inside failed before a reply could be made; the cause is in the log.
     #[error("the turn failed")]
     Failed(#[source] anyhow::Error),

@@ -13,12 +13,13 @@ mod desk;
 mod known;
 mod login;
 mod menu;
+mod order;
 mod person;
 mod respond;
 mod settle;
 mod stop;
 
-use crate::app::App;
+use crate::app::{App, Hold};
 use crate::audit::TurnRecord;
 use crate::domain::handover::{Aside, Case};
 use crate::domain::identity::Visitor;
@@ -53,8 +54,23 @@ pub async fn answer_visitor(
     (message, visitor): (Message, &Visitor),
     watcher: &Watcher,
 ) -> Result<Answer, TurnError> {
+    for attempt in 1..=order::TRIES {
+        if let Some(answer) = attempted(app, (&message, visitor), watcher).await? {
+            return Ok(answer);
+        }
+        order::step_aside(attempt).await;
+    }
+    Err(TurnError::Conflict)
+}
+
+/// One try; none when another turn of the conversation was faster and nothing was written.
+async fn attempted(
+    app: &App,
+    (message, visitor): (&Message, &Visitor),
+    watcher: &Watcher,
+) -> Result<Option<Answer>, TurnError> {
     let mut clock = StageClock::start(watcher);
-    let mut session = open(app, &message, visitor).await?;
+    let (mut session, mut hold) = open(app, message, visitor).await?;
 
     clock.enter(Stage::Screening);
     let screened = app.screening.screen(&message.text, session.language, message.locale);
@@ -62,10 +78,13 @@ pub async fn answer_visitor(
     let screened = Screened { language, ..screened };
     session.language = screened.language;
     if let Some(case) = person::taken(app, &session).await? {
-        return leave_to_person(app, session, (&message, &screened), (case, clock)).await;
+        return leave_to_person(app, (session, hold), (message, &screened), (case, clock)).await;
     }
 
     clock.enter(Stage::Understanding);
+    if !order::take(&mut hold, &session, None).await? {
+        return Ok(None);
+    }
     let entered = code::entered(app, &mut session, &screened).await;
     let screened = code::veiled(screened, entered.as_ref());
     let booked = match entered {
@@ -77,6 +96,9 @@ pub async fn answer_visitor(
         (None, Some(booked)) => taken_for(&screened, booked.understood(), "a time that was offered"),
         (None, None) => understand(app, &screened, &session).await,
     };
+    if !order::take(&mut hold, &session, Some(&understanding)).await? {
+        return Ok(None);
+    }
 
     clock.enter(Stage::Searching);
     let turn =
@@ -85,9 +107,6 @@ pub async fn answer_visitor(
 
     clock.enter(Stage::Checking);
     let settled = settle::settle(&turn, &mut outcome).await?;
-    for segment in settled.reply.segments() {
-        watcher.tell(Event::Segment(segment.clone()));
-    }
     let timings = clock.stop(outcome.generated.len());
 
     let answer = Answer {
@@ -105,17 +124,23 @@ pub async fn answer_visitor(
     let record = TurnRecord::new(&answer, &message.channel, &screened, &understanding, &outcome, settled.draft);
     remember(app, &mut session, &answer, &outcome, &screened);
     let aside = person::called(app, &session, &answer, &outcome).await.map_err(TurnError::Failed)?;
-    write_down(app, session, (answer.turn_id, record), aside).await;
-    Ok(answer)
+    if !write_down(hold, session, (answer.turn_id, record), aside).await {
+        return Ok(None);
+    }
+    // Only now: a turn that is done again has told nothing.
+    for segment in answer.reply.segments() {
+        watcher.tell(Event::Segment(segment.clone()));
+    }
+    Ok(Some(answer))
 }
 
 /// A person has the chat: the message is kept for them, and nothing is answered.
 async fn leave_to_person(
     app: &App,
-    mut session: Session,
+    (mut session, hold): (Session, Hold),
     (message, screened): (&Message, &Screened),
     (case, clock): (Case, StageClock<'_>),
-) -> Result<Answer, TurnError> {
+) -> Result<Option<Answer>, TurnError> {
     let understanding = person::unread(screened.language);
     let outcome = Outcome { now: app.now(), ..Outcome::default() };
     let answer = Answer {
@@ -134,8 +159,7 @@ async fn leave_to_person(
     let draft = Draft { language: screened.language, segments: Vec::new() };
     let record = TurnRecord::new(&answer, &message.channel, screened, &understanding, &outcome, draft);
     let aside = person::heard(case, screened, &outcome);
-    write_down(app, session, (answer.turn_id, record), aside).await;
-    Ok(answer)
+    Ok(write_down(hold, session, (answer.turn_id, record), aside).await.then_some(answer))
 }
 
 /// Does once what the first shopper would otherwise wait for: pattern tables, the embedder's first pass, the model's
@@ -165,7 +189,7 @@ fn names_a_place(session: &Session, screened: &Screened) -> bool {
     }
 }
 
-async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<Session, TurnError> {
+async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Session, Hold), TurnError> {
     let limit = app.config.server.message_chars;
     let chars = message.text.chars().count();
     if chars > limit {
@@ -174,9 +198,12 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<Session
     if message.text.trim().is_empty() {
         return Err(TurnError::EmptyMessage);
     }
-    let session = match message.session {
-        Some(id) => app.state.session(id).await.map_err(TurnError::Failed)?.ok_or(TurnError::UnknownSession(id))?,
-        None => Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() },
+    let begun = |session: Session| (app.state.hold(session.id, 0), session);
+    let (hold, session) = match message.session {
+        Some(id) => order::read(app, id).await.map(|(session, hold)| (hold, session))?,
+        None => {
+            begun(Session { language: message.locale.unwrap_or(Session::default().language), ..Session::default() })
+        }
     };
     let known = message.customer.clone().filter(|customer| session.customer.as_ref() != Some(customer));
     let mut session = login::entered(app, session, (message, visitor)).await.map_err(TurnError::Failed)?;
@@ -185,7 +212,9 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<Session
         let own = outreach::language(app, customer).await.map_err(TurnError::Failed)?;
         session.language = own.unwrap_or(session.language);
     }
-    Ok(session)
+    // Another customer's message begins a conversation of its own.
+    let hold = if hold.id() == session.id { hold } else { app.state.hold(session.id, 0) };
+    Ok((session, hold))
 }
 
 async fn understand(app: &App, screened: &Screened, session: &Session) -> Understanding {
@@ -256,18 +285,16 @@ fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {
     }
 }
 
-/// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it.
-async fn write_down(app: &App, session: Session, (turn, record): (TurnId, TurnRecord), aside: Aside) {
-    let state = app.state.clone();
-    let writing = tokio::spawn(async move {
-        if let Err(error) = state.record_with(&session, turn, &record, &aside).await {
-            // The customer has the answer; the operator must hear that its record is missing.
-            tracing::error!(%turn, error = format!("{error:#}"), "the audit could not be written");
-        }
-    });
-    if let Err(error) = writing.await {
-        tracing::error!(%turn, %error, "the audit could not be written");
-    }
+/// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it. False when the conversation was
+/// written since it was read.
+async fn write_down(hold: Hold, session: Session, (turn, record): (TurnId, TurnRecord), aside: Aside) -> bool {
+    let writing = tokio::spawn(async move { hold.record(session, (turn, &record), &aside).await });
+    let written = writing.await.unwrap_or_else(|error| Err(error.into()));
+    written.unwrap_or_else(|error| {
+        // The customer has the answer; the operator must hear that its record is missing.
+        tracing::error!(%turn, error = format!("{error:#}"), "the audit could not be written");
+        true
+    })
 }
 
 fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {

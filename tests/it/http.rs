@@ -183,9 +183,9 @@ async fn a_repeated_request_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn more_turns_than_slots_are_refused_at_once() {
+async fn more_turns_than_may_run_and_wait_are_refused() {
     let mut settings = config();
-    settings.server.concurrent_turns = 0;
+    (settings.server.concurrent_turns, settings.server.waiting_turns) = (0, 0);
     let app = TestApp::with(settings).await;
     for headers in [&[][..], &[EVENTS], &[("idempotency-key", "k-1")], &[("idempotency-key", "k-1")]] {
         let reply = app.post(CHAT, r#"{"message":"menu"}"#, headers).await;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Barrier;
+use truetill::app::App;
 use truetill::domain::Money;
 use truetill::domain::cart::{Buyer, CartRules, CheckoutState, Edit, Owner, Paid, PaymentLink, PaymentRecord, Settled};
 use truetill::domain::desk::{Operation, TaskState};
@@ -19,7 +20,7 @@ use truetill::tasks::cart::{Till, Visit};
 use truetill::tasks::desk::Desk;
 
 use crate::cluster::state_in;
-use crate::common::{clock, config};
+use crate::common::{TestApp, app_keeping, clock, config};
 use crate::fakes::ShopFront;
 
 const AT_ONCE: usize = 8;
@@ -208,6 +209,96 @@ async fn programs_that_start_at_once_take_the_same_orders_and_patches_that_cross
         }
     });
     assert_eq!(patched.await, [100; AT_ONCE]);
+}
+
+/// Two programs over one state, each behind its own door.
+async fn doors(both: &Both) -> [(Arc<App>, Arc<TestApp>); 2] {
+    let mut doors = Vec::new();
+    for store in &both.stores {
+        let mut settings = config();
+        settings.session.recent = 50;
+        let front = ShopFront::load(&settings.paths.data);
+        let app = app_keeping(settings, None, (front, store.clone())).await;
+        doors.push((Arc::clone(&app), Arc::new(TestApp::over(app))));
+    }
+    doors.try_into().unwrap_or_else(|_| panic!("two"))
+}
+
+fn said(session: &Value, text: &str) -> String {
+    json!({"message": text, "locale": "en", "session_id": session}).to_string()
+}
+
+async fn conversation(door: &TestApp) -> (Value, SessionId) {
+    let first = door.post("/api/v1/chat", json!({"message": "hello", "locale": "en"}).to_string(), &[]).await.json();
+    let id = first["session_id"].as_str().unwrap().parse().unwrap();
+    (first["session_id"].clone(), id)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn messages_of_one_conversation_at_one_moment_are_all_answered_each_after_the_other() {
+    let both = Both::open().await;
+    let doors = doors(&both).await;
+    let (session, id) = conversation(&doors[0].1).await;
+    // Half of them write something besides their record, and would do so once for the same count of turns.
+    let texts =
+        ["add the black Volna electric kettle 1.7 l to my cart", "how much is the Volna electric kettle 1.7 l?"];
+    let answers = both.at_once(|_, n| {
+        let (door, body) = (Arc::clone(&doors[n % 2].1), said(&session, texts[n / 2 % 2]));
+        async move { door.post("/api/v1/chat", body, &[]).await }
+    });
+    for answer in answers.await {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let held = both.first().session(id).await.unwrap().unwrap();
+    assert_eq!((held.turns as usize, held.recent.len()), (1 + AT_ONCE, 1 + AT_ONCE));
+    let told: BTreeSet<String> = held.recent.iter().map(|exchange| exchange.message.clone()).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(both.first().turns_of(id).await.unwrap().len(), 1 + AT_ONCE);
+    let owner = Owner { customer: None, session: Some(id) };
+    let cart = both.first().cart(&owner.key()).await.unwrap().value;
+    assert_eq!(cart.lines.iter().map(|line| line.quantity).sum::<u32>() as usize, AT_ONCE / 2, "{cart:?}");
+    let read = both.first().conversation(id).await.unwrap().unwrap();
+    assert!(!read.busy, "nobody holds it any more");
+}
+
+#[tokio::test]
+async fn messages_that_come_one_after_another_are_answered_in_that_order() {
+    let both = Both::open().await;
+    let doors = doors(&both).await;
+    let (session, id) = conversation(&doors[0].1).await;
+    let texts: Vec<String> = (0..AT_ONCE).map(|n| format!("thanks, number {n}")).collect();
+    let sent: Vec<_> = texts
+        .iter()
+        .map(|text| {
+            let (door, body) = (Arc::clone(&doors[0].1), said(&session, text));
+            tokio::spawn(async move { door.post("/api/v1/chat", body, &[]).await.status })
+        })
+        .collect();
+    for one in sent {
+        assert_eq!(one.await.unwrap(), 200);
+    }
+    let held = both.first().session(id).await.unwrap().unwrap();
+    let heard: Vec<&String> = held.recent[1..].iter().map(|exchange| &exchange.message).collect();
+    assert_eq!(heard, texts.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_conversation_that_another_program_writes_for_is_waited_for_and_then_refused() {
+    let both = Both::open().await;
+    let mut settings = config();
+    settings.server.wait_s = 0;
+    let front = ShopFront::load(&settings.paths.data);
+    let door = TestApp::over(app_keeping(settings, None, (front, both.stores[0].clone())).await);
+    let (session, id) = conversation(&door).await;
+    let version = both.first().conversation(id).await.unwrap().unwrap().session.version;
+    let lease = std::time::Duration::from_secs(600);
+    assert!(both.stores[1].take_conversation(id, version, lease).await.unwrap());
+    assert!(!both.stores[0].take_conversation(id, version, lease).await.unwrap(), "taken once");
+    let refused = door.post("/api/v1/chat", said(&session, "hello"), &[]).await;
+    assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (409, Some("conversation_busy")));
+    // The turn was given up: its program gives the conversation back, or its time is over.
+    both.stores[1].release_conversation(id, version + 1).await.unwrap();
+    assert_eq!(door.post("/api/v1/chat", said(&session, "hello"), &[]).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

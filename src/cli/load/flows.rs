@@ -20,11 +20,23 @@ pub(super) struct Shelf {
     pub frames: Vec<(Language, String)>,
 }
 
+/// When the next request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// People: each sends so often, whether or not the answer before was quick; a request that the answer before holds up is late,
+    /// and its time runs from when it was due.
+    People(Duration),
+    /// A rush: the next request follows the answer at once.
+    Rush,
+}
+
 /// One shopper after another on one connection.
 pub(super) struct Shopper {
-    pub think: Duration,
+    pub pace: Pace,
     /// Nothing is asked after this moment.
     pub end: Instant,
+    /// When the next request is due.
+    due: Instant,
     number: u64,
     client: Client,
     shelf: Arc<Shelf>,
@@ -44,16 +56,17 @@ fn refusal(status: u16, body: &[u8]) -> String {
 
 impl Shopper {
     pub fn new(number: u64, address: SocketAddr, shelf: Arc<Shelf>) -> Shopper {
-        let end = Instant::now();
+        let (now, pace) = (Instant::now(), Pace::Rush);
         let dice = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Shopper { think: Duration::ZERO, end, number, client: Client::new(address), shelf, log: Log::default(), dice }
+        let (client, log) = (Client::new(address), Log::default());
+        Shopper { pace, end: now, due: now, number, client, shelf, log, dice }
     }
 
     /// Holds conversations until the end, and tells how it went.
     pub async fn shop(mut self) -> Log {
         // They arrive one by one, over the first tenth of the time.
         let arriving = self.end.saturating_duration_since(Instant::now()) / 10;
-        tokio::time::sleep(arriving.mul_f64(self.draw(1000) as f64 / 1000.0)).await;
+        self.due = Instant::now() + arriving.mul_f64(self.draw(1000) as f64 / 1000.0);
         while Instant::now() < self.end {
             // A flow that is stuck is over; the next one begins.
             let _ = match self.draw(100) {
@@ -214,8 +227,15 @@ impl Shopper {
         (method, path): (&str, &str),
         (body, key): (Option<&Value>, Option<&str>),
     ) -> Step {
-        let sent = Instant::now();
-        if sent >= self.end {
+        if self.due >= self.end {
+            // Nobody is kept waiting for the end of the measurement.
+            tokio::time::sleep_until(self.end.into()).await;
+            return Err(Stuck);
+        }
+        tokio::time::sleep_until(self.due.into()).await;
+        // Somebody whose turn was held up is late: their time runs from when they wanted to ask.
+        let sent = if self.pace == Pace::Rush { Instant::now() } else { self.due };
+        if Instant::now() >= self.end {
             return Err(Stuck);
         }
         let answer = self.client.call(method, path, body, key).await;
@@ -236,14 +256,17 @@ impl Shopper {
                 Err(Stuck)
             }
         };
-        self.pause().await;
+        self.due = self.next(sent);
         step
     }
 
-    /// Between half of the thinking time and half as much again.
-    async fn pause(&mut self) {
+    /// Between half of the usual time after this request and half as much again; at once in a rush.
+    fn next(&mut self, sent: Instant) -> Instant {
         let share = 0.5 + self.draw(1000) as f64 / 1000.0;
-        tokio::time::sleep(self.think.mul_f64(share)).await;
+        match self.pace {
+            Pace::People(every) => sent + every.mul_f64(share),
+            Pace::Rush => Instant::now(),
+        }
     }
 
     fn price_question(&mut self) -> (Language, String) {

@@ -1,9 +1,11 @@
 //! `bench load`: shoppers and an operator at work on a server of its own, without the language model.
-//! In: how many, how long. Out: how long each request took, what failed, how the server's memory went.
-//! The shop's own state is never touched: the server keeps its own in a folder that goes away, or in a database for that.
+//! In: how many, how long, and whether they are people or a rush. Out: how long each request took, what failed, how the server's
+//! memory went, what processor time and the database were used for.
+//! The shop's own state is never written: the server keeps its own in a folder that goes away, or in a database for that.
 
 mod client;
 mod flows;
+mod gauge;
 mod report;
 mod server;
 
@@ -21,7 +23,8 @@ use crate::shop::Shop;
 use crate::store::OrderBook;
 
 use super::open;
-use flows::{Shelf, Shopper};
+use flows::{Pace, Shelf, Shopper};
+use gauge::{Sample, Totals};
 use report::{Log, Report};
 use server::Server;
 
@@ -34,9 +37,14 @@ pub struct LoadArgs {
     /// How long.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// How long a shopper thinks between an answer and the next message, on average, in milliseconds.
+    /// `people`: each session sends a request every `--every-ms`, whatever the server does, and a request that is sent late
+    /// counts from when it was due (open loop). `rush`: the next request follows the answer at once (closed loop): how much
+    /// the server can do, not how long a shopper waits.
+    #[arg(long, value_enum, default_value_t = Manner::People)]
+    pace: Manner,
+    /// How often each of the people sends a request, on average, in milliseconds.
     #[arg(long, default_value_t = 2000)]
-    think_ms: u64,
+    every_ms: u64,
     /// Keep the state in this empty PostgreSQL database instead of a SQLite file.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
@@ -45,26 +53,48 @@ pub struct LoadArgs {
     seed: u64,
 }
 
+/// How shoppers come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Manner {
+    People,
+    Rush,
+}
+
+impl LoadArgs {
+    fn pace(&self) -> Pace {
+        match self.pace {
+            Manner::People => Pace::People(Duration::from_millis(self.every_ms.max(1))),
+            Manner::Rush => Pace::Rush,
+        }
+    }
+}
+
 /// Runs the measurement; fails when a request did.
 pub(super) async fn run(config: &Config, args: &LoadArgs, json: bool) -> anyhow::Result<ExitCode> {
     ensure!(args.sessions > 0 && args.seconds > 0, "--sessions and --seconds must be at least 1");
     let shelf = Arc::new(shelf(config, args.seed).await?);
     let server = Server::start(config, args.store.as_deref()).await?;
-    let mut report = Report::begin(args.sessions, args.think_ms, server.place());
-    let end = Instant::now() + Duration::from_secs(args.seconds);
+    let mut report = Report::begin(args.sessions, args.pace(), server.place());
+    let before = Totals::read(&server).await?;
+    let began = Instant::now();
+    let end = began + Duration::from_secs(args.seconds);
     let running: Vec<_> = (0..args.sessions)
         .map(|number| {
             let mut shopper = Shopper::new(number as u64, server.address(), Arc::clone(&shelf));
-            (shopper.think, shopper.end) = (Duration::from_millis(args.think_ms), end);
+            (shopper.pace, shopper.end) = (args.pace(), end);
             tokio::spawn(shopper.shop())
         })
         .collect();
-    watch_memory(&server, &mut report, end).await?;
+    watch_memory(&server, &mut report, (began, end)).await?;
     let mut log = Log::default();
     for shopper in running {
         log.take(shopper.await.context("a shopper broke down")?);
     }
-    report.end(log, server.memory_mb()?);
+    let took = began.elapsed().as_secs_f64();
+    report.memory(Sample { second: took.round(), mb: server.memory_mb()? });
+    let after = Totals::read(&server).await?;
+    report.end(log, took);
+    report.used(|requests, cores| after.since(&before, (took, cores, requests)));
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -73,13 +103,14 @@ pub(super) async fn run(config: &Config, args: &LoadArgs, json: bool) -> anyhow:
     Ok(if report.failed() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
-/// Notes the server's memory from the moment everybody is there, about sixty times.
-async fn watch_memory(server: &Server, report: &mut Report, end: Instant) -> anyhow::Result<()> {
-    let left = end.saturating_duration_since(Instant::now());
-    let step = (left / 60).max(Duration::from_secs(1));
-    while Instant::now() + step < end {
-        tokio::time::sleep(step).await;
-        report.memory(server.memory_mb()?);
+/// Notes the server's memory at the start, then about sixty times, at most once a second.
+async fn watch_memory(server: &Server, report: &mut Report, (began, end): (Instant, Instant)) -> anyhow::Result<()> {
+    let step = (end.saturating_duration_since(began) / 60).max(Duration::from_secs(1));
+    let mut at = began;
+    while at < end {
+        tokio::time::sleep_until(at.into()).await;
+        report.memory(Sample { second: began.elapsed().as_secs_f64().round(), mb: server.memory_mb()? });
+        at += step;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Instant;
 
 use serde::Serialize;
 
 use crate::cli::bench::percentile;
+
+use super::flows::Pace;
+use super::gauge::{Sample, Use};
 
 /// What shoppers saw.
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Log {
     }
 }
 
-/// Times of one kind of request, in milliseconds, from the first byte sent to the last one read.
+/// Times of one kind of request, in milliseconds, from when it was due (a rush: sent) to the last byte read.
 #[derive(Clone, Debug, Default, Serialize)]
 struct Spread {
     requests: usize,
@@ -74,7 +76,9 @@ impl Spread {
 pub(super) struct Report {
     store: String,
     sessions: usize,
-    think_ms: u64,
+    /// `people`, with how often each sends a request, or `rush`.
+    pace: &'static str,
+    every_ms: Option<u128>,
     seconds: f64,
     cores: usize,
     requests_per_second: f64,
@@ -84,21 +88,26 @@ pub(super) struct Report {
     error_kinds: BTreeMap<String, usize>,
     all: Spread,
     by_request: BTreeMap<&'static str, Spread>,
-    /// The server's resident memory once everybody was there, and at the end.
+    #[serde(rename = "use")]
+    used: Use,
+    /// The server's resident memory before anybody came, and at the end.
     memory_start_mb: f64,
     memory_end_mb: f64,
-    memory_mb: Vec<f64>,
-    #[serde(skip)]
-    began: Instant,
+    memory: Vec<Sample>,
 }
 
 impl Report {
     /// Before anybody asks.
-    pub fn begin(sessions: usize, think_ms: u64, store: &str) -> Report {
+    pub fn begin(sessions: usize, pace: Pace, store: &str) -> Report {
+        let (pace, every_ms) = match pace {
+            Pace::People(every) => ("people", Some(every.as_millis())),
+            Pace::Rush => ("rush", None),
+        };
         Report {
             store: store.to_string(),
             sessions,
-            think_ms,
+            pace,
+            every_ms,
             seconds: 0.0,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             requests_per_second: 0.0,
@@ -108,23 +117,23 @@ impl Report {
             error_kinds: BTreeMap::new(),
             all: Spread::default(),
             by_request: BTreeMap::new(),
+            used: Use::default(),
             memory_start_mb: 0.0,
             memory_end_mb: 0.0,
-            memory_mb: Vec::new(),
-            began: Instant::now(),
+            memory: Vec::new(),
         }
     }
 
     /// The server's memory now.
-    pub fn memory(&mut self, mb: f64) {
-        self.memory_mb.push(mb);
+    pub fn memory(&mut self, sample: Sample) {
+        self.memory.push(sample);
     }
 
     /// After the last answer.
-    pub fn end(&mut self, log: Log, memory_mb: f64) {
-        self.seconds = (self.began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        self.memory_start_mb = self.memory_mb.first().copied().unwrap_or(memory_mb);
-        self.memory_end_mb = memory_mb;
+    pub fn end(&mut self, log: Log, seconds: f64) {
+        self.seconds = (seconds * 10.0).round() / 10.0;
+        self.memory_start_mb = self.memory.first().map_or(0.0, |sample| sample.mb);
+        self.memory_end_mb = self.memory.last().map_or(0.0, |sample| sample.mb);
         let mut all: Vec<f64> = log.times.values().flatten().copied().collect();
         self.requests_per_second = (all.len() as f64 / self.seconds * 10.0).round() / 10.0;
         self.all = Spread::of(&mut all);
@@ -132,6 +141,11 @@ impl Report {
         (self.conversations, self.orders_placed) = (log.conversations, log.orders);
         self.errors = log.errors.values().sum();
         self.error_kinds = log.errors;
+    }
+
+    /// What was used meanwhile, by the number of requests and cores.
+    pub fn used(&mut self, told: impl FnOnce(usize, usize) -> Use) {
+        self.used = told(self.all.requests + self.errors, self.cores);
     }
 
     /// True when a request failed.
@@ -142,29 +156,55 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pace = match self.every_ms {
+            Some(every) => format!("people, a request every {every} ms each"),
+            None => "a rush, each request right after the answer".to_string(),
+        };
+        writeln!(f, "{} sessions ({pace}), {:.0} s, {} cores", self.sessions, self.seconds, self.cores)?;
+        writeln!(f, "state in {}", self.store)?;
         writeln!(
             f,
-            "{} sessions, {:.0} s, {} cores, state in {}",
-            self.sessions, self.seconds, self.cores, self.store
+            "{} conversations, {} orders, {:.1} requests a second, {} errors",
+            self.conversations, self.orders_placed, self.requests_per_second, self.errors
         )?;
-        writeln!(
-            f,
-            "{} conversations, {} orders, {:.1} requests a second, {} errors, memory {} -> {} MB",
-            self.conversations,
-            self.orders_placed,
-            self.requests_per_second,
-            self.errors,
-            self.memory_start_mb,
-            self.memory_end_mb
-        )?;
+        for (why, count) in &self.error_kinds {
+            writeln!(f, "  {count} x {why}")?;
+        }
         writeln!(f, "{:<12}{:>9}{:>9}{:>9}{:>9}{:>9}  ms", "", "requests", "p50", "p95", "p99", "max")?;
         for (what, spread) in self.by_request.iter().chain([(&"all", &self.all)]) {
             let Spread { requests, p50, p95, p99, max } = spread;
             writeln!(f, "{what:<12}{requests:>9}{p50:>9.1}{p95:>9.1}{p99:>9.1}{max:>9.1}")?;
         }
-        for (why, count) in &self.error_kinds {
-            writeln!(f, "{count} x {why}")?;
+        self.write_use(f)
+    }
+}
+
+impl Report {
+    fn write_use(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = &self.used;
+        let percent = |share: f64| share * 100.0;
+        writeln!(
+            f,
+            "processor: server {:.0} % of all cores, {:.1} ms a request; this load maker, on the same cores, {:.0} %",
+            percent(used.server_share),
+            used.server_ms_a_request,
+            percent(used.load_maker_share)
+        )?;
+        writeln!(
+            f,
+            "database: {:.1} visits and {:.2} transactions a request; {:.2} ms until one may write, {:.2} ms a commit",
+            used.database_visits_a_request, used.transactions_a_request, used.writer_wait_ms, used.commit_ms
+        )?;
+        let stages: Vec<String> = used.stage_ms.iter().map(|(stage, ms)| format!("{stage} {ms:.1}")).collect();
+        writeln!(f, "a turn, mean ms: {}; waited for its turn {:.2}", stages.join(", "), used.turn_wait_ms)?;
+        let mut minute = 1.0;
+        let mut told = vec![format!("start {}", self.memory_start_mb)];
+        for sample in &self.memory {
+            if sample.second >= minute * 60.0 {
+                told.push(format!("{minute:.0} min {}", sample.mb));
+                minute = (sample.second / 60.0).floor() + 1.0;
+            }
         }
-        Ok(())
+        writeln!(f, "memory, MB: {}, end {}", told.join(", "), self.memory_end_mb)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::store::StateStore;
 use super::client::Client;
 
 const LOG: &str = "log";
+const EXAMPLES: &str = "examples";
 const START: Duration = Duration::from_secs(300);
 
 /// A running server.
@@ -29,6 +30,8 @@ impl Server {
     /// Starts one over the shop's data and index, without the language model, and waits until it answers.
     pub async fn start(config: &Config, store: Option<&str>) -> anyhow::Result<Server> {
         let state = Folder::new()?;
+        // What the shop's own server has learnt of its examples is learnt: fitting them again would be measured, too.
+        state.take_over(&config.paths.state.join(EXAMPLES))?;
         let place = match store {
             Some(url) => {
                 let store = StateStore::connect(url, 1).await.context("opening --store")?;
@@ -84,6 +87,21 @@ impl Server {
         &self.place
     }
 
+    /// Its number, as `/proc` names it.
+    pub fn process(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// What it counts, in Prometheus' text.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let mut client = Client::new(self.address);
+        let (status, body) = client.call("GET", "/metrics", None::<&Value>, None).await.context("reading /metrics")?;
+        if status != 200 {
+            bail!("/metrics answered {status}");
+        }
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
     /// Its resident memory.
     pub fn memory_mb(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
@@ -109,6 +127,19 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("truetill-load-{}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Folder(path))
+    }
+
+    /// Copies the files of a folder, where there is one.
+    fn take_over(&self, from: &Path) -> anyhow::Result<()> {
+        let Ok(files) = std::fs::read_dir(from) else { return Ok(()) };
+        let to = self.0.join(EXAMPLES);
+        std::fs::create_dir_all(&to)?;
+        for file in files {
+            let file = file?;
+            std::fs::copy(file.path(), to.join(file.file_name()))
+                .with_context(|| format!("copying {}", file.path().display()))?;
+        }
+        Ok(())
     }
 }
 

@@ -39,10 +39,10 @@ use types::{ChatReply, ChatRequest};
         (status = 401, description = "A key is needed, or the token is not believed: the code says why", body = ProblemBody),
         (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
         (status = 404, description = "Unknown conversation", body = ProblemBody),
-        (status = 409, description = "The first request with this key still runs", body = ProblemBody),
+        (status = 409, description = "The first request with this key still runs, or too many messages of this conversation do", body = ProblemBody),
         (status = 413, description = "The body is too large", body = ProblemBody),
         (status = 422, description = "A field is unknown, missing or unusable", body = ProblemBody),
-        (status = 503, description = "Too many conversations at once", body = ProblemBody),
+        (status = 503, description = "Too many conversations at once: the line is full, or it took too long; Retry-After says when to try again", body = ProblemBody),
         (status = 504, description = "No reply in time", body = ProblemBody),
     )
 )]
@@ -61,7 +61,7 @@ pub async fn chat(
         Claim::First(reservation) => Some(reservation),
         Claim::Free => None,
     };
-    let slot = Slot::take(&gate)?;
+    let slot = Slot::take(&gate, &message.0).await?;
     if streamed {
         let running = slot.stream(message).begun().await?;
         return Ok(stream::live(running, reservation, id).into_response());

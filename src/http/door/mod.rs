@@ -4,3 +4,4 @@ pub mod auth;
 pub mod body;
 pub mod call;
 pub mod passage;
+pub mod queue;

@@ -44,6 +44,7 @@ const RAW: &str = "raw";
         (status = 400, description = "A field asks for something this model does not do", body = OpenAiError),
         (status = 401, description = "A key is needed", body = OpenAiError),
         (status = 404, description = "No such model or conversation", body = OpenAiError),
+        (status = 409, description = "Too many messages of this conversation are still being answered", body = OpenAiError),
         (status = 422, description = "A field is unknown, missing or unusable", body = OpenAiError),
         (status = 503, description = "Too many conversations at once", body = OpenAiError),
     )
@@ -62,12 +63,13 @@ pub async fn completions(
     request.check_guarded()?;
     let caller = identified(&gate, caller, &request)?;
     let thread = Thread::read(&gate, &caller, &request)?;
-    let slot = Slot::take(&gate)?;
+    let message = thread.message();
+    let slot = Slot::take(&gate, &message.0).await.inspect_err(|_| thread.restore())?;
     if request.streams() {
-        let running = slot.stream(thread.message()).begun().await.inspect_err(|_| thread.restore())?;
+        let running = slot.stream(message).begun().await.inspect_err(|_| thread.restore())?;
         return Ok(stream::guarded(running, thread, request.counts()).into_response());
     }
-    let outcome = slot.run(thread.message(), &Watcher::none()).await;
+    let outcome = slot.run(message, &Watcher::none()).await;
     let answer = outcome.inspect_err(|_| thread.restore())?;
     thread.keep(&answer);
     Ok(Json(completion(&answer)).into_response())

@@ -236,16 +236,18 @@ impl ExampleIndex {
     }
 
     fn nearest(&self, vector: &Steps, among: &dyn Fn(usize) -> bool) -> Vec<(usize, f32)> {
-        let mut near: Vec<(usize, f32)> = (0..self.vectors.len())
-            .filter(|at| among(*at))
-            .map(|at| (at, vector.likeness(&self.vectors[at])))
-            .collect();
-        let count = NEIGHBOURS.min(near.len());
-        if count > 0 {
-            near.select_nth_unstable_by(count - 1, |a, b| b.1.total_cmp(&a.1));
+        // The best so far, nearest first: a list of all of them would be hundreds of kilobytes for each message.
+        let mut near: Vec<(usize, f32)> = Vec::with_capacity(NEIGHBOURS + 1);
+        let mut least = f32::NEG_INFINITY;
+        for at in (0..self.vectors.len()).filter(|at| among(*at)) {
+            let likeness = vector.likeness(&self.vectors[at]);
+            if likeness > least {
+                let place = near.partition_point(|(_, other)| *other >= likeness);
+                near.insert(place, (at, likeness));
+                near.truncate(NEIGHBOURS);
+                least = if near.len() == NEIGHBOURS { near[NEIGHBOURS - 1].1 } else { f32::NEG_INFINITY };
+            }
         }
-        near.truncate(count);
-        near.sort_by(|a, b| b.1.total_cmp(&a.1));
         near
     }
 

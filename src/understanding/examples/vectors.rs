@@ -16,6 +16,8 @@ use crate::engine::ModelId;
 const LAYOUT: &str = "truetill-vectors-1";
 /// Of a text's digest.
 const DIGEST: usize = 8;
+/// Steps multiplied at once.
+const LANES: usize = 16;
 /// A scale as a 32-bit float.
 const SCALE: usize = 4;
 
@@ -59,9 +61,12 @@ impl Steps {
 
     /// The cosine of two vectors of length 1.
     pub(super) fn likeness(&self, other: &Steps) -> f32 {
-        let product = |(a, b): (&i8, &i8)| i32::from(*a) * i32::from(*b);
-        let sum: i32 = self.steps.iter().zip(&other.steps).map(product).sum();
-        sum as f32 * self.scale * other.scale
+        // The product of two steps fits 16 bits; said so, compilers multiply and add in half the instructions.
+        let product = |(a, b): (&i8, &i8)| i32::from(i16::from(*a) * i16::from(*b));
+        let (ours, theirs) = (self.steps.chunks_exact(LANES), other.steps.chunks_exact(LANES));
+        let rest: i32 = ours.remainder().iter().zip(theirs.remainder()).map(product).sum();
+        let whole: i32 = ours.zip(theirs).map(|(a, b)| a.iter().zip(b).map(product).sum::<i32>()).sum();
+        (whole + rest) as f32 * self.scale * other.scale
     }
 }
 
