@@ -142,9 +142,13 @@ fn what_would_cost_too_much_is_not_read() {
     }
     assert!(text(document("BT ET", HELVETICA, &["<</Encrypt 1>>"])).unwrap_err().contains("protected"));
     assert!(text(vec![b'x'; 17 << 20]).unwrap_err().contains("larger than"));
-    let within =
-        |read: fn() -> Result<String, String>| super::within(std::time::Duration::from_millis(1), read).unwrap_err();
-    assert!(within(|| panic!("as a parser might")).to_string().contains("damaged"));
+    let minute = std::time::Duration::from_secs(60);
+    let panicked = super::within(minute, || panic!("as a parser might")).unwrap_err();
+    assert!(panicked.to_string().contains("damaged"), "{panicked}");
+    let (_held, never) = std::sync::mpsc::channel::<()>();
+    let endless = move || Err(format!("{:?}", never.recv()));
+    let late = super::within(std::time::Duration::ZERO, endless).unwrap_err();
+    assert!(late.to_string().contains("too long"), "{late}");
 }
 
 /// A deterministic stream of numbers.
