@@ -4,12 +4,13 @@
 mod carriers;
 mod codes;
 mod live;
+mod payments;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::cart::{Bill, Cart, Checkout, Paid, PaymentLink, PaymentRecord, Settled};
+use crate::domain::cart::{Cart, Checkout, Paid, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::{DeliveryFact, Passage};
 use crate::domain::identity::Contact;
@@ -20,6 +21,7 @@ use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sk
 pub use carriers::{AskError, Carrier};
 pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 pub use live::LiveState;
+pub use payments::{Notice, NoticeError, PaymentLinks};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -409,37 +411,4 @@ pub trait Terms: Send + Sync {
     fn country(&self, place: &PlaceId) -> Option<String>;
     /// The day in the shop.
     fn day(&self, now: Timestamp) -> jiff::civil::Date;
-}
-
-/// Where an order is paid. Card data never passes through here: a link does.
-#[async_trait]
-pub trait PaymentLinks: Send + Sync {
-    /// Who takes the money: `link`, `stripe`, `yookassa`.
-    fn provider(&self) -> &'static str;
-    /// A page for a bill; the same bill's key gets the same page.
-    async fn link(&self, bill: &Bill) -> anyhow::Result<PaymentLink>;
-    /// What a provider's notice says; none when it says nothing about money that came in.
-    async fn paid(&self, notice: Notice<'_>) -> Result<Option<Paid>, NoticeError>;
-}
-
-/// A provider's notice as it came in.
-#[derive(Clone, Copy, Debug)]
-pub struct Notice<'a> {
-    /// The bytes of its body: what was signed.
-    pub body: &'a [u8],
-    /// Its signature, where the provider signs.
-    pub signature: Option<&'a str>,
-    /// Now.
-    pub now: Timestamp,
-}
-
-/// Why a notice is not believed.
-#[derive(Debug, thiserror::Error)]
-pub enum NoticeError {
-    /// Nobody but the provider may say so, and this was somebody else or nobody can tell.
-    #[error("{0}")]
-    Refused(String),
-    /// The provider could not be asked; it will send the notice again.
-    #[error("the provider could not be asked: {0:#}")]
-    Unknown(anyhow::Error),
 }

@@ -89,7 +89,7 @@ impl Schedule {
             tick.tick().await;
             match self.round().await {
                 Ok(round) => tell(&round),
-                Err(error) => tracing::error!("the feeds could not be looked at: {error:#}"),
+                Err(error) => tracing::warn!("the feeds could not be looked at: {error:#}"),
             }
         }
     }
@@ -111,18 +111,18 @@ impl Schedule {
         }
         let _lock = kept.lock()?;
         for source in due {
-            let (kept, source, tries) = (kept.clone(), source.clone(), self.tries);
-            let name = source.name.clone();
-            let fetched = tokio::task::spawn_blocking(move || fetch(&kept, &source, (now, tries)));
-            round.fetched.push((name, fetched.await.context("fetching")?));
-        }
-        for source in feeds.iter().filter(|feed| feed.holds == Holds::Changes) {
-            if memory(source).pending(source.max_age_s) {
-                round.changed.push((source.name.clone(), self.count(&kept, source, now).await?));
-            }
+            let fetched = apart(kept.clone(), source.clone(), (now, self.tries)).await;
+            round.fetched.push((source.name.clone(), fetched));
         }
         if waits(Holds::Products) && self.rested(now) {
             round.built = self.built(now).await;
+        }
+        // Changes of what is only now indexed wait until that serves.
+        let switched = round.built.as_ref().is_some_and(|built| built.generation.is_some());
+        for source in feeds.iter().filter(|feed| feed.holds == Holds::Changes && !switched) {
+            if memory(source).pending(source.max_age_s) {
+                round.changed.push((source.name.clone(), self.count(&kept, source, now).await?));
+            }
         }
         self.measure(&kept);
         Ok(round)
@@ -178,6 +178,16 @@ impl Schedule {
             gauge!("truetill_source_next_seconds", "source" => name()).set(seconds(memory.next_at));
         }
     }
+}
+
+/// Fetches on a thread of its own: a server that stops does not wait for a slow feed.
+async fn apart(kept: Kept, source: FeedSource, when: (Timestamp, Tries)) -> anyhow::Result<Fetched> {
+    let (told, hear) = tokio::sync::oneshot::channel();
+    let fetching = move || {
+        let _ = told.send(fetch(&kept, &source, when));
+    };
+    std::thread::Builder::new().name("fetch".to_string()).spawn(fetching).context("starting a fetch")?;
+    hear.await.context("the fetch broke off")?
 }
 
 fn tell(round: &Round) {

@@ -95,6 +95,7 @@ const OWNED: &[(&str, &str)] = &[
     ("ureq", "pull|pay|identity|courier|carriers|sources"),
     ("ring", "identity"),
     ("pdf_writer", "label"),
+    ("hayro_syntax", "ingest"),
     ("quick_xml", "ingest"),
     ("flate2", "ingest"),
     ("encoding_rs", "ingest"),

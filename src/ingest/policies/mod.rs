@@ -1,8 +1,10 @@
-//! Reads policies: one file per topic and language, Markdown, HTML or DOCX, cut at its headings (`##`, `<h2>`, heading styles).
+//! Reads policies: one file per topic and language, Markdown, HTML, DOCX or PDF, cut at its headings (`##`, `<h2>`, heading
+//! styles, larger letters).
 //! What it is stands in the front matter, or in `<meta name=.. content=..>`. Signs nobody sees are taken out.
 //! Expired documents are left out; two versions of one document in force at once are a conflict, and neither is told.
 
 mod docx;
+mod pdf;
 mod webpage;
 
 use std::collections::BTreeMap;
@@ -107,8 +109,8 @@ fn markdown(path: &Path) -> std::io::Result<Vec<u8>> {
     match extension.as_str() {
         "docx" => docx::markdown(path).map(String::into_bytes),
         "md" | "txt" => std::fs::read(path),
-        // A PDF says where letters stand, not in which order they are read: a term could come out changed.
-        "pdf" | "doc" | "odt" | "rtf" => Err(std::io::Error::other(format!("{extension} is not read"))),
+        "pdf" => pdf::markdown(path).map(String::into_bytes),
+        "doc" | "odt" | "rtf" => Err(std::io::Error::other(format!("{extension} is not read"))),
         _ => Ok(webpage::markdown(&String::from_utf8_lossy(&std::fs::read(path)?)).into_bytes()),
     }
 }
@@ -125,7 +127,12 @@ fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<Document> {
         }
     };
     let Some((front, body, body_line)) = front_matter(&text) else {
-        let fix = "begin it with lines `document: ..`, `language: ..`, `version: ..` between two lines `---`";
+        let pdf = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pdf"));
+        let fix = if pdf {
+            "write `document = ..`, `language = ..`, `version = ..` into a file beside it, its name with .toml after it"
+        } else {
+            "begin it with lines `document: ..`, `language: ..`, `version: ..` between two lines `---`"
+        };
         report.skip(Finding::error("no_front_matter", &at(1), "no front matter; the document was left out", fix));
         return None;
     };

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+mod bare;
 mod follow_up;
 mod suspicion;
 
@@ -78,7 +79,7 @@ impl CommandRules {
             Ask::OrderNumber | Ask::OrderOrContact => {
                 // Whoever gives the phone or e-mail first need not give it again.
                 let contact = set(&mut slots.phone, said.phone) | set(&mut slots.email, said.email);
-                return set(&mut slots.order_number, said.order_number.or_else(|| bare_number(text))) || contact;
+                return set(&mut slots.order_number, said.order_number.or_else(|| bare::number(text))) || contact;
             }
             Ask::Code => {
                 // Instead of the code: another contact, or the number after all. Bare digits are a code, never a number.
@@ -87,7 +88,7 @@ impl CommandRules {
             }
             Ask::Phone | Ask::CallBack | Ask::Identity | Ask::Contact => {
                 let phone =
-                    said.phone.or_else(|| bare_number(&input.message.private).filter(|digits| digits.len() >= 7));
+                    said.phone.or_else(|| bare::number(&input.message.private).filter(|digits| digits.len() >= 7));
                 let phone = set(&mut slots.phone, phone);
                 return set(&mut slots.email, said.email) || phone;
             }
@@ -412,15 +413,6 @@ fn set(slot: &mut Option<String>, value: Option<String>) -> bool {
         *slot = value;
     }
     said
-}
-
-/// The digits of a message that is one number.
-fn bare_number(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let only = text
-        .chars()
-        .all(|c| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '#' | '№' | '-' | '+' | '(' | ')' | '.'));
-    (only && (3..=15).contains(&digits.len())).then_some(digits)
 }
 
 #[cfg(test)]
