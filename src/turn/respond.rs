@@ -14,7 +14,7 @@ use crate::domain::message::PiiKind;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Screened, Slots, Understanding};
+use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Sources};

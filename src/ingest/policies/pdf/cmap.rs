@@ -63,11 +63,6 @@ impl CMap {
         }
     }
 
-    /// True when it names nothing.
-    pub(super) fn is_empty(&self) -> bool {
-        self.singles.is_empty() && self.ranges.is_empty()
-    }
-
     /// How many bytes the next code has.
     pub(super) fn length(&self, bytes: &[u8], usual: usize) -> usize {
         let fits = |length: &usize| {
