@@ -153,6 +153,7 @@ mod tests {
         assert_eq!((told(3), told(16), told(0x22), told(0x30)), (" ".into(), "fi".into(), "В".into(), "č".into()));
         assert_eq!((told(0x31), told(0x32), map.length(&[0, 3, 0], 1)), ("😀".into(), String::new(), 2));
         assert!(CMap::parse(b"beginbfrange <00> <FFFFFFFF> <0041> endbfrange <").letters(9).is_some());
-        assert!(CMap::parse(b"beginbfchar <00").is_empty());
+        let nothing = CMap::parse(b"beginbfchar <00");
+        assert!(nothing.singles.is_empty() && nothing.ranges.is_empty());
     }
 }
