@@ -83,7 +83,7 @@ fn what_is_not_whole_replaces_nothing() {
     check(|_| Says::whole(200, &[], ""), "is empty");
     check(|_| Says::whole(206, &[], "part"), "206");
     check(|_| Says::whole(304, &[], ""), "304");
-    check(|_| Says::Raw(b"not http at all\r\n\r\n".to_vec()), "shop");
+    check(|_| Says::Raw(b"not http at all\r\n\r\n".to_vec()), "http parse");
 }
 
 #[test]

@@ -55,7 +55,9 @@ impl Head {
 /// Scores as logarithms of chances that add up to one.
 fn logarithms(mut scores: Vec<f32>) -> Vec<f32> {
     let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let all = highest + scores.iter().map(|score| (score - highest).exp()).sum::<f32>().ln();
+    // Taken off one after the other: beside a large score the small rest would be lost.
+    scores.iter_mut().for_each(|score| *score -= highest);
+    let all = scores.iter().map(|score| score.exp()).sum::<f32>().ln();
     scores.iter_mut().for_each(|score| *score -= all);
     scores
 }
