@@ -300,6 +300,8 @@ pub enum Absence {
     NothingFound,
     /// There are such products, but not within the asked size, colour or budget.
     FilteredOut,
+    /// The product that was meant is sold, but not in the asked size or colour.
+    NoVariant,
     /// The merchant's source does not answer or is too old.
     SourceDown,
     /// Known, but sold out.

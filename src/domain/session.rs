@@ -110,6 +110,16 @@ impl Session {
         self.customer.as_deref().filter(|_| !over)
     }
 
+    /// False when a command points at a place where nothing was shown: "the second one" of one.
+    pub fn shows(&self, slots: &Slots) -> bool {
+        let beyond = |place: i8| usize::from(place.unsigned_abs()) > self.focus.len();
+        match slots.pick {
+            Some(Pick::Place(place)) => place != 0 && !beyond(place),
+            Some(Pick::First { .. } | Pick::Price(_)) => !self.focus.is_empty(),
+            None => true,
+        }
+    }
+
     /// The products that a command points at among those shown last: "the second one", or all of them.
     pub fn pointed(&self, slots: &Slots) -> &[ProductId] {
         let shown = match slots.pick {
@@ -179,6 +189,16 @@ mod tests {
     #[test]
     fn a_place_in_the_list_points_at_one_product() {
         let session = Session { focus: ["a", "b", "c"].map(ProductId::from).into(), ..Session::default() };
+        let shows = |pick: Option<&str>, expected: bool| {
+            let slots = Slots { pick: pick.map(|pick| pick.parse().unwrap()), ..Slots::default() };
+            assert_eq!(session.shows(&slots), expected, "{pick:?}");
+        };
+        shows(None, true);
+        shows(Some("3"), true);
+        shows(Some("-3"), true);
+        shows(Some("4"), false);
+        shows(Some("first 4"), true);
+        shows(Some("cheapest"), true);
         let check = |pick: Option<&str>, expected: &[&str]| {
             let slots = Slots { pick: pick.map(|pick| pick.parse().unwrap()), ..Slots::default() };
             let got: Vec<&str> = session.pointed(&slots).iter().map(|id| id.0.as_str()).collect();

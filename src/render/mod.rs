@@ -305,6 +305,7 @@ fn absence_key(why: Absence) -> &'static str {
     match why {
         Absence::NothingFound => "not_found",
         Absence::FilteredOut => "filtered_out",
+        Absence::NoVariant => "no_variant",
         Absence::SourceDown => "source_down",
         Absence::OutOfStock => "out_of_stock",
         Absence::NoPrice => "no_price",

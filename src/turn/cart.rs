@@ -13,7 +13,7 @@ use crate::understanding::{Answer, CartAsk};
 
 use super::desk;
 use super::known;
-use super::respond::{Outcome, Turn, sought};
+use super::respond::{Outcome, Turn, points_nowhere, sought};
 
 /// Answers a command, if it is about the cart or its order.
 pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
@@ -216,7 +216,10 @@ fn meant(turn: &Turn<'_>, cart: &CartFact) -> Option<Sku> {
 }
 
 /// Puts what is named, or what was spoken of, into the cart.
-async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    if points_nowhere(turn, command, outcome) {
+        return Ok(());
+    }
     let found = sought(turn, command, outcome).await;
     outcome.learn(found.facts.clone());
     if let Some(why) = found.absence {
@@ -224,6 +227,12 @@ async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> any
         return Ok(());
     }
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    // Not a word of it stands in a name: a list of what the search came up with would be no answer.
+    let unknown = found.sure == 0 && candidates.iter().all(|candidate| candidate.covers <= 0.0);
+    if unknown && !turn.session.focus.is_empty() {
+        ask(command, Ask::Product, outcome);
+        return Ok(());
+    }
     let [candidate] = candidates else {
         let shown = candidates.iter().take(turn.app.config.search.offers);
         outcome.focus.extend(shown.clone().map(|candidate| candidate.product.id.clone()));

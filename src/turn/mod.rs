@@ -14,6 +14,7 @@ mod focus;
 mod known;
 mod login;
 mod menu;
+mod named;
 mod order;
 mod person;
 mod respond;
@@ -35,7 +36,7 @@ pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnE
 use clock::StageClock;
 pub use respond::Outcome;
 
-/// A score from which a message is treated as an attack or an advertisement without asking further.
+/// A score from which a message is treated as an attack without asking further.
 const SURE_ATTACK: f32 = 0.9;
 
 /// Answers one message. Whatever goes wrong behind the door, the customer gets a checked reply or a person.
@@ -233,9 +234,6 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
     }
-    if screened.spam >= SURE_ATTACK {
-        return decided(CommandName::Spam, screened.spam);
-    }
     let wish = session.talk.as_ref().filter(|talk| talk.shown.is_some()).map(|talk| talk.wish);
     match wish.and_then(|wish| app.answers.read(&screened.text, wish)) {
         Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
@@ -267,7 +265,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
     let input = Input { message: screened, session };
-    app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
+    let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
+    named::or_named(app, session, screened, understood).await
 }
 
 /// What code alone has understood.

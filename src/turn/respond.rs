@@ -34,6 +34,8 @@ use super::stop;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
+/// The document of the rules on delivery.
+const DELIVERY: &str = "delivery";
 
 /// What all commands of a message share.
 #[derive(Clone, Copy)]
@@ -212,6 +214,18 @@ fn courtesy(command: &Command) -> Courtesy {
     }
 }
 
+/// "The second one" of no list, or of one: there is nothing to look for, and the reply asks what is meant.
+pub(super) fn points_nowhere(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
+    let named = command.slots.product.is_some() || command.slots.sku.is_some();
+    if named || turn.session.shows(&command.slots) {
+        return false;
+    }
+    outcome.say(Move::Ask { what: Ask::Product });
+    let command = Command { name: command.name, slots: Slots { pick: None, ..command.slots.clone() } };
+    outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
+    true
+}
+
 /// What a command's words find, with the hits kept.
 pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> Found {
     let app = turn.app;
@@ -230,11 +244,7 @@ pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Out
 }
 
 async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
-    // "The second one" of no list: there is nothing to look for.
-    if command.slots.pick.is_some() && turn.session.focus.is_empty() {
-        outcome.say(Move::Ask { what: Ask::Product });
-        let command = Command { name: command.name, slots: Slots { pick: None, ..command.slots.clone() } };
-        outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
+    if points_nowhere(turn, command, outcome) {
         return;
     }
     let (found, moves) = confirm::planned(turn, command, outcome, clock).await;
@@ -331,6 +341,9 @@ fn log(error: &GenerateError) {
 
 async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let app = turn.app;
+    if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
+        return;
+    }
     let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
         outcome.say(Move::Ask { what: Ask::Town });
         outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town, failed: 0 });
@@ -346,20 +359,43 @@ async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     }
 }
 
-async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer.
+async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
+    let passages = sought_rules(turn, Some(DELIVERY.to_string()), outcome).await;
+    let Some(fact) = passages.facts.first().filter(|_| passages.hits.len() > 1 && passages.clear()).cloned() else {
+        return false;
+    };
+    outcome.say(Move::Policy { fact: fact.id.clone() });
+    outcome.learn(vec![fact]);
+    true
+}
+
+async fn sought_rules(turn: &Turn<'_>, document: Option<String>, outcome: &Outcome) -> retrieval::Passages {
     let query = PassageQuery {
         text: turn.screened.text.clone(),
         vector: embed(turn.app, &turn.screened.text).await,
         language: turn.screened.language,
-        document: command.slots.topic.clone(),
+        document,
         limit: PASSAGES,
     };
-    let passages = retrieval::passages(&*turn.app.search, query, outcome.now).await;
+    retrieval::passages(&*turn.app.search, query, outcome.now).await
+}
+
+/// The document of a topic: `delivery.abroad` stands in `delivery`.
+fn document(topic: &str) -> String {
+    topic.split('.').next().unwrap_or(topic).to_string()
+}
+
+async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
     if let Some(why) = passages.absence {
         outcome.say(Move::NotFound { why });
         return;
     }
+    // "What is your warranty?" asks for nothing in particular.
+    let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
     let chosen = match turn.app.generate.as_deref() {
+        _ if general.is_some() => general,
         Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
             let text = &turn.screened.text;
             match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
