@@ -86,6 +86,8 @@ pub struct App {
     pub message_rules: MessageRules,
     /// Words that ask to be left alone.
     pub stop_words: StopWords,
+    /// Words that agree to messages the shop starts.
+    pub start_words: StopWords,
     /// Who carries events to the merchant's own system; none while no address is set.
     pub courier: Option<Arc<dyn Courier>>,
     /// Who tells where parcels are.
@@ -141,6 +143,7 @@ impl App {
         let alarms = Alarms::new(&handover_rules);
         let message_rules = message_rules(&data, &cart_rules)?;
         let stop_words = StopWords::new(&message_rules.stop);
+        let start_words = StopWords::new(&message_rules.start);
         let courier = courier::open(&config.outbox)?;
         let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -173,6 +176,7 @@ impl App {
             alarms,
             message_rules,
             stop_words,
+            start_words,
             courier,
             carriers,
             answers,

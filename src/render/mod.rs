@@ -277,7 +277,11 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
         (Purpose::Visit, ConsentLine::Kept) => "contact_visit_kept",
         (Purpose::Restock, ConsentLine::Question) => "contact_restock",
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
+        (Purpose::Offers, ConsentLine::Question) => "contact_offers",
+        (Purpose::Offers, ConsentLine::Kept) => "contact_offers_kept",
+        (Purpose::Offers, ConsentLine::Declined) => "contact_offers_declined",
         (_, ConsentLine::Declined) => "contact_declined",
+        (_, ConsentLine::Objected) => "contact_offers_objected",
     }
 }
 

@@ -41,4 +41,5 @@ mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples
-mod wire; // a small server that answers as it is told
+mod wire;
+mod wishes; // a small server that answers as it is told
