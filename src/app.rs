@@ -26,8 +26,8 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, StopWords,
-    Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, MenuWords, RuleTexts, Shelves,
+    StopWords, Understander, UnderstandingSettings,
 };
 
 pub use crate::store::sessions::Hold;
@@ -66,6 +66,8 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Which day is meant.
+    pub day_words: DayWords,
     /// Believes the shop's tokens; none when none are accepted.
     pub tokens: Option<Verifier>,
     /// Codes sent to phones and e-mails.
@@ -131,6 +133,7 @@ impl App {
         let answers = answers(&data)?;
         let cart_rules = cart_rules(&data)?;
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
+        let day_words = DayWords::parse(&text(&data, "days.toml")?).context("in rules/days.toml")?;
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
         let booking: BookingRules = rules(&data, "booking.toml")?;
@@ -166,6 +169,7 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            day_words,
             tokens,
             codes,
             code_words,

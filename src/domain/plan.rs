@@ -192,6 +192,8 @@ pub enum Ask {
     OrderOrContact,
     /// The code that was sent.
     Code,
+    /// The day an order should arrive on.
+    Date,
 }
 
 /// What is said of an operation on an order.

@@ -126,7 +126,7 @@ pub(super) mod tests {
             order_version: 1,
             created: jiff::Timestamp::UNIX_EPOCH,
         };
-        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new(), rma: None, label: None }
+        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new(), rma: None, label: None, first_day: None }
     }
 
     fn check(payments: &str, state: OrderState, operation: &str, (told, expected): (i64, Option<i64>)) {

@@ -256,6 +256,7 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Contact => "ask_contact",
         Ask::OrderOrContact => "ask_order_or_contact",
         Ask::Code => "code_sent",
+        Ask::Date => "ask_date",
     }
 }
 

@@ -97,6 +97,13 @@ impl Page<'_> {
         if let Some(address) = fact.address() {
             values = values.fact("address", (address.line(), id, Role::Address));
         }
+        let year = self.scene.today.year();
+        if let Some(day) = fact.day() {
+            values = values.fact("promised", (self.book.date(day, year), id, Role::Promised));
+        }
+        if let Some(first) = fact.first_day {
+            values = values.fact("earliest", (self.book.date(first, year), id, Role::Earliest));
+        }
         let effect = fact.task.effect.as_ref();
         let swap = effect.filter(|effect| effect.refund.is_none()).and_then(settled);
         let refund = effect.and_then(|effect| effect.refund).or(swap.filter(|(back, _)| *back).map(|(_, money)| money));
@@ -121,6 +128,7 @@ fn wish_key(operation: &Operation) -> &'static str {
         Operation::CancelOrder { .. } => "cancel",
         Operation::ReturnItems { .. } => "return",
         Operation::ExchangeItems { .. } | Operation::ChangeItems { .. } => "exchange",
+        Operation::ChangeDate { .. } => "date",
         Operation::ChangeAddress { .. } | Operation::ChangePayment { .. } | Operation::ChangeProfile { .. } => {
             "address"
         }
@@ -130,6 +138,7 @@ fn wish_key(operation: &Operation) -> &'static str {
 fn refusal_key(code: RefusalCode, wish: &str) -> String {
     match code {
         RefusalCode::WrongState => format!("task_no_{wish}"),
+        RefusalCode::NoDelivery => "task_no_day".to_string(),
         RefusalCode::TooLate => "task_no_too_late".to_string(),
         RefusalCode::NotReturnable => "task_no_returnable".to_string(),
         RefusalCode::NotAvailable => "task_no_stock".to_string(),

@@ -22,6 +22,10 @@ impl Terms for Shop {
         }
     }
 
+    fn delivers_on(&self, day: Date) -> bool {
+        self.delivery.works(day)
+    }
+
     fn country(&self, place: &PlaceId) -> Option<String> {
         self.places.get(place)?.country.clone()
     }

@@ -313,7 +313,15 @@ fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::des
             order_version: 1,
             created: clock(),
         };
-        TaskFact { task, order: order.clone(), pieces: vec![piece(goods / 2)], wanted, rma: None, label: None }
+        TaskFact {
+            task,
+            order: order.clone(),
+            pieces: vec![piece(goods / 2)],
+            wanted,
+            rma: None,
+            label: None,
+            first_day: None,
+        }
     });
     facts.collect()
 }

@@ -6,6 +6,7 @@ mod slip;
 mod talk;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Money;
@@ -185,6 +186,13 @@ pub enum Operation {
         /// The new address.
         address: Address,
     },
+    /// Has an order arrive on another day.
+    ChangeDate {
+        /// The order's number.
+        order: String,
+        /// The new day.
+        day: Date,
+    },
     /// Pays an order another way.
     ChangePayment {
         /// The order's number.
@@ -209,6 +217,7 @@ impl Operation {
             | ExchangeItems { order, .. }
             | ChangeItems { order, .. }
             | ChangeAddress { order, .. }
+            | ChangeDate { order, .. }
             | ChangePayment { order, .. } => Some(order),
             ChangeProfile { .. } => None,
         }
@@ -263,6 +272,8 @@ pub enum RefusalCode {
     BalanceTooLow,
     /// Something needed is empty.
     Incomplete,
+    /// Nothing arrives on that day: too soon, too far ahead, or no working day.
+    NoDelivery,
     /// The order changed after the proposal was shown.
     Changed,
     /// The proposal was not confirmed in time.

@@ -59,6 +59,9 @@ pub struct ChangeRule {
     pub items: bool,
     /// Whether the payment method can be.
     pub payment: bool,
+    /// So many days after the first possible one the day of arrival can be moved; not at all when absent.
+    #[serde(default)]
+    pub days: Option<u16>,
     /// Where the policies say so.
     pub clause: String,
 }

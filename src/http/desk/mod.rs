@@ -147,7 +147,7 @@ pub async fn order(
 }
 
 fn desk(app: &App) -> Desk<'_> {
-    Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, now: app.now() }
+    Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, terms: &app.shop, now: app.now() }
 }
 
 /// Who is served: the customer a trusted caller names, or the owner of the order that was proved. A wrong proof gets

@@ -1,5 +1,6 @@
 //! What the rules say to an operation: refused with a clause, or exactly what will be written. Pure.
 
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
 use crate::domain::desk::{Address, Customer, Decision, Effect, Operation, OrderRules, Payment, Refusal, RefusalCode};
@@ -18,6 +19,8 @@ pub(super) struct World<'a> {
     pub products: Vec<Product>,
     /// All variants of those products.
     pub offers: Vec<Offer>,
+    /// The days to which its arrival can be moved.
+    pub days: Vec<Date>,
     /// The merchant's rules.
     pub rules: &'a OrderRules,
     /// Now.
@@ -58,6 +61,7 @@ fn decide_by_clause(operation: &Operation, world: &World<'_>) -> Result<Decision
             change_items(order, &Swap { items, wanted, method: method.as_deref() }, world)
         }
         Operation::ChangeAddress { address, .. } => change_address(order, address, world),
+        Operation::ChangeDate { day, .. } => change_day(order, *day, world),
         Operation::ChangePayment { method, .. } => money::change_payment(order, method, world),
         Operation::ChangeProfile { .. } => Err((RefusalCode::NoOrder, String::new())),
     }
@@ -157,6 +161,17 @@ fn change_address(mut order: Order, address: &Address, world: &World<'_>) -> Res
     still_open(&order, &rule.states, &rule.clause)?;
     whole(address, &rule.clause)?;
     order.address = Some(address.clone());
+    Ok(decision(order, world.customer.clone(), world, (Vec::new(), &rule.clause)))
+}
+
+fn change_day(mut order: Order, day: Date, world: &World<'_>) -> Result<Decision, No> {
+    let rule = &world.rules.change;
+    let states = if rule.days.is_some() { rule.states.as_slice() } else { &[] };
+    still_open(&order, states, &rule.clause)?;
+    if !world.days.contains(&day) {
+        return Err((RefusalCode::NoDelivery, rule.clause.clone()));
+    }
+    order.promised = Some(day);
     Ok(decision(order, world.customer.clone(), world, (Vec::new(), &rule.clause)))
 }
 
