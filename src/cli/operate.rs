@@ -193,7 +193,7 @@ pub(super) async fn kpi(
 ) -> anyhow::Result<ExitCode> {
     let period = Period::between(from, to, jiff::Timestamp::now());
     let period = period.map_err(|(field, detail)| anyhow::anyhow!("--{field}: {detail}"))?;
-    let report = kpi::report(&open::state(config).await?, period).await?;
+    let report = kpi::report(&open::state(config).await?, period, &kpi::Rates::load(&config.paths.data)?).await?;
     match format {
         Shape::Table => print!("{}", report.table()),
         Shape::Csv => print!("{}", report.csv()),

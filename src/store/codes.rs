@@ -111,18 +111,24 @@ impl StateStore {
 
     /// Notes the contacts of orders that were written before contacts were noted.
     pub(super) async fn note_missing_contacts(&self) -> anyhow::Result<()> {
-        let rows = sqlx::query(
-            "SELECT document FROM orders WHERE NOT EXISTS
-             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let without = "SELECT document FROM orders WHERE NOT EXISTS
+             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number";
+        self.note_orders(without, async |transaction, order| note_contacts(transaction, order).await).await
+    }
+
+    /// Notes something about each order that a query finds, all of it or nothing.
+    pub(super) async fn note_orders(
+        &self,
+        query: &'static str,
+        note: impl AsyncFn(&mut Write<'static>, &Order) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let rows = sqlx::query(query).fetch_all(&self.pool).await?;
         if rows.is_empty() {
             return Ok(());
         }
         let mut transaction = self.write().await?;
         for row in &rows {
-            note_contacts(&mut transaction, &document(row)?).await?;
+            note(&mut transaction, &document(row)?).await?;
         }
         self.commit(transaction).await
     }

@@ -164,20 +164,9 @@ impl StateStore {
 
     /// Notes the parcels of orders that were written before parcels were noted.
     pub(super) async fn note_missing_parcels(&self) -> anyhow::Result<()> {
-        let rows = sqlx::query(
-            "SELECT document FROM orders WHERE document LIKE '%\"tracking\":%' AND NOT EXISTS
-             (SELECT 1 FROM parcels WHERE parcels.number = orders.number) ORDER BY number",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.write().await?;
-        for row in &rows {
-            note_parcel(&mut transaction, &document(row)?).await?;
-        }
-        self.commit(transaction).await
+        let without = "SELECT document FROM orders WHERE document LIKE '%\"tracking\":%' AND NOT EXISTS
+             (SELECT 1 FROM parcels WHERE parcels.number = orders.number) ORDER BY number";
+        self.note_orders(without, async |transaction, order| note_parcel(transaction, order).await).await
     }
 }
 
