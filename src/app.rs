@@ -20,7 +20,6 @@ use crate::domain::shipment::CarrierRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
 use crate::identity::{Codes, Verifier};
-use crate::kpi::Rates;
 use crate::pay;
 use crate::render::Renderer;
 use crate::screening::Screening;
@@ -95,8 +94,6 @@ pub struct App {
     pub courier: Option<Arc<dyn Courier>>,
     /// Who tells where parcels are.
     pub carriers: Carriers,
-    /// What the assistant costs.
-    pub kpi_rates: Rates,
     /// Yes and no to a proposal of the desk.
     pub answers: Answers,
     /// The clock: tests set it.
@@ -150,7 +147,6 @@ impl App {
         let message_rules = message_rules(&data, &cart_rules)?;
         let stop_words = StopWords::new(&message_rules.stop);
         let start_words = StopWords::new(&message_rules.start);
-        let kpi_rates = Rates::load(&data)?;
         let courier = courier::open(&config.outbox)?;
         let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -187,7 +183,6 @@ impl App {
             start_words,
             courier,
             carriers,
-            kpi_rates,
             answers,
             clock,
         })

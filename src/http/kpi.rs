@@ -66,7 +66,8 @@ pub async fn kpi(
     let period = Period::between(query.from.as_deref(), query.to.as_deref(), gate.app.now());
     let period = period.map_err(|(field, detail)| Problem::of_field(Code::InvalidField, field, detail))?;
     let text = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text);
-    let report = kpi::report(&gate.app.state, period, &gate.app.kpi_rates).await.map_err(failed)?;
+    let rates = kpi::Rates::load(&gate.app.config.paths.data).map_err(failed)?;
+    let report = kpi::report(&gate.app.state, period, &rates).await.map_err(failed)?;
     match query.format.as_deref().unwrap_or("json") {
         "json" => Ok(Json(KpiBody { report }).into_response()),
         "csv" => Ok(text("text/csv; charset=utf-8", report.csv()).into_response()),

@@ -166,7 +166,15 @@ impl StateStore {
     pub(super) async fn note_missing_parcels(&self) -> anyhow::Result<()> {
         let without = "SELECT document FROM orders WHERE document LIKE '%\"tracking\":%' AND NOT EXISTS
              (SELECT 1 FROM parcels WHERE parcels.number = orders.number) ORDER BY number";
-        self.note_orders(without, async |transaction, order| note_parcel(transaction, order).await).await
+        let orders = self.orders_without(without).await?;
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.write().await?;
+        for order in &orders {
+            note_parcel(&mut transaction, order).await?;
+        }
+        self.commit(transaction).await
     }
 }
 
