@@ -114,7 +114,7 @@ pub(super) mod tests {
         );
         let order = Order { state, ..serde_json::from_str(&order).unwrap() };
         let refund = Some(Money::new(told, order.currency));
-        let effect = Effect { state: None, money: Vec::new(), refund, clause: String::new() };
+        let effect = Effect { state: None, money: Vec::new(), refund, pays: None, clause: String::new() };
         let task = Task {
             id: "t".to_string(),
             customer: "C".to_string(),

@@ -1,6 +1,6 @@
 //! An operation on an order in sentences: proposed, refused, done.
 
-use crate::domain::desk::{Effect, Operation, Piece, RefusalCode, TaskFact};
+use crate::domain::desk::{Effect, Operation, Payer, Piece, RefusalCode, TaskFact};
 use crate::domain::plan::TaskLine;
 use crate::domain::{FactBody, FactId, Money, Role, SegmentKind};
 
@@ -47,6 +47,9 @@ impl Page<'_> {
         }
         if let Some(key) = self.money_key(task, ["task_cancel_refund", "task_return_refund"]) {
             self.say(SegmentKind::Task, key, &values);
+        }
+        if let Some(payer) = task.task.effect.as_ref().and_then(|effect| effect.pays) {
+            self.plain(SegmentKind::Task, payer_key(payer));
         }
         self.plain(SegmentKind::Task, "task_question");
     }
@@ -123,6 +126,13 @@ fn settled(effect: &Effect) -> Option<(bool, Money)> {
     (payment.amount.minor > 0).then_some((payment.refund, payment.amount))
 }
 
+fn payer_key(payer: Payer) -> &'static str {
+    match payer {
+        Payer::Customer => "task_return_customer_pays",
+        Payer::Shop => "task_return_shop_pays",
+    }
+}
+
 fn wish_key(operation: &Operation) -> &'static str {
     match operation {
         Operation::CancelOrder { .. } => "cancel",
@@ -139,6 +149,7 @@ fn refusal_key(code: RefusalCode, wish: &str) -> String {
     match code {
         RefusalCode::WrongState => format!("task_no_{wish}"),
         RefusalCode::NoDelivery => "task_no_day".to_string(),
+        RefusalCode::PhotoNeeded => "task_no_photo".to_string(),
         RefusalCode::TooLate => "task_no_too_late".to_string(),
         RefusalCode::NotReturnable => "task_no_returnable".to_string(),
         RefusalCode::NotAvailable => "task_no_stock".to_string(),

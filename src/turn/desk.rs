@@ -34,7 +34,8 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let text = &turn.screened.private;
             let all = turn.app.answers.all(text);
             let day = turn.app.day_words.day(&turn.screened.text, turn.app.shop.today(outcome.now));
-            counter.wish(&Said { command, wish, text, all, town: &town, day, who: &who }, talk).await
+            let defective = turn.app.answers.defective(text);
+            counter.wish(&Said { command, wish, text, all, town: &town, defective, day, who: &who }, talk).await
         }
         _ => return false,
     };

@@ -134,3 +134,48 @@ async fn a_price_with_its_delivery_is_one_sum_and_puts_nothing_into_a_cart() {
     chat.say("add 2 black Volna electric kettles 1.7 l to my cart").await;
     has(&chat.say("how much is my cart with delivery to Nitra?").await, "€79.80");
 }
+
+#[tokio::test]
+async fn what_is_broken_goes_by_terms_of_its_own() {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    let mut chat = Chat::new(&door, "sk");
+    chat.say("chcem vrátiť tovar z objednávky TT-10436").await;
+    chat.say("ondrej.polak@example.sk").await;
+    has(&chat.say("tie poháre, sú rozbité").await, "fotografiu");
+    assert_eq!(app.state.events().await.unwrap(), 1, "a person is called, nothing is registered");
+    assert!(app.state.slip("TT-10436").await.unwrap().is_none());
+    let mut chat = Chat::new(&door, "sk");
+    chat.say("chcem vrátiť tovar z objednávky TT-10436").await;
+    chat.say("ondrej.polak@example.sk").await;
+    has(&chat.say("tie poháre").await, "Poštovné za vrátenie hradíte vy");
+    let back = json!({"do": "return_items", "order": "TT-10436", "items": [], "reason": "defective", "photos": ["https://shop.example/1.jpg"]});
+    let whole = app.orders.find("TT-10436").await.unwrap().unwrap();
+    let mut operation = back;
+    operation["items"] = json!([whole.items[0].sku]);
+    let body = json!({"customer": whole.customer, "operation": operation}).to_string();
+    let task = door.post("/api/v1/tasks", body, &[]).await.json();
+    assert_eq!((&task["state"], &task["effect"]["pays"]), (&json!("awaiting_confirmation"), &json!("shop")), "{task}");
+}
+
+#[tokio::test]
+async fn a_delivery_is_moved_to_a_day_on_which_parcels_arrive() {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    let propose = async |day: &str| {
+        let operation = json!({"do": "change_date", "order": "TT-10452", "day": day});
+        let body = json!({"customer": "C-1010", "operation": operation}).to_string();
+        door.post("/api/v1/tasks", body, &[]).await.json()
+    };
+    // Yesterday, today, a Sunday, Christmas, far ahead.
+    for day in ["2026-11-22", "2026-11-23", "2026-11-29", "2026-12-24", "2027-03-01"] {
+        let task = propose(day).await;
+        assert_eq!((&task["state"], &task["refusal"]["code"]), (&json!("refused"), &json!("no_delivery")), "{day}");
+    }
+    let task = propose("2026-12-02").await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    let done = door.post(&path, json!({"token": task["token"]}).to_string(), &[]).await.json();
+    assert_eq!(done["state"], "done", "{done}");
+    let order = app.orders.find("TT-10452").await.unwrap().unwrap();
+    assert_eq!(order.expected().unwrap().to_string(), "2026-12-02");
+}

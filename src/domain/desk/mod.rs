@@ -13,7 +13,7 @@ use super::Money;
 use super::order::{Order, OrderState};
 use super::product::Sku;
 
-pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, ReturnRule, StateRule};
+pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, OtherTerms, ReturnRule, ReturnTerms, StateRule};
 pub use slip::{Back, ReturnState, Slip};
 pub use talk::{Piece, Shown, Talk, TaskFact, Wish};
 
@@ -156,6 +156,12 @@ pub enum Operation {
         items: Vec<Sku>,
         /// Where the money goes; the method it was paid with when absent.
         method: Option<String>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "ReturnReason::is_ordinary")]
+        reason: ReturnReason,
+        /// Where photos of the pieces are, where the rules need them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        photos: Vec<String>,
     },
     /// Swaps delivered pieces for other variants of the same products.
     ExchangeItems {
@@ -236,6 +242,33 @@ impl Operation {
     }
 }
 
+/// Why something is sent back, as far as rules tell it apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnReason {
+    /// It is not wanted after all.
+    #[default]
+    ChangedMind,
+    /// It is broken, damaged, or not what was ordered.
+    Defective,
+}
+
+impl ReturnReason {
+    fn is_ordinary(&self) -> bool {
+        *self == ReturnReason::ChangedMind
+    }
+}
+
+/// Who pays for a parcel that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payer {
+    /// Who sends it.
+    Customer,
+    /// The shop.
+    Shop,
+}
+
 /// Why the desk refuses. The names are a contract of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -274,6 +307,8 @@ pub enum RefusalCode {
     Incomplete,
     /// Nothing arrives on that day: too soon, too far ahead, or no working day.
     NoDelivery,
+    /// Photos are needed first.
+    PhotoNeeded,
     /// The order changed after the proposal was shown.
     Changed,
     /// The proposal was not confirmed in time.
@@ -301,6 +336,9 @@ pub struct Effect {
     /// What the customer gets back in all, also where the merchant's system does not tell how it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<Money>,
+    /// Who pays for the parcel that comes back, where the rules say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pays: Option<Payer>,
     /// The rule it rests on.
     pub clause: String,
 }

@@ -45,6 +45,9 @@ pub struct Talk {
     /// The new day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<Date>,
+    /// Something is broken or not what was ordered.
+    #[serde(default)]
+    pub defective: bool,
     /// What was asked last, while something is missing.
     pub asked: Option<Ask>,
     /// The proposal that waits for yes or no.
@@ -80,6 +83,7 @@ impl Talk {
             wanted: Vec::new(),
             address: None,
             day: None,
+            defective: false,
             asked: None,
             shown: None,
             open: false,

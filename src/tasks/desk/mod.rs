@@ -188,8 +188,10 @@ impl Desk<'_> {
             None => (Vec::new(), Vec::new()),
         };
         let days = order.as_ref().map(|order| self.days(&order.value)).unwrap_or_default();
+        let country = order.as_ref().and_then(|order| self.terms.country(&order.value.place));
         let world = World {
             days,
+            country,
             order: order.map(|order| order.value),
             customer: customer.value,
             products,
@@ -203,8 +205,8 @@ impl Desk<'_> {
     /// The days to which the arrival of an order can be moved, the first of them first.
     pub fn days(&self, order: &Order) -> Vec<Date> {
         let Some(ahead) = self.rules.change.days else { return Vec::new() };
-        let Some(delivery) = self.terms.delivery_to(&order.place, order.currency, self.now) else { return Vec::new() };
-        let days = delivery.earliest.series(1.day()).take(usize::from(ahead) + 1);
+        let Some(first) = self.terms.first_day(&order.place, order.currency, self.now) else { return Vec::new() };
+        let days = first.series(1.day()).take(usize::from(ahead) + 1);
         days.filter(|day| self.terms.delivers_on(*day)).collect()
     }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
-use crate::domain::desk::{Operation, RefusalCode, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
+use crate::domain::desk::{Operation, RefusalCode, ReturnReason, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
 use crate::domain::order::Order;
 use crate::domain::plan::{Ask, TaskLine};
 use crate::domain::{Command, Fact, FactBody, FactId, Localised, Move, Sku};
@@ -49,6 +49,8 @@ pub struct Said<'a> {
     pub all: bool,
     /// The names of the town in the message.
     pub town: &'a Localised,
+    /// It says that something is broken or not what was ordered.
+    pub defective: bool,
     /// The day it names.
     pub day: Option<Date>,
     /// Who says it.
@@ -165,6 +167,7 @@ impl Counter<'_> {
             }
             _ => Talk::new(said.wish, self.desk.now),
         };
+        talk.defective |= said.defective;
         (talk.at, talk.reminded) = (self.desk.now, 0);
         if talk.customer.is_none() {
             talk.order = number.map(str::to_string).or(talk.order);
@@ -251,7 +254,10 @@ impl Counter<'_> {
         let (items, wanted) = (talk.items.clone(), talk.wanted.clone());
         Ok(Ok(match talk.wish {
             Wish::Cancel => Operation::CancelOrder { order: number, reason: "asked in the chat".to_string() },
-            Wish::Return => Operation::ReturnItems { order: number, items, method: None },
+            Wish::Return => {
+                let reason = if talk.defective { ReturnReason::Defective } else { ReturnReason::ChangedMind };
+                Operation::ReturnItems { order: number, items, method: None, reason, photos: Vec::new() }
+            }
             Wish::Exchange => Operation::ExchangeItems { order: number, items, wanted, method: None },
             Wish::Date => Operation::ChangeDate { order: number, day },
             Wish::Address => {
@@ -263,7 +269,9 @@ impl Counter<'_> {
 
     async fn ask_item(&self, said: &Said<'_>, talk: Talk, order: &Order) -> anyhow::Result<Outcome> {
         let items: Vec<Sku> = pieces::all(order);
-        let operation = Operation::ReturnItems { order: order.number.clone(), items, method: None };
+        let reason = ReturnReason::ChangedMind;
+        let number = order.number.clone();
+        let operation = Operation::ReturnItems { order: number, items, method: None, reason, photos: Vec::new() };
         let customer = talk.customer.clone().unwrap_or_default();
         let fact = self.fact(self.desk.sketch(&customer, operation), order.clone()).await?;
         let mut outcome = again(said.command, Ask::Item, talk);
