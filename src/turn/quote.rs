@@ -46,7 +46,8 @@ fn waited<'a>(turn: &Turn<'a>) -> Option<&'a Command> {
 fn is_about(turn: &Turn<'_>, command: &Command) -> bool {
     let shows = || turn.app.cart_words.read(&turn.screened.text) == Some(CartAsk::Show);
     match command.name {
-        CommandName::Price | CommandName::DeliveryInfo => true,
+        // Whatever else it was taken for: the words say that a sum is wanted.
+        CommandName::Price | CommandName::DeliveryInfo | CommandName::FindProduct | CommandName::Policy => true,
         CommandName::CartAdd => shows(),
         _ => false,
     }

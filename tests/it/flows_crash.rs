@@ -17,7 +17,7 @@ use truetill::store::{OrderBook, StateStore};
 use truetill::tasks::desk::Desk;
 
 use crate::cluster::state_in;
-use crate::common::{TestApp, app_keeping, clock, config};
+use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
 
 const ORDER: &str = r#"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"bratislava","placed":"2026-11-01","state":"STATE","promised":"2026-11-25","delivered":"2026-11-20","currency":"EUR","items":[{"sku":"KT-101-SLV","quantity":1,"price":"39.90"}],"shipping":"0","total":"39.90","payments":[{"amount":{"minor":3990,"currency":"EUR"},"method":"card"}]}"#;
@@ -199,8 +199,9 @@ const FLOWS: [Flow; 7] = [
 
 /// Sends what was not answered yet.
 async fn play(store: StateStore, folder: &Path, flow: &Flow) {
-    let front = ShopFront::load(&config().paths.data);
-    let door = TestApp::over(app_keeping(config(), None, (front, store)).await);
+    let settings = quick_config(folder);
+    let front = ShopFront::load(&settings.paths.data);
+    let door = TestApp::over(app_keeping(settings, None, (front, store)).await);
     let told = || -> Vec<String> {
         let text = std::fs::read_to_string(folder.join("client")).unwrap_or_default();
         text.lines().map(str::to_string).collect()
