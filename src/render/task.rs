@@ -48,8 +48,9 @@ impl Page<'_> {
         if let Some(key) = self.money_key(task, ["task_cancel_refund", "task_return_refund"]) {
             self.say(SegmentKind::Task, key, &values);
         }
-        if let Some(payer) = task.task.effect.as_ref().and_then(|effect| effect.pays) {
-            self.plain(SegmentKind::Task, payer_key(payer));
+        // What the shop pays itself is the clause's to say: a sentence of ours would promise it for every case.
+        if task.task.effect.as_ref().is_some_and(|effect| effect.pays == Some(Payer::Customer)) {
+            self.plain(SegmentKind::Task, "task_return_customer_pays");
         }
         self.plain(SegmentKind::Task, "task_question");
     }
@@ -124,13 +125,6 @@ impl Page<'_> {
 fn settled(effect: &Effect) -> Option<(bool, Money)> {
     let [payment] = effect.money.as_slice() else { return None };
     (payment.amount.minor > 0).then_some((payment.refund, payment.amount))
-}
-
-fn payer_key(payer: Payer) -> &'static str {
-    match payer {
-        Payer::Customer => "task_return_customer_pays",
-        Payer::Shop => "task_return_shop_pays",
-    }
 }
 
 fn wish_key(operation: &Operation) -> &'static str {
