@@ -15,7 +15,7 @@ use super::language::Language;
 use super::lead::Consent;
 use super::menu::MenuTalk;
 use super::plan::Ask;
-use super::product::ProductId;
+use super::product::{ProductId, Sku};
 
 macro_rules! uuid_id {
     ($(#[$meta:meta])* $name:ident) => {
@@ -87,6 +87,9 @@ pub struct Session {
     pub menu: Option<MenuTalk>,
     /// An order that waits for a yes.
     pub checkout: Option<CheckoutTalk>,
+    /// What was put into the cart or counted anew there last, until something else is spoken of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_hand: Option<Sku>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
@@ -173,6 +176,7 @@ impl Default for Session {
             consent: None,
             menu: None,
             checkout: None,
+            in_hand: None,
             last: None,
             handed_over: false,
             complaints: 0,

@@ -15,8 +15,10 @@ mod known;
 mod login;
 mod menu;
 mod named;
+mod offers;
 mod order;
 mod person;
+mod quote;
 mod respond;
 mod settle;
 mod stop;
@@ -231,6 +233,10 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         let notes = vec!["asks to be left alone".to_string()];
         return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
     }
+    if offers::asks(app, session, screened) {
+        let notes = vec!["agrees to messages".to_string()];
+        return Understanding { notes, ..decided(CommandName::LeaveContact, 0.98) };
+    }
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
     }
@@ -261,7 +267,7 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
             ..decided(name, 0.97)
         };
     }
-    if app.cart_words.read(&screened.text).is_some() {
+    if app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some() {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
     let input = Input { message: screened, session };
@@ -315,6 +321,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
+    let spoken_of_still = session.in_hand.take().filter(|_| outcome.focus.is_empty());
+    session.in_hand = outcome.in_hand.clone().or(spoken_of_still);
     session.menu = outcome.menu.clone();
     session.checkout = outcome.checkout.clone();
     if let Some(checkout) = &mut session.checkout {

@@ -14,7 +14,7 @@ use crate::domain::message::PiiKind;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Slots, Understanding};
+use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Sku, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Sources};
@@ -29,7 +29,9 @@ use super::contact;
 use super::desk;
 use super::focus::{self, products_of};
 use super::menu;
+use super::offers;
 use super::person;
+use super::quote;
 use super::stop;
 
 /// Passages among which the model may choose.
@@ -84,6 +86,9 @@ pub struct Outcome {
     /// An order that waits for a yes; its token is nobody else's business.
     #[serde(skip)]
     pub checkout: Option<CheckoutTalk>,
+    /// What was put into the cart in this turn, or counted anew there.
+    #[serde(skip)]
+    pub in_hand: Option<Sku>,
     /// Messages in a row that nobody was sure about, this one included.
     #[serde(skip)]
     pub unsure: u8,
@@ -145,9 +150,11 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
     let answered = stop::stopped(turn, &mut outcome).await
+        || offers::wanted(turn, &mut outcome).await
         || code::said(turn, &mut outcome).await
         || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
+    let commands = quote::taken(turn, commands, &mut outcome).await;
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
@@ -185,7 +192,7 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
         DeliveryInfo => delivery(turn, command, outcome).await,
         Policy => policy(turn, command, outcome).await,
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
-        LeaveContact => contact::call(command, outcome),
+        LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         // Who says what should be done about it, and complains for the first time, is helped with that.
         Complaint if mended => outcome.say(Move::Smalltalk { kind: Courtesy::Sorry }),

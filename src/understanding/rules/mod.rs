@@ -106,6 +106,7 @@ impl CommandRules {
                 let size = set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short));
                 return set(&mut slots.colour, said.colour.filter(|_| short)) || size;
             }
+            Ask::Date => return found.rest <= 6,
             Ask::Address | Ask::Destination => {
                 return text.chars().any(|c| c.is_ascii_digit()) || text.contains([',', '，']);
             }
