@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use truetill::app::App;
 use truetill::domain::outreach::{Permission, Topic};
+use truetill::engine::OrderDesk;
 
 use crate::common::{TestApp, app, config};
 
