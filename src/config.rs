@@ -162,6 +162,28 @@ pub struct Generation {
     pub device: String,
     /// Whose words a reply about products is made of.
     pub composition: Composition,
+    /// Where the model runs.
+    pub engine: Engine,
+    /// The address of a server of the OpenAI kind.
+    pub url: String,
+    /// The model's name there; empty: the first it lists.
+    pub model_name: String,
+    /// Sent to it as a bearer token.
+    pub key: Secret,
+    /// `auto`, `gbnf`, `structured_outputs`, `lark` or `none`.
+    pub grammar: String,
+    /// Longest answer of the server in seconds.
+    pub timeout_s: u64,
+}
+
+/// Where the language model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// In this process.
+    Local,
+    /// On a server of the OpenAI kind.
+    OpenAi,
 }
 
 /// Whose words a reply about products is made of.
@@ -353,6 +375,12 @@ impl Config {
         if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
             bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
         }
+        let model = &self.generation;
+        if model.engine == Engine::OpenAi && (model.timeout_s == 0 || !model.url.starts_with("http")) {
+            bail!(
+                "generation.engine = \"openai\" needs generation.url (http:// or https://) and generation.timeout_s of at least 1"
+            );
+        }
         if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
             bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
@@ -439,6 +467,9 @@ mod tests {
         check("[store]\nconnections = 0", &[], Err("store.connections"));
         check("[carriers.post]\nwebhook_secret = \"s\"", &[("TRUETILL__CARRIERS__DPD__SECRET", "x")], Ok(7070));
         check("[carriers.cdek]\nkey = \"s\"", &[], Err("carriers.cdek.key"));
+        check("[generation]\nengine = \"openai\"", &[], Err("generation.url"));
+        check("[generation]\nengine = \"openai\"\nurl = \"http://127.0.0.1:8080/v1\"", &[], Ok(7070));
+        check("[generation]\nengine = \"vllm\"", &[], Err("engine"));
         check("[carriers.post]\nkey = \"s\"", &[], Err("key"));
         check("", &[("TRUETILL__CARRIERS__DPD__KEY", "x")], Err("key"));
         check("[[sources.feed]]\nname = \"a\"\nurl = \"https://shop.example/f\"", &[], Ok(7070));
