@@ -143,7 +143,15 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
     };
     let (queue, sessions, context) = (config.generation.queue, config.generation.sessions, config.generation.context);
-    Ok(GeneratorSettings { queue, sessions, memory: config.generation.memory_mb << 20, context, device, stock: false })
+    Ok(GeneratorSettings {
+        queue,
+        sessions,
+        memory: config.generation.memory_mb << 20,
+        context,
+        device,
+        drafts: true,
+        stock: false,
+    })
 }
 
 /// The verified file behind a role, a name or a path.
