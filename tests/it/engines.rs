@@ -128,7 +128,6 @@ async fn a_server_that_refuses_grammars_is_asked_without() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_off_or_makes_no_sense_is_a_failure() {
-    let kind = [("content-type", "text/event-stream")];
     let check = async |says: fn() -> Says, part: &str| {
         let wire = server("llamacpp", move |_| says());
         match remote(&wire.url).generate(job(Some(PLAN))).await {
@@ -137,7 +136,6 @@ async fn what_breaks_off_or_makes_no_sense_is_a_failure() {
         }
     };
     check(|| Says::Raw([head(200, &[]), b"\r\n".to_vec(), events(&["offer "], None)].concat()), "no end").await;
-    let _ = kind;
     check(|| Says::Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\ndata: {\"choi".to_vec()), "").await;
     check(|| Says::whole(200, &[], "data: {nonsense\n\n"), "no JSON").await;
     check(|| Says::whole(200, &[], "data: {\"error\": {\"message\": \"out of memory\"}}\n\n"), "out of memory").await;
@@ -192,17 +190,18 @@ async fn a_job_that_nobody_waits_for_ends_and_a_full_line_refuses() {
         let remote = Arc::clone(remote);
         tokio::spawn(async move { remote.generate(job(None)).await })
     };
-    let (first, second) = (endless(&remote), endless(&remote));
+    // One at the server, one in line, and whoever comes next is refused at once.
+    let mut held = Vec::new();
     let refused = loop {
-        // Until the two are where they are going: one at the server, one in line.
-        match tokio::time::timeout(Duration::from_millis(50), remote.generate(job(None))).await {
-            Ok(refused) => break refused,
-            Err(_) => tokio::task::yield_now().await,
+        let mut job = endless(&remote);
+        match tokio::time::timeout(Duration::from_millis(200), &mut job).await {
+            Ok(done) => break done.unwrap(),
+            Err(_) => held.push(job),
         }
+        assert!(held.len() < 8, "the line of one took {} jobs", held.len());
     };
     assert!(matches!(refused, Err(GenerateError::Busy { waiting: 1, .. })), "{refused:?}");
-    first.abort();
-    second.abort();
+    held.iter().for_each(|job| job.abort());
     // The one session is free again long before its answer would have ended.
     let done = remote.generate(Job { max_tokens: 9, ..job(Some(PLAN)) }).await.unwrap();
     assert_eq!(done.text, "none");
