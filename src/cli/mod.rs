@@ -143,6 +143,11 @@ pub enum Command {
     },
     /// List the feeds of [sources]: when they came, when they are fetched next, what became of them.
     Sources,
+    /// Copy the whole state from the SQLite file into an empty PostgreSQL database; then set store.url to it.
+    MoveState {
+        /// Its address: postgres://...
+        to: String,
+    },
     /// Say what is ready and what is missing, with the fix.
     Doctor,
     /// Show a turn's record; without an id the latest turns.
@@ -367,6 +372,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Sources => feeds::list(&config, json),
+        Command::MoveState { to } => operate::move_state(&config, &to).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
         Command::Messages(args) => messages::messages(config, &args, json).await,

@@ -17,7 +17,7 @@ use crate::http;
 use crate::kpi::{self, Period};
 use crate::shop::Shop;
 use crate::sources::status;
-use crate::store::OrderBook;
+use crate::store::{OrderBook, StateStore};
 use crate::turn::{self, Watcher};
 
 use super::{Shape, explain, feeds, open};
@@ -101,6 +101,24 @@ async fn interrupted() {
         _ = interrupt => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// Copies the state from the SQLite file of the settings into an empty database.
+pub(super) async fn move_state(config: &Config, to: &str) -> anyhow::Result<ExitCode> {
+    let file = config.paths.state.join("truetill.db");
+    anyhow::ensure!(file.exists(), "there is no {}: paths.state names the folder to move from", file.display());
+    let from = StateStore::open(&config.paths.state).await?;
+    let target = StateStore::connect(to, config.store.connections).await?;
+    let moved = from.move_into(&target).await?;
+    for table in &moved {
+        println!("{:>10}  {}", table.rows, table.table);
+    }
+    println!(
+        "{} is moved to {}. Set store.url to it and start the program; the file stays.",
+        from.location(),
+        target.location()
+    );
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what is ready and what is missing.
@@ -195,7 +213,7 @@ pub(super) async fn kpi(
 ) -> anyhow::Result<ExitCode> {
     let period = Period::between(from, to, jiff::Timestamp::now());
     let period = period.map_err(|(field, detail)| anyhow::anyhow!("--{field}: {detail}"))?;
-    let report = kpi::report(&open::state(config).await?, period).await?;
+    let report = kpi::report(&open::state(config).await?, period, &kpi::Rates::load(&config.paths.data)?).await?;
     match format {
         Shape::Table => print!("{}", report.table()),
         Shape::Csv => print!("{}", report.csv()),
