@@ -13,6 +13,7 @@ mod compare;
 mod conversation;
 mod data;
 mod eval_page;
+mod eval_rules;
 mod explain;
 mod feeds;
 mod load;
