@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_drafts;
 mod bench_guard;
 mod bench_masks;
 mod bench_outputs;
@@ -290,6 +291,25 @@ pub enum Bench {
         /// Steps under each grammar.
         #[arg(long, default_value_t = 2000)]
         steps: usize,
+    },
+    /// What drafts of the prompt's own words are worth: the share that was right, and the speed beside writing without.
+    Drafts {
+        /// A role, name or path.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// Questions of each kind and language, times so many.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
+    /// Perplexity and cosine of the scores as they are served beside sums of floats over the file's own weights, on the
+    /// policies in each language.
+    Quality {
+        /// A role, name or path.
+        #[arg(long, default_value = "small")]
+        model: String,
+        /// Tokens of each language.
+        #[arg(long, default_value_t = 256)]
+        tokens: usize,
     },
     /// What the language model says when it may answer freely from numbered facts: texts to try the guard on.
     Outputs {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::domain::Message;
 use crate::domain::session::TurnId;
 use crate::engine::Search;
@@ -75,7 +75,12 @@ fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
     println!("truetill {}", env!("CARGO_PKG_VERSION"));
     println!("  chat page  http://{address}/");
     println!("  API        http://{address}/api/v1/chat   docs http://{address}/docs");
-    println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
+    match app.config.generation.engine {
+        Engine::OpenAi => println!("  model      {model}, on {}", app.config.generation.url),
+        Engine::Local => {
+            println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
+        }
+    }
     println!("  index      {} ({} products, {} passages)", index.id, index.products, index.passages);
     println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
     let outbound = if app.courier.is_some() { "events to outbox.url" } else { "none" };
@@ -123,10 +128,7 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
     findings.push(("rules", told(Shop::load(&config.paths.data).map(|shop| shop.name().to_string()))));
     findings.push(("orders", told(orders(config))));
     findings.push(("embedder", told(open::embedder(config).map(|embed| embed.model().name))));
-    findings.push((
-        "language model",
-        told(open::language_model(config, &config.generation.model).map(|model| model.id.name)),
-    ));
+    findings.push(("language model", told(open::model_in_words(config).await)));
     findings.push(("index", told(index(config))));
     findings.push(("state", told(open::state(config).await.map(|state| state.location().to_string()))));
     findings.push(("sources", feeding(config)));

@@ -195,6 +195,9 @@ async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Lim
     finish(sources, question, &ids, (sure, all_hits)).await
 }
 
+/// The share of the best score from which a product is of the kind that was looked for: filters for one come behind.
+const FITS: f32 = 0.75;
+
 /// Reads the facts of the chosen products and types the outcome.
 async fn finish(
     sources: Sources<'_>,
@@ -210,11 +213,14 @@ async fn finish(
         let hit = hits.iter().find(|hit| hit.id == candidate.product.id && hit.name_in_query > 0.0);
         candidate.covers = hit.map_or(0.0, |hit| hit.query_in_name);
     }
-    let covered = |candidates: &[Candidate]| {
-        candidates.iter().any(|candidate| candidate.covers > 0.0 && candidate.in_stock != Some(0))
+    let best = hits.first().map_or(0.0, |hit| hit.score);
+    let fits = |candidate: &Candidate| {
+        let hit = hits.iter().find(|hit| hit.id == candidate.product.id);
+        candidate.covers > 0.0 && hit.is_some_and(|hit| hit.score >= FITS * best)
     };
-    let near = found.near.iter().any(|candidate| candidate.covers > 0.0);
-    if (sure > 0 && found.sure == 0 && !found.near.is_empty()) || (near && !covered(&found.candidates)) {
+    let had = |candidate: &Candidate| fits(candidate) && candidate.in_stock != Some(0);
+    let only_near = found.near.iter().any(fits) && !found.candidates.iter().any(had);
+    if (sure > 0 && found.sure == 0 && !found.near.is_empty()) || only_near {
         // What was named exists, but not as asked: the others are no answer.
         found.candidates.clear();
         found.near.sort_by(|a, b| b.covers.total_cmp(&a.covers));

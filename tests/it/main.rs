@@ -12,6 +12,7 @@ mod cluster; // a PostgreSQL server of the tests' own
 mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
+mod engines; // another engine in the place of our own: a server that answers as it is told, and a real one
 mod fakes;
 mod feeds; // feeds fetched over the wire, by schedule
 mod flows_crash; // a process killed at each commit of every flow
