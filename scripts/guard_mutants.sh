@@ -15,6 +15,10 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$folder/target}
 cargo build --quiet --manifest-path "$root/scripts/mutate/Cargo.toml"
 paths=()
 for file in "${files[@]}"; do paths+=("$crate/src/guard/${file%.rs}.rs"); done
+# A run that was cut off goes on where it stopped, as long as neither the sources nor the data have changed.
+sum=$(cd "$crate" && find src data tests -type f ! -name mutant.rs ! -name lib.rs -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+[ "$(cat "$folder/sum" 2>/dev/null)" = "$sum" ] || rm -f "$folder/outcome.tsv"
+echo "$sum" >"$folder/sum"
 "$CARGO_TARGET_DIR/debug/mutate" "${paths[@]}" >"$folder/mutants.tsv"
 cat >"$crate/src/mutant.rs" <<'RUST'
 //! Which mutant is on.
@@ -46,9 +50,10 @@ tables=(cases::tests free_tests rules_tests spans_tests licence::tests clause::t
 quick() { MUTANT=$1 timeout 60 "$test_binary" "${tables[@]}" "${skip[@]}" >"$folder/run.log" 2>&1; }
 whole() { MUTANT=$1 timeout 120 "$test_binary" "${skip[@]}" >"$folder/run.log" 2>&1; }
 whole 0 || { echo "the tests fail without any mutant: $folder/run.log" >&2; exit 1; }
-: >"$folder/outcome.tsv"
+touch "$folder/outcome.tsv"
 while IFS=$'\t' read -r id rest; do
   [ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $id "* ]] || continue
+  cut -f2 "$folder/outcome.tsv" | grep -qx "$id" && continue
   code=0
   quick "$id" && whole "$id" || code=$?
   case $code in 0) outcome=survived ;; 124) outcome=timeout ;; *) outcome=caught ;; esac
