@@ -1,6 +1,7 @@
 //! What a single word, sign or code claims: a percentage, a reduction, "free", a promise, a number in disguise.
 //! In: an item of a sentence and the ledger. Out: the fault, or nothing when a fact or a licence lets it stand.
 
+use super::bind;
 use super::ledger::RowKind;
 use super::lexicon::{Class, is_han};
 use super::money::{Item, ItemKind};
@@ -62,6 +63,9 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a day in words where the facts give days")
             }
+            ItemKind::Word if self.promised_time(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a day of arrival no fact gives")
+            }
             ItemKind::Word if self.vague_time(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
             }
@@ -89,6 +93,14 @@ impl Checker<'_> {
         let month = [before, behind].into_iter().flatten().any(|item| item.is(Class::Month));
         let promised = self.ledger.complete && (sentence.has(Class::Shipping) || sentence.has(Class::Promise));
         month && (promised || !self.told().days.is_empty())
+    }
+
+    /// "The lamp will arrive this week": a time without a number is compared with no fact, so a named product may not
+    /// be promised for it.
+    fn promised_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let vague = index.checked_sub(1).is_some_and(|at| sentence.items[at].is(Class::Vague));
+        let told = sentence.items[index].is(Class::Time) && vague && sentence.has(Class::Promise);
+        told && !sentence.nameless() && !sentence.question
     }
 
     /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
@@ -224,5 +236,6 @@ impl Checker<'_> {
             || denied
             || (sentence.question && sentence.nameless() && !sentence.has_amount())
             || sentence.negated(index, 2)
+            || bind::refusal(self, sentence).is_some_and(|end| index < end)
     }
 }

@@ -45,6 +45,8 @@ mod tests;
 mod text;
 mod told;
 mod trie;
+#[cfg(test)]
+mod twins_tests;
 mod verdict;
 
 pub use ledger::Ledger;
