@@ -24,7 +24,8 @@ const TELLING: u64 = Class::Percent.bit()
     | Class::NumberLike.bit()
     | Class::Time.bit()
     | Class::Instalment.bit()
-    | Class::Ordinal.bit();
+    | Class::Ordinal.bit()
+    | Class::Vague.bit();
 
 impl Checker<'_> {
     /// Faults a single item shows by itself.
@@ -95,12 +96,18 @@ impl Checker<'_> {
         month && (promised || !self.told().days.is_empty())
     }
 
-    /// "The lamp will arrive this week": a time without a number is compared with no fact, so a named product may not
-    /// be promised for it.
+    /// "The lamp will arrive this week", "it arrives tomorrow": a time without a number is compared with no fact, so a
+    /// product that is named, or was, may not be promised for it.
     fn promised_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        if !sentence.has(Class::Promise) || sentence.question || (sentence.nameless() && sentence.focus.is_none()) {
+            return false;
+        }
+        let item = &sentence.items[index];
         let vague = index.checked_sub(1).is_some_and(|at| sentence.items[at].is(Class::Vague));
-        let told = sentence.items[index].is(Class::Time) && vague && sentence.has(Class::Promise);
-        told && !sentence.nameless() && !sentence.question
+        // "Tomorrow", "Friday".
+        let day = item.is(Class::Changing) && item.is(Class::Vague);
+        let quoted = || self.ledger.texts.iter().any(|text| text.contains(self.reading.words(item.tokens.clone())));
+        (day && !quoted()) || (item.is(Class::Time) && vague)
     }
 
     /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
@@ -119,7 +126,11 @@ impl Checker<'_> {
         let vague =
             |item: &Item| item.kind == ItemKind::Word && item.bits & (Class::Vague.bit() | Class::Number.bit()) != 0;
         let near = || sentence.items[index.saturating_sub(2)..index].iter().any(vague);
-        let bare = || sentence.has(Class::Terms) && !words(index).starts_with(is_han);
+        let word = |item: &Item| self.reading.words(item.tokens.clone());
+        let article =
+            || words(index).starts_with("a ") || before.is_some_and(|item| matches!(word(item), "an" | "one"));
+        let delivery = || (sentence.has(Class::Shipping) || sentence.has(Class::Promise)) && article();
+        let bare = || (sentence.has(Class::Terms) || delivery()) && !words(index).starts_with(is_han);
         !numbered && !sentence.question && (near() || bare()) && self.told().times && !quoted()
     }
 

@@ -109,12 +109,14 @@ impl Checker<'_> {
         rivals.len() > 1 && one_currency && best.copied() == price(row)
     }
 
-    /// "Fits your budget" without an amount: true when the shopper named one, and no product named costs more.
+    /// "Fits your budget": true when the shopper named one, and no product named costs more.
     pub(super) fn budget(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         // The other words of the class ("you have") mean the shopper's money only beside an amount.
         let spoken = |item: &Item| item.is(Class::Budget) && item.is(Class::Neutral);
         let Some(index) = sentence.items.iter().position(spoken) else { return Ok(()) };
-        if sentence.has_amount() || sentence.question || sentence.nameless() || sentence.has(Class::Negation) {
+        // "Over your budget" says the other thing.
+        let other = [Class::Negation, Class::From, Class::Dearer, Class::Compare];
+        if sentence.question || sentence.nameless() || other.iter().any(|&class| sentence.has(class)) {
             return Ok(());
         }
         let fits = |money: Money| self.told().covers(money, self.lexicon);

@@ -67,7 +67,8 @@ impl<'a> Sentence<'a> {
             | Class::Time.bit()
             | Class::Instalment.bit()
             | Class::Ordinal.bit();
-        self.doubt || self.value || self.told || self.bits & CLAIMS != 0
+        let day = self.has(Class::Vague) && self.has(Class::Promise);
+        self.doubt || self.value || self.told || day || self.bits & CLAIMS != 0
     }
 
     /// True when it holds a number, an amount or a currency.
@@ -292,8 +293,10 @@ impl<'a> Sentence<'a> {
             ItemKind::Number(_) if checker.told_apart(self, index) => false,
             ItemKind::Number(number) => {
                 let attribute = self.reading.words(number.tokens.clone());
+                // A plan's length is no number of pieces, in the plan's own sentence.
                 let months = checker
                     .rows()
+                    .filter(|plan| plan.code == row.code)
                     .any(|plan| plan.months.is_some_and(|months| number.value == Some(i128::from(months) * ONE)));
                 !months
                     && number.value != Some(ONE)

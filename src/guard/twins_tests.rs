@@ -113,6 +113,10 @@ fn a_budget_without_an_amount() {
             ("What is your budget?", "ok"),
             ("Tell me your budget.", "ok"),
             ("Once you have the Vesper, you will see.", "ok"),
+            ("The Vesper exceeds your budget.", "ok"),
+            ("The Vesper is over your budget of 100 EUR.", "ok"),
+            ("The Vesper fits your budget of 100 EUR.", "comparison"),
+            ("The Orion fits your budget of 100 EUR.", "ok"),
         ],
     );
     const BROKE: &str = r#"[{"sku":"A","name":"Alder mug","price":"9.80","currency":"EUR"}]"#;
@@ -131,6 +135,11 @@ fn a_time_of_arrival_in_words() {
             ("Parcels arrive this week.", "ok"),
             ("The Orion is new this week.", "ok"),
             ("The Orion arrives at the end of the week.", "ok"),
+            ("The Orion arrives tomorrow.", "unlicensed_number"),
+            ("The Orion is new. It arrives on Friday.", "unlicensed_number"),
+            ("Does the Orion arrive tomorrow?", "ok"),
+            ("The Orion arrives soon.", "ok"),
+            ("The Orion is here. See you tomorrow.", "ok"),
         ],
     );
     const TERMS: &str = r#"[{"sku":"@policy:t","name":"Terms","text":"It takes 2 to 4 working days. Возврат 21 дней, 7 рабочих дней."}]"#;
@@ -145,6 +154,56 @@ fn a_time_of_arrival_in_words() {
             ("Ждать 7 дней.", "no"),
             ("Есть 21 год.", "no"),
             ("Есть 1 день.", "no"),
+        ],
+    );
+}
+
+#[test]
+fn a_number_of_another_rule() {
+    const TERMS: &str = r#"[{"sku":"@policy:t","name":"Terms","text":"You can exchange goods within 30 days. Delivery takes 2 to 4 working days. The warranty is 24 months. We answer in 6 hours."}]"#;
+    all(
+        Language::En,
+        TERMS,
+        &[
+            ("You have 30 days to exchange it.", "ok"),
+            ("Exchange: 30 days after delivery.", "ok"),
+            ("Delivery takes 30 days.", "unlicensed_number"),
+            ("The warranty is 31 days.", "unlicensed_number"),
+            ("There are 30 days for a refund.", "ok"),
+            ("The warranty is 24 months.", "ok"),
+            ("Delivery takes 4 working days, the warranty 24 months.", "ok"),
+            ("We answer in 6 hours.", "ok"),
+            ("We deliver in 6 hours.", "unlicensed_number"),
+            ("Delivery takes 6 hours.", "unlicensed_number"),
+            ("Delivery takes a day.", "unlicensed_number"),
+            ("The warranty is lifelong.", "unlicensed_number"),
+            ("Exchange within a fortnight.", "unlicensed_number"),
+        ],
+    );
+    const ZH: &str =
+        r#"[{"sku":"@policy:t","name":"条款","text":"商品30天内可以换货。配送需要2到4个工作日。保修24个月。"}]"#;
+    all(
+        Language::Zh,
+        ZH,
+        &[
+            ("30天内可以换货。", "ok"),
+            ("配送需要30天。", "unlicensed_number"),
+            ("请等2到4个工作日。", "ok"),
+            ("保修24个月。", "ok"),
+        ],
+    );
+}
+
+#[test]
+fn a_measure_of_another_product() {
+    all(
+        Language::En,
+        LAMPS,
+        &[
+            ("The Orion holds 1.7 l.", "ok"),
+            ("The Vesper holds 1.7 l.", "unlicensed_number"),
+            ("The Vesper holds 2 l.", "ok"),
+            ("It holds 1.7 l.", "ok"),
         ],
     );
 }
