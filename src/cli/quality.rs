@@ -17,7 +17,7 @@ use crate::understanding::{Input, Judged};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, eval_rules, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -193,8 +193,14 @@ async fn eval_intents(config: &Config, table: &str, json: bool) -> anyhow::Resul
 pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow::Result<ExitCode> {
     let (path, repeat) = (args.path.as_path(), args.repeat);
     if path.extension().is_some_and(|extension| extension == "tsv") {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         return match args.compare {
             true => compare::run(&config, path, args.sample, json).await,
+            false if text.lines().next() == Some(eval_rules::HEADER) => {
+                eval_rules::run(config, &text, (args.faults, json))
+                    .await
+                    .with_context(|| format!("in {}", path.display()))
+            }
             false => eval_understanding(&config, args, json).await,
         };
     }
