@@ -50,7 +50,8 @@ impl Part {
     /// True when `word` is this one with another ending.
     fn inflected(&self, word: &str) -> bool {
         if self.digits || self.length < 4 {
-            return false;
+            // `mug`, `mugs`: of a short word only the plural.
+            return !self.digits && self.length == 3 && word.strip_suffix('s') == Some(&self.text);
         }
         let bytes = self.text.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
         let bytes = (0..=bytes).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0);
@@ -107,6 +108,13 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&[String]]) -> Vec<Alias
         }
         if let [_, rest @ ..] = words.as_slice() {
             offer(parts(&rest.join(" ")), distinctive(rest));
+        }
+        // `Orion desk lamp`: where all that follows is common, the first word is the proper one.
+        if let [first, rest @ ..] = words.as_slice()
+            && rest.len() > 1
+            && rest.iter().all(|word| common(word))
+        {
+            offer(parts(first), distinctive(&[*first]));
         }
         if let [rest @ .., _] = words.as_slice() {
             offer(parts(&rest.join(" ")), distinctive(rest));

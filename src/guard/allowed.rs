@@ -236,8 +236,11 @@ fn marked(reading: &Reading<'_>, number: &Numeral, (bits, loose): (u64, bool)) -
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::GUARD;
     use super::super::{Guard, Ledger};
     use super::*;
+
+    type Examples = BTreeMap<Language, String>;
 
     /// A row that is not exemplified in each language, refused or accepted, is none; the fault names its line.
     #[test]
@@ -261,33 +264,28 @@ mod tests {
     /// Each row lets its own examples through, they need it, and what it must refuse is refused.
     #[test]
     fn each_row_is_tested_and_needed() {
-        let guard = Guard::new();
         let passes = |guard: &Guard, language: Language, text: &str| {
             guard.check_text(language, &Ledger::default(), text).map_err(|fault| format!("{text}: {}", fault.detail))
         };
-        for index in 0..guard.lexicon.licences.len() {
-            let row = &guard.lexicon.licences[index].row;
-            let mut without = Guard::new();
-            without.lexicon.licences.remove(index);
-            for (language, text) in &row.accept {
-                passes(&guard, *language, text).unwrap_or_else(|why| panic!("{}: {why}", row.name));
-                assert!(passes(&without, *language, text).is_err(), "{}: {text} needs no such row", row.name);
+        let tried = |name: &str, (accept, refuse): (&Examples, &Examples), without: &Guard| {
+            for (language, text) in accept {
+                passes(&GUARD, *language, text).unwrap_or_else(|why| panic!("{name}: {why}"));
+                assert!(passes(without, *language, text).is_err(), "{name}: {text} needs no such row");
             }
-            for (language, text) in &row.refuse {
-                assert!(passes(&guard, *language, text).is_err(), "{}: {text} is let through", row.name);
+            for (language, text) in refuse {
+                assert!(passes(&GUARD, *language, text).is_err(), "{name}: {text} is let through");
             }
+        };
+        let mut without = Guard::new();
+        for index in 0..without.lexicon.licences.len() {
+            let licence = without.lexicon.licences.remove(index);
+            tried(&licence.row.name, (&licence.row.accept, &licence.row.refuse), &without);
+            without.lexicon.licences.insert(index, licence);
         }
-        for index in 0..guard.lexicon.shapes.len() {
-            let row = &guard.lexicon.shapes[index].row;
-            let mut without = Guard::new();
-            without.lexicon.shapes.remove(index);
-            for (language, text) in &row.accept {
-                passes(&guard, *language, text).unwrap_or_else(|why| panic!("{}: {why}", row.name));
-                assert!(passes(&without, *language, text).is_err(), "{}: {text} needs no such shape", row.name);
-            }
-            for (language, text) in &row.refuse {
-                assert!(passes(&guard, *language, text).is_err(), "{}: {text} is let through", row.name);
-            }
+        for index in 0..without.lexicon.shapes.len() {
+            let shape = without.lexicon.shapes.remove(index);
+            tried(&shape.row.name, (&shape.row.accept, &shape.row.refuse), &without);
+            without.lexicon.shapes.insert(index, shape);
         }
     }
 }

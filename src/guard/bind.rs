@@ -5,6 +5,7 @@ use crate::domain::Money;
 
 use super::ledger::{Row, RowKind};
 use super::lexicon::{Class, is_han};
+use super::licence::holds;
 use super::money::{Amount, Item, ItemKind};
 use super::sentence::Sentence;
 use super::text::{Checker, Fault};
@@ -146,11 +147,23 @@ fn neighbour(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Op
         None
     } else if item.is(Class::Same) {
         Some((Code::Comparison, "a comparison beside an amount"))
+    } else if item.is(Class::Promise) && sentence.has(Class::Zero) && sentence.nameless() {
+        // "From 50 on we deliver free of charge": what is free, the rule of free things says.
+        None
+    } else if item.is(Class::Payment) && index.checked_sub(1).is_some_and(|at| sentence.items[at].is(Class::Instalment))
+    {
+        // "Monthly payments of 80."
+        None
     } else if item.is(Class::Payment) {
         Some((Code::RoleMismatch, "an amount told as another payment"))
     } else if item.bits == 0 && sentence.behind_name(index).is_some_and(|row| !checker.names(row, item)) {
         Some((Code::UnboundPrice, "another thing than the one named: the amount may be its own"))
-    } else if sentence.after_number(index) || checker.ledger_word(item) {
+    } else if sentence.after_number(index)
+        || checker.ledger_word(item)
+        || sold_by(checker, sentence, item)
+        || describes(checker, sentence, index)
+        || (item.bits & !Class::Counted.bit() == 0 && sentence.recommends(index))
+    {
         None
     } else if item.bits == 0 {
         Some((Code::UnboundPrice, "an unknown word: the amount may be another thing's"))
@@ -159,8 +172,28 @@ fn neighbour(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Op
     }
 }
 
+/// "Sold by the metre", where that is what the price is for.
+fn sold_by(checker: &Checker<'_>, sentence: &Sentence<'_>, item: &Item) -> bool {
+    let word = sentence.reading.words(item.tokens.clone());
+    item.is(Class::Unit) && checker.rows().filter_map(|row| row.per.as_deref()).any(|per| measured(checker, per, word))
+}
+
+/// "Width 150 cm" behind the amounts: a word beside a number that is an attribute of the facts.
+fn describes(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> bool {
+    let attribute = |at: usize| match sentence.items.get(at).map(|item| &item.kind) {
+        Some(ItemKind::Number(number)) => {
+            let written = sentence.reading.words(number.tokens.clone());
+            checker.rows().any(|row| row.attributes.iter().any(|known| holds(known, written)))
+        }
+        _ => false,
+    };
+    let measure = |at: usize| sentence.items[at].is(Class::Unit);
+    let beside = attribute(index + 1) || (index > 1 && measure(index - 1) && attribute(index - 2));
+    beside && sentence.items[index].bits == 0 && sentence.items[index..].iter().all(|item| amount(item).is_none())
+}
+
 /// Where a refusal to haggle ends.
-fn refusal(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Option<usize> {
+pub(super) fn refusal(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Option<usize> {
     let theirs = |index: usize| amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own));
     if sentence.has(Class::Negation) { sentence.refusal(theirs) } else { None }
 }
@@ -173,7 +206,7 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
     if checker.theirs(sentence, index) || refusal(checker, sentence).is_some_and(|end| index < end) {
         return Ok(Some(Subject::Budget));
     }
-    if sentence.added(index) {
+    if sentence.added(index) || sentence.then_shipping(index) {
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
     for item in &sentence.items[..index] {
@@ -278,7 +311,7 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
     if sentence.old_before(index) {
         return equal(row.old).or_else(|code| fail(code, "not the price before the reduction"));
     }
-    if whole(checker, sentence, row).is_some_and(|total| equal(Some(total)).is_ok()) {
+    if !sentence.each(index) && whole(checker, sentence, row).is_some_and(|total| equal(Some(total)).is_ok()) {
         return Ok(());
     }
     if let Err(code) = equal(row.now) {
@@ -287,7 +320,7 @@ fn product(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, row: &R
         let code = if other { Code::RoleMismatch } else { code };
         return fail(code, "not the price of this product");
     }
-    if let Some(counted) = sentence.counted(checker, row) {
+    if let Some(counted) = sentence.counted(checker, row).filter(|_| !sentence.each(index)) {
         return Err(sentence.fault(Code::UnitMismatch, counted, "the price of one told for another number"));
     }
     unit(checker, sentence, row).or_else(|why| fail(Code::UnitMismatch, why))
@@ -306,16 +339,17 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
         (None, None) => Ok(()),
         (None, Some(_)) => Err("the fact's price is for one piece"),
         (Some(_), None) => Err("the fact's price is for a measure the sentence does not name"),
-        (Some(known), Some(words)) => {
-            let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-            let han = unit.starts_with(is_han) && words.contains(unit);
-            let same = han
-                || words
-                    .split(|c: char| !c.is_alphanumeric())
-                    .any(|word| word.starts_with(unit) || checker.lexicon.same_unit(word, unit));
-            if same { Ok(()) } else { Err("another unit than the fact's") }
-        }
+        (Some(known), Some(words)) if measured(checker, known, words) => Ok(()),
+        (Some(_), Some(_)) => Err("another unit than the fact's"),
     }
+}
+
+/// True when `words` hold the unit of `known`, as `1 kg`.
+fn measured(checker: &Checker<'_>, known: &str, words: &str) -> bool {
+    let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let han = unit.starts_with(is_han) && words.contains(unit);
+    let same = |word: &str| word.starts_with(unit) || checker.lexicon.same_unit(word, unit);
+    han || words.split(|c: char| !c.is_alphanumeric()).any(same)
 }
 
 /// `from 14 990 to 19 990` over all products: the true lowest and highest, nothing else.

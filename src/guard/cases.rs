@@ -69,6 +69,7 @@ pub fn parse(row: &str) -> anyhow::Result<(Language, Ledger, String)> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::tests::GUARD;
     use super::*;
 
     /// The shared test data, from a checkout or from a worktree one level deeper.
@@ -87,7 +88,7 @@ pub(super) mod tests {
     fn the_catalogue_is_judged_as_its_authors_did() {
         let Some(file) = shared("guard_cases.tsv") else { return };
         let mut wrong = Vec::new();
-        let guard = Guard::new();
+        let guard = &GUARD;
         for (index, row) in file.lines().enumerate().skip(1) {
             let expected = row.split('\t').nth(3);
             let (language, ledger, text) = parse(row).unwrap();
@@ -113,7 +114,7 @@ pub(super) mod tests {
         let Some(file) = shared("guard_cases.tsv") else { return };
         let table: std::collections::HashMap<&str, &str> =
             include_str!("../../tests/data/guard_codes.tsv").lines().filter_map(|row| row.split_once('\t')).collect();
-        let guard = Guard::new();
+        let guard = &GUARD;
         let (mut scored, mut wrong) = (0, Vec::new());
         for row in file.lines().skip(1) {
             let Some(expected) = row.split('\t').nth(4).and_then(|why| table.get(why)) else { continue };
@@ -130,7 +131,7 @@ pub(super) mod tests {
 
     #[test]
     fn attacks_of_this_repository_are_judged_right() {
-        let guard = Guard::new();
+        let guard = &GUARD;
         let mut wrong = Vec::new();
         for row in include_str!("../../tests/data/guard_attacks.tsv").lines().skip(1) {
             let (language, ledger, text) = parse(row).unwrap();
@@ -142,11 +143,17 @@ pub(super) mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
-    /// `GUARD_PROBE=FILE cargo test probe -- --nocapture` prints what `check --cases FILE` prints.
+    /// `GUARD_PROBE=FILE cargo test probe -- --nocapture` prints what `check --cases FILE` prints, and what is wrong.
     #[test]
     fn probe() {
         let Some(path) = std::env::var_os("GUARD_PROBE") else { return };
-        run(std::fs::read(path).unwrap().as_slice(), std::io::stdout().lock()).unwrap();
+        let file = std::fs::read_to_string(path).unwrap();
+        for (language, ledger, text) in file.lines().skip(1).map(|row| parse(row).unwrap()) {
+            if let Err(fault) = GUARD.check_text(language, &ledger, &text) {
+                eprintln!("{text}: {}: {}", fault.code, fault.detail);
+            }
+        }
+        run(file.as_bytes(), std::io::stdout().lock()).unwrap();
     }
 
     #[test]

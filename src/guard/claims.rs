@@ -1,6 +1,7 @@
 //! What a single word, sign or code claims: a percentage, a reduction, "free", a promise, a number in disguise.
 //! In: an item of a sentence and the ledger. Out: the fault, or nothing when a fact or a licence lets it stand.
 
+use super::bind;
 use super::ledger::RowKind;
 use super::lexicon::{Class, is_han};
 use super::money::{Item, ItemKind};
@@ -23,7 +24,8 @@ const TELLING: u64 = Class::Percent.bit()
     | Class::NumberLike.bit()
     | Class::Time.bit()
     | Class::Instalment.bit()
-    | Class::Ordinal.bit();
+    | Class::Ordinal.bit()
+    | Class::Vague.bit();
 
 impl Checker<'_> {
     /// Faults a single item shows by itself.
@@ -62,6 +64,9 @@ impl Checker<'_> {
             ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a day in words where the facts give days")
             }
+            ItemKind::Word if self.promised_time(sentence, index) => {
+                fail(Code::UnlicensedNumber, "a day of arrival no fact gives")
+            }
             ItemKind::Word if self.vague_time(sentence, index) => {
                 fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
             }
@@ -91,6 +96,20 @@ impl Checker<'_> {
         month && (promised || !self.told().days.is_empty())
     }
 
+    /// "The lamp will arrive this week", "it arrives tomorrow": a time without a number is compared with no fact, so a
+    /// product that is named, or was, may not be promised for it.
+    fn promised_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        if !sentence.has(Class::Promise) || sentence.question || (sentence.nameless() && sentence.focus.is_none()) {
+            return false;
+        }
+        let item = &sentence.items[index];
+        let vague = index.checked_sub(1).is_some_and(|at| sentence.items[at].is(Class::Vague));
+        // "Tomorrow", "Friday".
+        let day = item.is(Class::Changing) && item.is(Class::Vague);
+        let quoted = || self.ledger.texts.iter().any(|text| text.contains(self.reading.words(item.tokens.clone())));
+        (day && !quoted()) || (item.is(Class::Time) && vague)
+    }
+
     /// "A couple of days", "one month", or "a month" beside the rules of the shop, where the facts give lengths of time.
     fn vague_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
         let item = &sentence.items[index];
@@ -107,7 +126,11 @@ impl Checker<'_> {
         let vague =
             |item: &Item| item.kind == ItemKind::Word && item.bits & (Class::Vague.bit() | Class::Number.bit()) != 0;
         let near = || sentence.items[index.saturating_sub(2)..index].iter().any(vague);
-        let bare = || sentence.has(Class::Terms) && !words(index).starts_with(is_han);
+        let word = |item: &Item| self.reading.words(item.tokens.clone());
+        let article =
+            || words(index).starts_with("a ") || before.is_some_and(|item| matches!(word(item), "an" | "one"));
+        let delivery = || (sentence.has(Class::Shipping) || sentence.has(Class::Promise)) && article();
+        let bare = || (sentence.has(Class::Terms) || delivery()) && !words(index).starts_with(is_han);
         !numbered && !sentence.question && (near() || bare()) && self.told().times && !quoted()
     }
 
@@ -224,5 +247,6 @@ impl Checker<'_> {
             || denied
             || (sentence.question && sentence.nameless() && !sentence.has_amount())
             || sentence.negated(index, 2)
+            || bind::refusal(self, sentence).is_some_and(|end| index < end)
     }
 }

@@ -10,6 +10,23 @@ use super::sentence::Sentence;
 const FROM: [&str; 7] = ["с", "со", "z", "zo", "from", "从", "由"];
 const TO: [&str; 8] = ["до", "na", "to", "到", "至", "降到", "降至", "到了"];
 
+/// What is said before a product that is advised, in plain form.
+const ADVICE: [&str; 13] = [
+    "recommend",
+    "suggest",
+    "consider",
+    "советую",
+    "рекоменд",
+    "подойд",
+    "odporuc",
+    "hodi",
+    "navrhuj",
+    "建议",
+    "推荐",
+    "适合",
+    "选",
+];
+
 fn money(item: &Item) -> bool {
     matches!(item.kind, ItemKind::Money(_))
 }
@@ -61,7 +78,7 @@ impl Sentence<'_> {
         let asked = |item: Option<&Item>| item.is_some_and(|item| item.is(Class::Asked));
         self.yours_before(index)
             || asked(index.checked_sub(1).map(|before| &self.items[before]))
-            || asked(self.items.get(index + 1))
+            || asked(self.items[index + 1..].iter().find(|item| item.kind != ItemKind::Sign(',')))
     }
 
     /// "Above", "dearer than" right before a number, or 贵 right behind it: it is compared, not asked for.
@@ -78,17 +95,67 @@ impl Sentence<'_> {
         self.amounts().any(|index| !self.said_by_shopper(index))
     }
 
-    /// "I cannot change the price: ...": the sign behind which the amounts begin. Before it nothing is named, and no
-    /// amount stands but those that `theirs` knows as the shopper's own; behind it nothing is denied.
+    /// "I cannot change the price: ...": the first sign behind the denial, where the amounts begin. Before it no amount
+    /// stands but those that `theirs` knows as the shopper's own; behind it nothing is denied.
     pub fn refusal(&self, theirs: impl Fn(usize) -> bool) -> Option<usize> {
-        let name = self.names().next()?;
+        self.names().next()?;
         let sign = |item: &Item| matches!(item.kind, ItemKind::Sign(':' | ',' | ';' | '—' | '–'));
-        let at = self.items[..name].iter().rposition(sign)?;
+        let denial = self.items.iter().position(|item| item.is(Class::Negation))?;
+        let haggle = self.first(Class::Haggle);
+        let from = denial.max(haggle.unwrap_or_default());
+        let at = from + self.items[from..].iter().position(sign)?;
         let (before, behind) = self.items.split_at(at);
-        let denied = |items: &[Item]| items.iter().any(|item| item.is(Class::Negation));
-        let haggling = before.iter().any(|item| item.is(Class::Haggle)) || before.iter().any(money);
+        let haggling = haggle.is_some() || before.iter().any(money);
         let own = self.amounts().take_while(|&index| index < at).all(theirs);
-        (haggling && own && denied(before) && !denied(behind) && behind.iter().any(money)).then_some(at)
+        let denied = behind.iter().any(|item| item.is(Class::Negation));
+        (haggling && own && !denied && behind.iter().any(money)).then_some(at)
+    }
+
+    /// "Of these three": as many as there are products, of which one is said to be the cheapest.
+    pub fn of_all(&self, index: usize, products: usize) -> bool {
+        let ItemKind::Number(number) = &self.items[index].kind else { return false };
+        let joined = index.checked_sub(1).is_some_and(|before| self.items[before].kind == ItemKind::Word);
+        let counts = matches!(self.items.get(index + 1).map(|item| &item.kind), Some(ItemKind::Name(_)));
+        let all = products > 1 && number.value == Some(products as i128 * ONE);
+        all && joined && !counts && self.has(Class::Superlative) && self.names().next() > Some(index)
+    }
+
+    /// "For long walks we recommend the Tarn ($89)": where each amount stands in brackets behind its name, a word that
+    /// a verb of advice parts from the name, or that stands behind the whole and a plain word, is no part of it.
+    pub fn recommends(&self, index: usize) -> bool {
+        let sign = |at: usize, sign: char| self.items.get(at).is_some_and(|item| item.kind == ItemKind::Sign(sign));
+        let named = |at: usize| matches!(self.items[at].kind, ItemKind::Name(_));
+        let quote = |at: usize| usize::from(at > 0 && (sign(at - 1, '"') || sign(at - 1, '”') || sign(at - 1, '»')));
+        let bracketed = |at: usize| {
+            at > 1 && sign(at - 1, '(') && sign(at + 1, ')') && {
+                let name = (at - 2).checked_sub(quote(at - 1));
+                name.is_some_and(named)
+            }
+        };
+        if !self.amounts().all(bracketed) {
+            return false;
+        }
+        let words = |name: usize| self.reading.words(self.items[index].tokens.start..self.items[name].tokens.start);
+        let name = self.names().find(|&name| name > index);
+        let advised = name.is_some_and(|name| ADVICE.iter().any(|stem| words(name).contains(stem)));
+        let closed = (0..index).rev().find(|&at| sign(at, ')')).filter(|_| name.is_none());
+        advised || closed.is_some_and(|at| self.items[at + 1].is(Class::Neutral) && at + 1 < index)
+    }
+
+    /// "9.80 each", `po 9,80`, `每只62元`: the price of one, whatever is counted beside it.
+    pub fn each(&self, index: usize) -> bool {
+        let word = |item: Option<&Item>| item.map_or("", |item| self.reading.words(item.tokens.clone()));
+        let before = word(index.checked_sub(1).map(|before| &self.items[before]));
+        word(self.items.get(index + 1)) == "each" || matches!(before, "po" | "по") || before.starts_with('每')
+    }
+
+    /// "3.90 delivery" or "3.90 for delivery", and no more of it: the amount is the delivery's, whatever stands before.
+    pub fn then_shipping(&self, index: usize) -> bool {
+        let behind = &self.items[index + 1..];
+        let joins = |item: &Item| matches!(self.reading.words(item.tokens.clone()), "for" | "за" | "za");
+        let at = usize::from(behind.first().is_some_and(joins));
+        let ends = |item: &Item| matches!(item.kind, ItemKind::Sign(',' | ';' | '.' | ')' | '。' | '\n'));
+        behind.get(at).is_some_and(|item| item.is(Class::Shipping)) && behind.get(at + 1).is_none_or(ends)
     }
 
     /// "Plus delivery", "plus 5.90 for delivery": the word at `index` adds what delivery costs.
@@ -117,7 +184,8 @@ impl Sentence<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Guard, Ledger};
+    use super::super::Ledger;
+    use super::super::tests::GUARD;
     use crate::domain::Language;
 
     const SHOP: &str = r#"[{"sku":"A","name":"Cinder backpack","price":"64.50","currency":"USD"},
@@ -126,7 +194,7 @@ mod tests {
         {"sku":"@user","name":"message","text":"would you take 50 dollars"}]"#;
 
     fn check(facts: &str, text: &str, expected: bool) {
-        let found = Guard::new().check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
+        let found = GUARD.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
         assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
     }
 
@@ -169,6 +237,9 @@ mod tests {
         check(SHOP, "That is not the case: the Cinder backpack is $64.50.", false);
         check(SHOP, "I cannot change the price: the Cinder backpack is not $64.50.", false);
         check(SHOP, "I cannot change the price: it is low.", true);
+        check(SHOP, "I cannot lower the price of the Cinder backpack myself; it is $64.50.", true);
+        check(SHOP, "I cannot lower the price of the Cinder backpack myself; it is $60.", false);
+        check(SHOP, "I cannot lower the price: the strap of the Cinder backpack, is $64.50.", false);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 use std::cmp::Ordering;
 
+use crate::domain::Money;
+
 use super::ledger::{Row, RowKind};
 use super::lexicon::Class;
-use super::money::ItemKind;
+use super::money::{Item, ItemKind};
 use super::numeral::ONE;
 use super::sentence::Sentence;
 use super::text::{Checker, Fault};
@@ -37,9 +39,11 @@ impl Checker<'_> {
     /// Which costs less, and which least: true only when the facts say so.
     pub(super) fn comparison(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let found = [sentence.first(Class::Compare), sentence.first(Class::Dearer)].into_iter().flatten().min();
-        let Some(index) = found else {
+        let Some(index) = found else { return Ok(()) };
+        if sentence.items[index].is(Class::From) && sentence.nameless() && !sentence.priced() && !sentence.told {
+            // "More than we sell": more of what is not said, and no price is near.
             return Ok(());
-        };
+        }
         let fail = |why: &str| Err(sentence.fault(Code::Comparison, index, why));
         let dearer = sentence.items[index].is(Class::Dearer);
         let rows: Vec<(usize, &Row)> = sentence
@@ -103,6 +107,24 @@ impl Checker<'_> {
         let best = if dearer { rivals.iter().max() } else { rivals.iter().min() };
         let one_currency = rivals.iter().all(|rival| Some(rival.0) == rivals.first().map(|first| first.0));
         rivals.len() > 1 && one_currency && best.copied() == price(row)
+    }
+
+    /// "Fits your budget": true when the shopper named one, and no product named costs more.
+    pub(super) fn budget(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
+        // The other words of the class ("you have") mean the shopper's money only beside an amount.
+        let spoken = |item: &Item| item.is(Class::Budget) && item.is(Class::Neutral);
+        let Some(index) = sentence.items.iter().position(spoken) else { return Ok(()) };
+        // "Over your budget" says the other thing.
+        let other = [Class::Negation, Class::From, Class::Dearer, Class::Compare];
+        if sentence.question || sentence.nameless() || other.iter().any(|&class| sentence.has(class)) {
+            return Ok(());
+        }
+        let fits = |money: Money| self.told().covers(money, self.lexicon);
+        let mut prices = sentence.names().filter_map(|at| match sentence.items[at].kind {
+            ItemKind::Name(row) => self.row(row).and_then(|row| row.now),
+            _ => None,
+        });
+        if prices.all(fits) { Ok(()) } else { Err(sentence.fault(Code::Comparison, index, "a budget no fact holds")) }
     }
 
     /// A product with a word of price and no amount: the amount may stand in another sentence.

@@ -97,7 +97,7 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     if around.priced {
         return value == ONE && counted;
     }
-    if quoted(reading, ledger, number, after) {
+    if quoted(reading, ledger, number, around) {
         return true;
     }
     let contradicted = after.is_some_and(|item| {
@@ -105,9 +105,13 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
         let told = |index: usize| nameless || names().any(|name| name == index);
         let rows = ledger.rows.iter().enumerate().filter(|(index, _)| told(*index));
         let mut attributes = rows.flat_map(|(_, row)| &row.attributes);
+        let measure = reading.words(item.tokens.clone());
+        let mut others = ledger.rows.iter().flat_map(|row| &row.attributes);
         (item.is(Class::Unit) || item.is(Class::Time))
             && !attributes.clone().any(|known| holds(known, written))
-            && attributes.any(|known| measures(around.lexicon, known, reading.words(item.tokens.clone())))
+            && (attributes.any(|known| measures(around.lexicon, known, measure))
+                // "The Heron holds 1.7 l", which the facts say of the Marlin.
+                || others.any(|known| holds(known, written) && measures(around.lexicon, known, measure)))
     });
     if around.timed || contradicted {
         return false;
@@ -147,10 +151,15 @@ fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
 
 /// True when `known` holds `written` as a whole number.
 pub(super) fn holds(known: &str, written: &str) -> bool {
-    known.match_indices(written).any(|(at, _)| {
-        let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        !digit(known[..at].chars().next_back()) && !digit(known[at + written.len()..].chars().next())
-    })
+    let stands = |known: &str, written: &str| {
+        known.match_indices(written).any(|(at, _)| {
+            let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+            let goes_on = digit(written.chars().next_back()) && digit(known[at + written.len()..].chars().next());
+            !digit(known[..at].chars().next_back()) && !goes_on
+        })
+    };
+    // `1,7 l` where the fact has `1.7 l`: one writes the point, the other the comma.
+    stands(known, written) || (written.contains(',') && stands(known, &written.replace(',', ".")))
 }
 
 /// True when `known` gives a number in the unit `word`: a fact weighs the thing, another weight is not its own.
@@ -160,21 +169,63 @@ fn measures(lexicon: &Lexicon, known: &str, word: &str) -> bool {
     known.contains(|c: char| c.is_ascii_digit()) && words.any(same)
 }
 
-/// True when the shopper, a policy or a heading has the same number before the same word.
-fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, after: Option<&Item>) -> bool {
+/// True when a policy or a heading has the same number before the same word, and does not speak elsewhere of what the
+/// number is told of: "30 days to exchange" is not how long delivery takes.
+fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, around: &Around<'_>) -> bool {
+    let after = around.items.get(around.index + 1);
     let end = after.map_or(number.tokens.end, |item| item.tokens.end);
     let phrase = reading.words(number.tokens.start..end);
-    ledger.texts.iter().any(|text| holds(text, phrase))
+    let written = reading.words(number.tokens.clone());
+    let measure = after.filter(|item| item.is(Class::Time)).map(|item| reading.words(item.tokens.clone()));
+    let told = |part: &str| {
+        holds(part, phrase) || measure.is_some_and(|measure| lasts(around.lexicon, part, (written, measure)))
+    };
+    if !ledger.texts.iter().any(|text| told(text)) {
+        return false;
+    }
+    let Some(topic) = topic(reading, around) else { return true };
+    let parts = ledger.texts.iter().flat_map(|text| text.split_inclusive(['.', '。', '!', '\n']));
+    let spoken: Vec<&str> = parts.filter(|part| mentions(part, topic)).collect();
+    spoken.is_empty() || spoken.into_iter().any(told)
+}
+
+/// The word of delivery, where that is the nearest word of delivery or of the shop's rules: before the number, else
+/// behind it. Rules have too many names for one thing, as "return" and "refund", to be told apart by their words.
+fn topic<'a>(reading: &'a Reading<'_>, around: &Around<'_>) -> Option<&'a str> {
+    let rule = |item: &&Item| [Class::Terms, Class::Shipping, Class::Promise].iter().any(|&class| item.is(class));
+    let before = around.items[..around.index].iter().rev().find(rule);
+    let found = before.or_else(|| around.items[around.index + 1..].iter().find(rule))?;
+    (!found.is(Class::Terms)).then(|| reading.words(found.tokens.clone()))
+}
+
+/// True when `part` has this word, perhaps with another ending.
+fn mentions(part: &str, word: &str) -> bool {
+    let known = Part::new(word);
+    let mut words = part.split(|sign: char| !sign.is_alphabetic());
+    if word.starts_with(is_han) { part.contains(word) } else { words.any(|other| known.is(other)) }
+}
+
+/// True when `text` gives this number of this measure of time in another case: `4 рабочих дня` of `4 рабочих дней`.
+fn lasts(lexicon: &Lexicon, text: &str, (written, measure): (&str, &str)) -> bool {
+    let same = |known: &str, word: &str| known == word || lexicon.same_unit(word, known);
+    let digit = |sign: char| sign.is_ascii_digit();
+    text.match_indices(written).any(|(at, _)| {
+        let rest = text[at + written.len()..].strip_prefix(' ').unwrap_or_default();
+        let mut known = rest.split(|sign: char| !sign.is_alphabetic());
+        !text[..at].ends_with(digit)
+            && measure.split(' ').all(|word| known.next().is_some_and(|known| same(known, word)))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Guard, Ledger};
+    use super::super::Ledger;
+    use super::super::tests::GUARD;
     use crate::domain::Language;
 
     #[test]
     fn facts_let_their_own_numbers_stand() {
-        let guard = Guard::new();
+        let guard = &GUARD;
         let check = |facts: &str, text: &str, expected: bool| {
             let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
@@ -204,7 +255,7 @@ mod tests {
 
     #[test]
     fn phones_are_known_by_their_beginning_or_a_word() {
-        let guard = Guard::new();
+        let guard = &GUARD;
         let check = |facts: &str, text: &str, expected: bool| {
             let found = guard.check_text(Language::En, &Ledger::from_case(facts).unwrap(), text);
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");

@@ -15,6 +15,8 @@ mod compare;
 mod cost_tests;
 mod draft;
 #[cfg(test)]
+mod edges_tests;
+#[cfg(test)]
 mod free_tests;
 mod ledger;
 mod lex;
@@ -45,6 +47,8 @@ mod tests;
 mod text;
 mod told;
 mod trie;
+#[cfg(test)]
+mod twins_tests;
 mod verdict;
 
 pub use ledger::Ledger;

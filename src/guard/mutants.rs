@@ -11,7 +11,7 @@ use crate::domain::{
     Span,
 };
 
-use super::{Guard, Ledger, Verdict};
+use super::{Ledger, Verdict, tests::GUARD};
 
 /// A small generator with a fixed seed, so that a failure can be repeated.
 struct Dice(u64);
@@ -227,7 +227,7 @@ fn report(what: &str, tried: usize, wrong: &[String]) {
 
 #[test]
 fn mutants_of_free_text_are_refused() {
-    let (guard, mut dice) = (Guard::new(), dice(7));
+    let (guard, mut dice) = (&GUARD, dice(7));
     let (mut escaped, mut refused, mut tried) = (Vec::new(), Vec::new(), 0);
     let total = count(20_000);
     while tried < total {
@@ -266,7 +266,7 @@ fn mutants_of_free_text_are_refused() {
 
 #[test]
 fn swapped_prices_are_refused() {
-    let (guard, mut dice) = (Guard::new(), dice(11));
+    let (guard, mut dice) = (&GUARD, dice(11));
     let (mut escaped, mut refused, mut tried) = (Vec::new(), Vec::new(), 0);
     let total = count(20_000) / 10;
     while tried < total {
@@ -311,7 +311,7 @@ pub(super) fn draft(language: Language, pieces: &[(&str, Option<(usize, Role)>)]
 
 #[test]
 fn mutants_of_drafts_are_refused() {
-    let (guard, mut dice) = (Guard::new(), dice(13));
+    let (guard, mut dice) = (&GUARD, dice(13));
     let (mut escaped, mut refused, mut tried) = (Vec::new(), Vec::new(), 0);
     let total = count(20_000);
     while tried < total {

@@ -3,7 +3,8 @@
 
 use crate::domain::Language;
 
-use super::{Guard, Ledger};
+use super::Ledger;
+use super::tests::GUARD;
 
 const SHOP: &str = r#"[{"sku":"KT-100","name":"Volt kettle","price":"24.90","currency":"EUR","attrs":["gu11","1.7 l"]},
     {"sku":"LP-2","name":"Steam lamp","price":"60.00","currency":"EUR","old_price":"75.00"},
@@ -13,12 +14,12 @@ const SHOP: &str = r#"[{"sku":"KT-100","name":"Volt kettle","price":"24.90","cur
 
 /// `expected` is `ok`, a reason, or `no` for any.
 fn check(language: Language, facts: &str, (text, expected): (&str, &str)) {
-    let found = Guard::new().check_text(language, &Ledger::from_case(facts).unwrap(), text);
+    let found = GUARD.check_text(language, &Ledger::from_case(facts).unwrap(), text);
     let said = found.as_ref().map_or_else(|fault| fault.code.as_str(), |()| "ok");
     assert!(said == expected || (expected == "no" && said != "ok"), "{text}: {found:?}, not {expected}");
 }
 
-fn all(language: Language, facts: &str, rows: &[(&str, &str)]) {
+pub(super) fn all(language: Language, facts: &str, rows: &[(&str, &str)]) {
     rows.iter().for_each(|row| check(language, facts, *row));
 }
 

@@ -67,7 +67,8 @@ impl<'a> Sentence<'a> {
             | Class::Time.bit()
             | Class::Instalment.bit()
             | Class::Ordinal.bit();
-        self.doubt || self.value || self.told || self.bits & CLAIMS != 0
+        let day = self.has(Class::Vague) && self.has(Class::Promise);
+        self.doubt || self.value || self.told || day || self.bits & CLAIMS != 0
     }
 
     /// True when it holds a number, an amount or a currency.
@@ -208,14 +209,21 @@ impl<'a> Sentence<'a> {
         let mut shipping = false;
         for item in behind {
             match item.kind {
-                ItemKind::Money(_) => return self.since_last(index).any(|item| item.is(Class::Shipping)),
+                ItemKind::Money(_) => return self.shipping_since(index),
                 ItemKind::Name(_) if shipping => return true,
                 // "24.90 plus delivery": that is not what delivery costs.
                 _ if item.is(Class::Adds) => break,
                 _ => shipping |= item.is(Class::Shipping),
             }
         }
-        shipping || self.since_last(index).any(|item| item.is(Class::Shipping))
+        shipping || self.shipping_since(index)
+    }
+
+    /// A word of delivery between this amount and the one before, but for one that is told of that one.
+    fn shipping_since(&self, index: usize) -> bool {
+        let last = self.items[..index].iter().rposition(|item| matches!(item.kind, ItemKind::Money(_)));
+        !last.is_some_and(|last| self.then_shipping(last))
+            && self.since_last(index).any(|item| item.is(Class::Shipping))
     }
 
     /// A product, then delivery without a sign between: "the mug with delivery".
@@ -282,11 +290,13 @@ impl<'a> Sentence<'a> {
     /// A number other than one before a name: `two kettles`.
     pub fn counted(&self, checker: &Checker<'_>, row: &Row) -> Option<usize> {
         self.items.iter().enumerate().position(|(index, item)| match &item.kind {
-            ItemKind::Number(_) if self.tally(index) || checker.theirs(self, index) => false,
+            ItemKind::Number(_) if checker.told_apart(self, index) => false,
             ItemKind::Number(number) => {
                 let attribute = self.reading.words(number.tokens.clone());
+                // A plan's length is no number of pieces, in the plan's own sentence.
                 let months = checker
                     .rows()
+                    .filter(|plan| plan.code == row.code)
                     .any(|plan| plan.months.is_some_and(|months| number.value == Some(i128::from(months) * ONE)));
                 !months
                     && number.value != Some(ONE)
@@ -309,10 +319,14 @@ impl<'a> Sentence<'a> {
                         || matches!(self.reading.words(pair[0].tokens.clone()), "за" | "za" | "a" | "for" | "每")
                 };
                 let number = matches!(pair[1].kind, ItemKind::Number(_));
+                // `160 g/m²` is a measure itself.
+                let compound = at > 1
+                    && self.items[at - 1].is(Class::Unit)
+                    && matches!(self.items[at - 2].kind, ItemKind::Number(_));
                 let measure = pair[1].is(Class::Unit)
                     || pair[1].is(Class::Time)
                     || (number && !lasting(at) && checker.rows().any(|row| row.per.is_some()));
-                measure && slash()
+                measure && !compound && slash()
             })
         })?;
         let end = self.items[(index + 2).min(self.items.len() - 1)].tokens.end;

@@ -209,16 +209,17 @@ fn bounds(written: &str) -> Option<Bounds> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{lex, lexicon::Lexicon, norm};
+    use super::super::tests::GUARD;
+    use super::super::{lex, norm};
     use super::*;
 
     #[test]
     fn forms_are_found_whole() {
-        let lexicon = Lexicon::load().unwrap();
+        let lexicon = &GUARD.lexicon;
         let check = |text: &str, expected: Option<(&str, Form)>| {
             let normal = norm::normalise(text, &[]);
-            let tokens = lex::tokens(&lexicon, &normal, Language::En, &[]);
-            let reading = Reading::new(&lexicon, (&normal.text, &tokens), Language::En);
+            let tokens = lex::tokens(lexicon, &normal, Language::En, &[]);
+            let reading = Reading::new(lexicon, (&normal.text, &tokens), Language::En);
             let found = find(&reading, 0, 0).map(|(end, form)| (reading.words(0..end), form));
             assert_eq!(found, expected, "{text}");
         };

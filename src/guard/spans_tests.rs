@@ -1,10 +1,8 @@
 //! Every role of every kind of fact, read back: the fact's own value stands, any other is refused.
 
-use std::sync::LazyLock;
-
 use jiff::civil::{Date, date, time};
 
-use super::lexicon::Lexicon;
+use super::tests::GUARD;
 use super::{cart, mutants, spans, task};
 use crate::domain::desk::{Address, Piece};
 use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
@@ -12,8 +10,6 @@ use crate::domain::menu::MenuFact;
 use crate::domain::order::{Order, OrderState};
 use crate::domain::product::{Quote, StockLine};
 use crate::domain::{Fact, FactBody, FactId, Language, Localised, Money, Role};
-
-static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::load().unwrap());
 
 fn eur(minor: i64) -> Money {
     Money::new(minor, "EUR".parse().unwrap())
@@ -27,7 +23,7 @@ fn en(text: &str) -> Localised {
 fn check(body: FactBody, rows: &[(Role, &str, &str)]) {
     let fact = Fact { id: FactId("f".to_string()), body, source: String::new(), as_of: jiff::Timestamp::UNIX_EPOCH };
     for &(role, right, wrong) in rows {
-        let verify = |text: &str| spans::verify(&LEXICON, &fact, (role, Language::En, text));
+        let verify = |text: &str| spans::verify(&GUARD.lexicon, &fact, (role, Language::En, text));
         for line in right.split('|') {
             assert_eq!(verify(line), Ok(()), "{role:?}: {line}");
         }
@@ -41,7 +37,7 @@ fn check(body: FactBody, rows: &[(Role, &str, &str)]) {
 fn none(body: FactBody, roles: &[Role], text: &str) {
     let fact = Fact { id: FactId("f".to_string()), body, source: String::new(), as_of: jiff::Timestamp::UNIX_EPOCH };
     for &role in roles {
-        assert!(spans::verify(&LEXICON, &fact, (role, Language::En, text)).is_err(), "{role:?}: {text}");
+        assert!(spans::verify(&GUARD.lexicon, &fact, (role, Language::En, text)).is_err(), "{role:?}: {text}");
     }
 }
 
@@ -102,11 +98,14 @@ fn free_delivery_and_whole_hours_are_read_back() {
     };
     check(
         FactBody::Delivery(delivery.clone()),
-        &[(Role::DeliveryCost, "free|€0.00", "€3.90|"), (Role::Cutoff, "14|14:00", "15|14:30|14:00 %|0")],
+        &[
+            (Role::DeliveryCost, "free|€0.00|no charge", "€3.90|half price|half off|полцены|半价|double the price|"),
+            (Role::Cutoff, "14|14:00", "15|14:30|14:00 %|0"),
+        ],
     );
     let half = DeliveryFact { cutoff: time(14, 30, 0, 0), ..delivery };
     check(FactBody::Delivery(half), &[(Role::Cutoff, "14:30", "14|30|14:00|30:14")]);
-    let reads = |text: &str| spans::reads(&LEXICON, (Language::En, text), eur(390));
+    let reads = |text: &str| spans::reads(&GUARD.lexicon, (Language::En, text), eur(390));
     assert!(reads("€3.90") && !reads("€3.09") && !reads("free"));
 }
 

@@ -154,12 +154,13 @@ fn template_fault(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::GUARD;
     use super::*;
 
     const SLOTS: [&str; 8] = ["name", "price", "old_price", "sale_until", "free_from", "delivery_cost", "place", "n"];
 
     fn check(language: Language, key: &str, template: &str, expected: Option<&str>) {
-        let found = Guard::new().check_template(language, key, template, &SLOTS).err().map(|fault| fault.excerpt);
+        let found = GUARD.check_template(language, key, template, &SLOTS).err().map(|fault| fault.excerpt);
         assert_eq!(found.as_deref(), expected, "{template}");
     }
 
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn english_replies_pass() {
         let file: toml::Table = include_str!("../../data/replies/en.toml").parse().unwrap();
-        let guard = Guard::new();
+        let guard = &GUARD;
         let faults: Vec<String> = file["say"]
             .as_table()
             .unwrap()

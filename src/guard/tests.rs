@@ -1,12 +1,17 @@
 //! What the guard as a whole must do, beside the catalogue and the mutants: price strings nobody here wrote,
 //! any text at all, and the shape of a checked reply.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use crate::domain::{Language, Role};
 
 use super::cases::tests::shared;
 use super::{Code, Guard, Ledger, Verdict, mutants};
+
+/// One guard for all tests: to read its tables takes longer than to judge most texts.
+pub(super) static GUARD: LazyLock<Guard> = LazyLock::new(Guard::new);
 
 fn ledger(amount: &str, currency: &str) -> Ledger {
     let row = serde_json::json!([{"sku": "VLT", "name": "Volt", "price": amount, "currency": currency}]);
@@ -20,7 +25,7 @@ fn language(locale: &str) -> Language {
 #[test]
 fn price_strings_of_every_locale_are_read_right_or_refused() {
     let Some(file) = shared("price_cldr.tsv") else { return };
-    let guard = Guard::new();
+    let guard = &GUARD;
     let (mut missed, mut wrong, mut read, mut all) = (Vec::new(), Vec::new(), 0, 0);
     for row in file.lines().skip(1) {
         let column: Vec<&str> = row.split('\t').collect();
@@ -46,7 +51,7 @@ fn price_strings_of_every_locale_are_read_right_or_refused() {
 #[test]
 fn spelled_prices_are_read_right_or_refused() {
     let Some(file) = shared("price_spelled_out.tsv") else { return };
-    let guard = Guard::new();
+    let guard = &GUARD;
     let (mut missed, mut wrong, mut read, mut all) = (Vec::new(), Vec::new(), 0, 0);
     for row in file.lines().skip(1) {
         let column: Vec<&str> = row.split('\t').collect();
@@ -80,7 +85,7 @@ fn spelled_prices_are_read_right_or_refused() {
 #[test]
 fn real_price_strings_are_never_overlooked() {
     let Some(file) = shared("price_parser_cases.jsonl") else { return };
-    let guard = Guard::new();
+    let guard = &GUARD;
     let (mut missed, mut all) = (Vec::new(), 0);
     for row in file.lines() {
         let row: serde_json::Value = serde_json::from_str(row).unwrap();
@@ -101,18 +106,18 @@ fn real_price_strings_are_never_overlooked() {
 fn a_checked_reply_is_the_draft_it_was() {
     let pieces = [("Voda", None), (" dobrá", None)];
     let draft = mutants::draft(Language::Sk, &pieces);
-    let Verdict::Accepted(reply) = Guard::new().check(draft, &[], "") else { panic!("refused") };
+    let Verdict::Accepted(reply) = GUARD.check(draft, &[], "") else { panic!("refused") };
     assert_eq!(reply.text(), "Voda dobrá");
     assert_eq!(reply.segments().len(), 1);
     let draft = mutants::draft(Language::Sk, &[("Voda", Some((0, Role::Name)))]);
-    let Verdict::Rejected(rejection) = Guard::new().check(draft, &[], "") else { panic!("an unknown fact passed") };
+    let Verdict::Rejected(rejection) = GUARD.check(draft, &[], "") else { panic!("an unknown fact passed") };
     assert_eq!(rejection.violations[0].code, Code::BadSpan);
 }
 
 #[test]
 fn stock_and_delivery_need_a_fact_where_facts_are_complete() {
     let facts = mutants::facts();
-    let guard = Guard::new();
+    let guard = &GUARD;
     let check = |language: Language, text: &str, expected: bool| {
         let verdict = guard.check_text(language, &Ledger::from_facts(&facts, ""), text);
         assert_eq!(verdict.is_ok(), expected, "{text}: {verdict:?}");
@@ -131,7 +136,7 @@ fn stock_and_delivery_need_a_fact_where_facts_are_complete() {
 
 #[test]
 fn a_draft_may_repeat_the_shoppers_own_measure_and_nothing_else() {
-    let guard = Guard::new();
+    let guard = &GUARD;
     let check = |text: &str, shopper: &str, expected: bool| {
         let verdict = guard.check(mutants::draft(Language::En, &[(text, None)]), &[], shopper);
         assert_eq!(matches!(verdict, Verdict::Accepted(_)), expected, "{text}: {verdict:?}");
@@ -149,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]
     fn any_bytes_up_to_64_kb_end_in_a_verdict(bytes in prop::collection::vec(any::<u8>(), 0..65_536)) {
-        let guard = GUARD.with(|guard| guard.clone());
+        let guard = &GUARD;
         let text = String::from_utf8_lossy(&bytes);
         let _ = guard.check_text(Language::Ru, &ledger("24.90", "EUR"), &text);
         let _ = guard.check(mutants::draft(Language::Zh, &[(&text, None)]), &[], &text);
@@ -159,7 +164,7 @@ proptest! {
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in any::<String>(), priced in "[0-9 .,$€₸тысяч百万元йa-z\u{200b}&#;<]{0,40}") {
-        let guard = GUARD.with(|guard| guard.clone());
+        let guard = &GUARD;
         let ledger = ledger("24.90", "EUR");
         for said in [&text, &priced] {
             for language in Language::ALL {
@@ -172,15 +177,11 @@ proptest! {
 
     #[test]
     fn an_accepted_draft_is_the_sum_of_its_segments(parts in prop::collection::vec("[a-zа-я€7 ]{0,8}", 1..4)) {
-        let guard = GUARD.with(|guard| guard.clone());
+        let guard = &GUARD;
         let segments = parts.iter().flat_map(|part| mutants::draft(Language::Ru, &[(part, None)]).segments).collect();
         let draft = crate::domain::Draft { language: Language::Ru, segments };
         if let Verdict::Accepted(reply) = guard.check(draft, &[], "") {
             prop_assert_eq!(reply.text(), parts.join("\n"));
         }
     }
-}
-
-thread_local! {
-    static GUARD: std::rc::Rc<Guard> = std::rc::Rc::new(Guard::new());
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::domain::Language;
 
 use super::bind;
-use super::ledger::{Ledger, Row};
+use super::ledger::{Ledger, Row, RowKind};
 use super::lex::{self, Kind, Token};
 use super::lexicon::{Class, Lexicon};
 use super::licence::{self, Around};
@@ -149,6 +149,7 @@ impl<'a> Checker<'a> {
             return Err(sentence.fault(Code::PriceTalk, index, "a currency without a readable amount"));
         }
         self.comparison(sentence)?;
+        self.budget(sentence)?;
         self.price_talk(sentence)
     }
 
@@ -193,6 +194,13 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A number that counts what the sentence lists or compares, or that is the shopper's own.
+    pub fn told_apart(&self, sentence: &Sentence<'_>, index: usize) -> bool {
+        let products = || self.rows().filter(|row| row.kind == RowKind::Product).count();
+        let counts = sentence.tally(index) || (sentence.has(Class::Superlative) && sentence.of_all(index, products()));
+        counts || self.theirs(sentence, index)
+    }
+
     /// True for a length of time, or a part of a day's date, where the facts tell others.
     fn another_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
         sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Time)) && self.told().times
@@ -200,7 +208,7 @@ impl<'a> Checker<'a> {
 
     /// A number must be a fact's, or a licence must let it stand.
     fn number(&self, sentence: &Sentence<'_>, index: usize, number: &Numeral) -> Result<(), Fault> {
-        if sentence.tally(index) || self.theirs(sentence, index) {
+        if self.told_apart(sentence, index) {
             return Ok(());
         }
         let (priced, lexicon) = (sentence.priced(), self.lexicon);

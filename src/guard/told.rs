@@ -1,13 +1,14 @@
 //! What the plain texts of a ledger and the shopper's own message tell: days, lengths of time, amounts.
 //! In: texts. Out: what to compare a reply with; it is read once for each text that is checked, and only when asked.
 
-use crate::domain::Language;
+use crate::domain::{Language, Money};
 
 use super::ledger::Ledger;
 use super::lex;
 use super::lexicon::{Class, Lexicon};
 use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm;
+use super::numeral::ONE;
 use super::shape::{self, Form};
 
 /// What was told.
@@ -53,6 +54,18 @@ impl Told {
     }
 }
 
+impl Told {
+    /// True when the shopper named an amount of this currency, or a bare number, that is enough.
+    pub fn covers(&self, price: Money, lexicon: &Lexicon) -> bool {
+        let mask = lexicon.currency_mask(price.currency.code());
+        let needed = i128::from(price.minor).checked_mul(ONE);
+        let enough = |value: i128| {
+            value.checked_mul(10_i128.pow(price.currency.exponent())).zip(needed).is_some_and(|(had, due)| had >= due)
+        };
+        self.said.iter().any(|&(value, currencies)| currencies & mask != 0 && enough(value))
+    }
+}
+
 fn items(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnce(&Reading<'_>, &[Item])) {
     let normal = norm::normalise(text, &[]);
     let tokens = lex::tokens(lexicon, &normal, language, &[]);
@@ -75,7 +88,8 @@ pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Guard, Ledger};
+    use super::super::Ledger;
+    use super::super::tests::GUARD;
     use crate::domain::Language;
 
     /// Where the facts give times, another one is refused; where they give none, it is not theirs to say.
@@ -83,7 +97,7 @@ mod tests {
     fn another_time_than_the_facts_have_is_refused() {
         const TERMS: &str = r#"[{"sku":"@policy:returns","name":"Returns","text":"You may return unworn goods within 21 days. The warranty is 18 months."}]"#;
         const ORDER: &str = r#"[{"sku":"@order:7","name":"order 7","text":"Order 7 arrives on 9 May."}]"#;
-        let guard = Guard::new();
+        let guard = &GUARD;
         let check = |language: Language, facts: &str, text: &str, expected: bool| {
             let found = guard.check_text(language, &Ledger::from_case(facts).unwrap(), text);
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
@@ -115,7 +129,7 @@ mod tests {
     fn another_measure_than_the_products_is_refused() {
         const JACKET: &str = r#"[{"sku":"J","name":"Gale rain jacket","price":"112","currency":"GBP","attrs":["420 g"]},
             {"sku":"K","name":"Squall rain jacket","price":"95","currency":"GBP"}]"#;
-        let guard = Guard::new();
+        let guard = &GUARD;
         let check = |text: &str, expected: bool| {
             let found = guard.check_text(Language::En, &Ledger::from_case(JACKET).unwrap(), text);
             assert_eq!(found.is_ok(), expected, "{text}: {found:?}");
