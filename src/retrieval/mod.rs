@@ -14,7 +14,7 @@ use crate::domain::command::Pick;
 use crate::domain::found::Found;
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots};
-use crate::engine::{Catalog, ProductHit, ProductQuery, Search, SearchMode};
+use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::Shop;
 
 pub use confirm::confirm;
@@ -99,11 +99,21 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         Some(id) => (vec![id], 1, Vec::new()),
         None if pointed => (question.focus.to_vec(), question.focus.len(), Vec::new()),
         None => {
-            let (chosen, hits) = by_words(sources, question, limits).await?;
+            let (chosen, hits) = by_words(sources, question, (limits, Only::default())).await?;
             (chosen.order, chosen.sure, hits)
         }
     };
+    let by_words_alone = sure == 0;
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
+    let only = facts::only(question);
+    if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) && !only.is_empty() {
+        // None of the nearest is to be had so; one that is may lie further away.
+        let (chosen, hits) = by_words(sources, question, (limits, only)).await?;
+        let further = finish(sources, question, &chosen.order, (chosen.sure, hits)).await?;
+        if !further.found.candidates.is_empty() {
+            retrieved = further;
+        }
+    }
     if let (Some(Pick::Price(end)), true) = (question.slots.pick, pointed) {
         wish::at_the_end(&mut retrieved.found, end);
     }
@@ -115,14 +125,15 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
 async fn by_words(
     sources: Sources<'_>,
     question: &Question<'_>,
-    limits: Limits,
+    (limits, only): (Limits, Only),
 ) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
-    let hits = sources.search.products(&query(question, question.whole, limits)).await?;
+    let asked = |words| ProductQuery { only: only.clone(), ..query(question, words, limits) };
+    let hits = sources.search.products(&asked(question.whole)).await?;
     if let Some(chosen) = select::full_name(&hits, limits.sure_name) {
         return Ok((chosen, hits));
     }
     let words = question.slots.product.as_deref().unwrap_or(question.text);
-    let hits = sources.search.products(&query(question, words, limits)).await?;
+    let hits = sources.search.products(&asked(words)).await?;
     Ok((select::sure(&hits, limits.sure_name), hits))
 }
 
@@ -180,6 +191,7 @@ fn query(question: &Question<'_>, words: &str, limits: Limits) -> ProductQuery {
         vector: question.vector.map(<[f32]>::to_vec),
         language: question.language,
         mode: SearchMode::Hybrid,
+        only: Only::default(),
         limit: limits.candidates,
     }
 }
