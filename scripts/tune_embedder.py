@@ -2,10 +2,12 @@
 """Tunes the last layers of the embedder for telling the shopper's wishes apart, on the labelled examples.
     pip install jax optax gguf tokenizers && python scripts/tune_embedder.py multilingual-e5-small-q4_0.gguf
 A layer of weights over labels is trained together with the last four of twelve layers; all below stay as they are and are
-shared with search. Every fifth example is kept away: it tells how good the outcome is, and how sure it may be.
-Writes below data/rules/examples: tuned.gguf, the layers in Q4_0 and the weights over labels; held.bin, what they think of the
-examples they had not seen. About half an hour on two cores; then run `truetill understand --learn` and scripts/fit_cuts.py."""
-import hashlib, json, os, re, sys
+shared with search. Half of what they see is misspelt, without marks or wrapped in courtesies, as shoppers write.
+Twice: first without every fifth example, which tells how good the method is and how sure it may be; then with all of them.
+Writes below data/rules/examples: tuned.gguf, the second layers in Q4_0 and their weights over labels; held.bin, what the first
+ones think of the examples they had not seen. About an hour on two cores; then run `truetill understand --learn` and
+scripts/fit_cuts.py."""
+import hashlib, json, os, random, re, sys, unicodedata
 import gguf, jax, jax.numpy as jnp, numpy as np, optax
 from gguf.quants import dequantize, quantize
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
@@ -70,6 +72,42 @@ def examples():
     return rows
 
 
+# What shoppers put around a wish, by language.
+AROUND = {
+    "en": (["hi ", "Hello, ", "hey, ", "please ", "good evening! ", "um ", "sorry, ", "ok so "], [" please", " thanks", "?", " pls", "!!"]),
+    "ru": (["привет ", "Здравствуйте, ", "добрый день! ", "скажите, ", "подскажите пожалуйста ", "а ", "извините, "], [" пожалуйста", " спасибо", "?", " плиз", ")"]),
+    "sk": (["ahoj ", "Dobrý deň, ", "dobry den ", "prosím ", "prosim vas ", "zdravím, ", "a "], [" prosím", " ďakujem", "?", " dakujem", "!"]),
+    "zh": (["你好，", "您好 ", "请问", "那个", "麻烦问下，", "在吗 "], ["，谢谢", "？", "呢", "啊", "谢谢"]),
+}
+
+
+def misspelt(text, chance):
+    """One or two letters within words left out, doubled or swapped."""
+    letters = list(text)
+    for _ in range(chance.choice((1, 1, 2))):
+        within = [at for at in range(1, len(letters) - 1) if letters[at - 1].isalpha() and letters[at].isalpha() and letters[at + 1].isalpha()]
+        if within:
+            at, how = chance.choice(within), chance.randrange(3)
+            letters[at : at + 2] = [letters[at + 1]] if how == 0 else [letters[at]] * 2 + [letters[at + 1]] if how == 1 else [letters[at + 1], letters[at]]
+    return "".join(letters)
+
+
+def as_written(text, language, chance):
+    """The text as a hurried or a polite shopper writes it."""
+    before, after = AROUND[language]
+    if chance.random() < 0.3:
+        text = chance.choice(before) + (text[:1].lower() + text[1:] if language != "zh" else text)
+    if chance.random() < 0.2:
+        text = text.rstrip("?.!？。！") + chance.choice(after)
+    if chance.random() < 0.4:
+        text = re.sub(r"[?!.,？！。，]", " ", text.lower()).strip()
+    if language == "sk" and chance.random() < 0.4:
+        text = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
+    if language != "zh" and len(text) > 12 and chance.random() < 0.4:
+        text = misspelt(text, chance)
+    return text
+
+
 def norm(x, p, epsilon):
     mean = x.mean(-1, keepdims=True)
     return (x - mean) / jnp.sqrt(((x - mean) ** 2).mean(-1, keepdims=True) + epsilon) * p["w"] + p["b"]
@@ -96,8 +134,11 @@ def block(model, x, mask, p, key=None):
 class Data:
     """What the untouched layers make of every example, computed once."""
 
-    def __init__(self, model, texts):
-        self.tokens = [model.tokens(text) for text in texts]
+    def __init__(self, model, texts, languages):
+        chance = random.Random(SEED)
+        self.count = len(texts)
+        written = [as_written(text, language, chance) for text, language in zip(texts, languages)]
+        self.tokens = [model.tokens(text) for text in texts + written]
         words, places = model.floats("token_embd.weight"), model.floats("position_embd.weight")
         kind = model.floats("token_types.weight")[0]
         first = {"w": model.floats("token_embd_norm.weight"), "b": model.floats("token_embd_norm.bias")}
@@ -111,18 +152,19 @@ class Data:
             return x
 
         self.low = [words[t] + places[: len(t)] + kind for t in self.tokens]
-        for batch in self.batches(range(len(texts)), 128):
+        for batch in self.batches(range(len(self.tokens)), 128):
             made = np.asarray(lower(*self.rows(batch)))
             for row, at in enumerate(batch):
                 self.low[at] = made[row, : len(self.tokens[at])].astype(np.float16)
 
-    def batches(self, chosen, size, random=None):
-        """Examples of like length together; shuffled when there is chance to shuffle by."""
-        length = lambda at: len(self.tokens[at]) + (random.random() * 3 if random else 0)
+    def batches(self, chosen, size, chance=None):
+        """Examples of like length together; with a chance to shuffle by, half of them as shoppers write."""
+        chosen = [at + self.count * (chance.random() < 0.5) for at in chosen] if chance else chosen
+        length = lambda at: len(self.tokens[at]) + (chance.random() * 3 if chance else 0)
         order = np.array(sorted(chosen, key=length))
         parts = [order[at : at + size] for at in range(0, len(order), size)]
-        if random:
-            random.shuffle(parts)
+        if chance:
+            chance.shuffle(parts)
         return parts
 
     def rows(self, batch):
@@ -158,7 +200,7 @@ def above(model, layers, x, mask, key=None):
 
 
 def train(model, data, classes, count, kept):
-    """The tuned layers, and one row of weights per label with its constant."""
+    """The tuned layers, and one row of weights per label with its constant, from all examples but the kept ones."""
     width = data.low[0].shape[1]
     weights = {"layers": [model.layer(at) for at in range(model.depth - LAYERS, model.depth)],
                "head": {"w": np.zeros((count, width), np.float32), "b": np.zeros(count, np.float32)}}
@@ -167,7 +209,7 @@ def train(model, data, classes, count, kept):
     seen = np.where(~kept)[0]
     middle = sum(np.asarray(vectors(weights["layers"], *data.rows(b))).sum(0) for b in data.batches(seen, 128)) / len(seen)
     scores = lambda head, vector: SHARPNESS * ((vector - middle) @ head["w"].T) + head["b"]
-    random, key = np.random.default_rng(SEED), jax.random.PRNGKey(SEED)
+    chance, key = random.Random(SEED), jax.random.PRNGKey(SEED)
     for epochs, speed, rounding in STAGES:
         steps = epochs * -(-len(seen) // BATCH)
         rate = optax.warmup_cosine_decay_schedule(0, speed, steps // 12, steps, speed * 0.02)
@@ -189,46 +231,49 @@ def train(model, data, classes, count, kept):
         state = optimizer.init(weights)
         for epoch in range(epochs):
             losses = []
-            for batch in data.batches(seen, BATCH, random):
+            for batch in data.batches(seen, BATCH, chance):
                 key, one = jax.random.split(key)
-                weights, state, value = step(weights, state, *data.rows(batch), classes[batch], one)
+                weights, state, value = step(weights, state, *data.rows(batch), classes[batch % data.count], one)
                 losses.append(float(value))
-            layers = stored(weights["layers"])
-            right = [np.asarray(scores(weights["head"], vectors(layers, *data.rows(b)))).argmax(1) == classes[b]
-                     for b in data.batches(np.where(kept)[0], 128)]
-            rounded = ", in 4 bits" if rounding else ""
-            print(f"epoch {epoch + 1}{rounded}: loss {np.mean(losses):.3f}, of the kept examples right {np.concatenate(right).mean():.4f}", flush=True)
+            report = f"epoch {epoch + 1}{', in 4 bits' if rounding else ''}: loss {np.mean(losses):.3f}"
+            if kept.any():
+                layers, chosen = stored(weights["layers"]), data.batches(np.where(kept)[0], 128)
+                right = [np.asarray(scores(weights["head"], vectors(layers, *data.rows(b)))).argmax(1) == classes[b] for b in chosen]
+                report += f", of the kept examples right {np.concatenate(right).mean():.4f}"
+            print(report, flush=True)
     head = jax.tree.map(np.asarray, weights["head"])
     folded = {"w": SHARPNESS * head["w"], "b": head["b"] - SHARPNESS * head["w"] @ middle}
     return jax.tree.map(np.asarray, weights["layers"]), folded
 
 
+def in_blocks(layers):
+    """The layers with their weights as Q4_0 stores them, and the blocks by part."""
+    blocks = [{part: quantize(p["w"], Q4) for part, p in layer.items() if p["w"].ndim == 2} for layer in layers]
+    rounded = [{part: {"w": dequantize(made[part], Q4) if part in made else p["w"], "b": p["b"]} for part, p in layer.items()}
+               for layer, made in zip(layers, blocks)]
+    return rounded, blocks
+
+
 def write_layers(model, layers, head, labels, path):
-    """Writes tuned.gguf; returns the layers as a reader of it sees them."""
+    """Writes tuned.gguf."""
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_string("truetill.base.sha256", model.sha256)
     writer.add_uint32("truetill.first_layer", model.depth - LAYERS)
     writer.add_array("truetill.labels", list(labels))
-    rounded = []
-    for at, layer in enumerate(layers, model.depth - LAYERS):
-        rounded.append({})
+    rounded, blocks = in_blocks(layers)
+    for at, (layer, made) in enumerate(zip(rounded, blocks), model.depth - LAYERS):
         for part, p in layer.items():
-            weight = p["w"]
-            if weight.ndim == 2:
-                blocks = quantize(weight, Q4)
-                writer.add_tensor(f"blk.{at}.{part}.weight", blocks, raw_dtype=Q4)
-                weight = dequantize(blocks, Q4)
+            if part in made:
+                writer.add_tensor(f"blk.{at}.{part}.weight", made[part], raw_dtype=Q4)
             else:
-                writer.add_tensor(f"blk.{at}.{part}.weight", weight)
+                writer.add_tensor(f"blk.{at}.{part}.weight", p["w"])
             writer.add_tensor(f"blk.{at}.{part}.bias", p["b"])
-            rounded[-1][part] = {"w": weight, "b": p["b"]}
     writer.add_tensor("head.weight", head["w"].astype(np.float32))
     writer.add_tensor("head.bias", head["b"].astype(np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return rounded
 
 
 def write_held(opinions, tuned, path):
@@ -243,34 +288,37 @@ def write_held(opinions, tuned, path):
     open(path, "wb").write(header.encode() + b"\n" + body)
 
 
-def write(model, data, layers, head, names):
-    """Both files, and how often the outcome is right."""
-    texts, labels, languages, kept = names
-    known = sorted(set(labels))
-    tuned = f"{FOLDER}/tuned.gguf"
-    rounded = write_layers(model, layers, head, known, tuned)
+def opinions_of(model, data, tuned, chosen):
+    """What tuned layers think of chosen examples: for each the logarithms of the chances of all labels."""
+    layers, head = tuned
+    rounded, _ = in_blocks(layers)
     vectors = jax.jit(lambda x, mask: above(model, rounded, x, mask))
-    opinions, right = {}, {}
-    for batch in data.batches(np.where(kept)[0], 128):
+    opinions = {}
+    for batch in data.batches(chosen, 128):
         scores = np.asarray(vectors(*data.rows(batch))) @ head["w"].T + head["b"]
         chances = np.maximum(scores - np.log(np.exp(scores).sum(1, keepdims=True)), -12.0)
-        for at, row in zip(batch, chances):
-            opinions[texts[at]] = row.astype(np.float32)
-            right.setdefault(languages[at], []).append(known[row.argmax()] == labels[at])
-    write_held(opinions, tuned, f"{FOLDER}/held.bin")
-    print("in 4 bits right: " + ", ".join(f"{language} {np.mean(of):.3f}" for language, of in right.items()))
+        opinions.update(zip(batch, chances.astype(np.float32)))
+    return opinions
 
 
 def main():
+    folder = sys.argv[2] if len(sys.argv) > 2 else FOLDER
     model, rows = Model(sys.argv[1]), examples()
     texts, labels, languages, kept = (list(column) for column in zip(*rows))
-    known, kept = sorted(set(labels)), np.array(kept)
+    known = sorted(set(labels))
+    classes = np.array([known.index(label) for label in labels])
     # A wording that is also among the kept ones is kept, too.
     away = {text for text, far in zip(texts, kept) if far}
     kept = np.array([text in away for text in texts])
-    data = Data(model, texts)
-    layers, head = train(model, data, np.array([known.index(label) for label in labels]), len(known), kept)
-    write(model, data, layers, head, (texts, labels, languages, kept))
+    data = Data(model, texts, languages)
+    opinions = opinions_of(model, data, train(model, data, classes, len(known), kept), np.where(kept)[0])
+    right = {}
+    for at, row in opinions.items():
+        right.setdefault(languages[at], []).append(row.argmax() == classes[at])
+    print("in 4 bits right: " + ", ".join(f"{language} {np.mean(of):.3f}" for language, of in sorted(right.items())), flush=True)
+    layers, head = train(model, data, classes, len(known), np.zeros(len(texts), bool))
+    write_layers(model, layers, head, known, f"{folder}/tuned.gguf")
+    write_held({texts[at]: row for at, row in opinions.items()}, f"{folder}/tuned.gguf", f"{folder}/held.bin")
 
 
 if __name__ == "__main__":

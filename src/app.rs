@@ -26,8 +26,8 @@ use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CodeWords, CommandRules, ExampleIndex, MenuWords, RuleTexts, Shelves, StopWords,
-    Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, MenuWords, RuleTexts, Shelves,
+    StopWords, Understander, UnderstandingSettings,
 };
 
 pub use crate::store::sessions::Hold;
@@ -66,6 +66,8 @@ pub struct App {
     pub payments: Arc<dyn PaymentLinks>,
     /// What is meant with a cart.
     pub cart_words: CartWords,
+    /// Which day is meant.
+    pub day_words: DayWords,
     /// Believes the shop's tokens; none when none are accepted.
     pub tokens: Option<Verifier>,
     /// Codes sent to phones and e-mails.
@@ -86,6 +88,8 @@ pub struct App {
     pub message_rules: MessageRules,
     /// Words that ask to be left alone.
     pub stop_words: StopWords,
+    /// Words that agree to messages the shop starts.
+    pub start_words: StopWords,
     /// Who carries events to the merchant's own system; none while no address is set.
     pub courier: Option<Arc<dyn Courier>>,
     /// Who tells where parcels are.
@@ -129,6 +133,7 @@ impl App {
         let answers = answers(&data)?;
         let cart_rules = cart_rules(&data)?;
         let cart_words = CartWords::parse(&text(&data, "cart.toml")?).context("in rules/cart.toml")?;
+        let day_words = DayWords::parse(&text(&data, "days.toml")?).context("in rules/days.toml")?;
         let menus = menus(&data, &guard)?;
         let menu_words = MenuWords::new(&menus);
         let booking: BookingRules = rules(&data, "booking.toml")?;
@@ -141,6 +146,7 @@ impl App {
         let alarms = Alarms::new(&handover_rules);
         let message_rules = message_rules(&data, &cart_rules)?;
         let stop_words = StopWords::new(&message_rules.stop);
+        let start_words = StopWords::new(&message_rules.start);
         let courier = courier::open(&config.outbox)?;
         let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -163,6 +169,7 @@ impl App {
             cart_rules,
             payments,
             cart_words,
+            day_words,
             tokens,
             codes,
             code_words,
@@ -173,6 +180,7 @@ impl App {
             alarms,
             message_rules,
             stop_words,
+            start_words,
             courier,
             carriers,
             answers,

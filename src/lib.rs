@@ -3,8 +3,8 @@
 //! The modules in the order a message meets them:
 //! [`http`] or [`cli`] take it in, [`turn`] leads it through [`screening`], [`understanding`], then a task of
 //! [`tasks`] or [`retrieval`] and [`plan`]; [`render`] writes, [`guard`] checks, [`audit`] records.
-//! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`] and [`store`]
-//! stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
+//! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`], [`remote`] and
+//! [`store`] stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
 //! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
 //! to take for who somebody is, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`sources`]
 //! fetches feeds and asks the merchant's systems for the price of this moment, [`outreach`] decides which messages the shop
@@ -43,6 +43,7 @@ pub mod outreach;
 pub mod pay;
 pub mod plan;
 pub mod pull;
+pub mod remote;
 pub mod render;
 pub mod retrieval;
 pub mod scenario;

@@ -235,7 +235,8 @@ fn quote(prices: &[Price], currency: Currency) -> Quote {
 fn plain() -> Vec<Move> {
     use Absence::*;
     use Courtesy::*;
-    let absences = [NothingFound, FilteredOut, SourceDown, OutOfStock, NoPrice, NoPolicy, NoDelivery, NoOrder];
+    let absences =
+        [NothingFound, FilteredOut, NoVariant, SourceDown, OutOfStock, NoPrice, NoPolicy, NoDelivery, NoOrder];
     let courtesies = [
         Greeting,
         Thanks,

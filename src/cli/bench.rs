@@ -14,7 +14,7 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, CheckStatus, CheckSummary, Watcher};
 
-use super::{Bench, bench_guard, bench_masks, bench_outputs, bench_retrieval, load, open};
+use super::{Bench, bench_drafts, bench_guard, bench_masks, bench_outputs, bench_retrieval, load, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
@@ -32,6 +32,8 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
         }
         Bench::Guard { cases } => bench_guard::run(&config, &cases, json)?,
         Bench::Masks { model, steps } => bench_masks::run(&config, &model, steps)?,
+        Bench::Drafts { model, rounds } => bench_drafts::drafts(&config, (&model, rounds))?,
+        Bench::Quality { model, tokens } => bench_drafts::weights(&config, (&model, tokens))?,
         Bench::Outputs { model, rounds, out } => bench_outputs::run(&config, (&model, rounds), &out).await?,
         Bench::Retrieval { sizes, questions } => bench_retrieval::run(&config, &sizes, questions).await?,
         Bench::Prices { questions, seed, table } => {

@@ -32,39 +32,36 @@ struct Questions {
 
 /// A fact as case files write it.
 #[derive(Clone, Debug, Default, Serialize)]
-struct Row {
+pub(super) struct Row {
     sku: String,
-    name: String,
+    pub(super) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<String>,
+    pub(super) price: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     old_price: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    attrs: Vec<String>,
+    pub(super) attrs: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 
 /// A question with the facts the model is shown.
-struct Case {
-    language: Language,
+pub(super) struct Case {
+    pub(super) language: Language,
     facts: Vec<Row>,
-    question: String,
+    pub(super) question: String,
 }
 
 /// Asks every question `rounds` times, each time of other products, and writes the answers.
 pub(super) async fn run(config: &Config, (model, rounds): (&str, usize), out: &Path) -> anyhow::Result<()> {
-    let path = config.paths.data.join("eval/guard/questions.toml");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let questions: Questions = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
-    let cases = cases(config, &questions, rounds)?;
+    let cases = cases(config, rounds)?;
     let generator = Generator::load(&open::language_model(config, model)?, open::generator_settings(config)?)?;
     let file = File::create(out).with_context(|| format!("writing {}", out.display()))?;
     let mut file = BufWriter::new(file);
     for case in &cases {
-        let generated = generator.generate(job(case)).await?;
+        let generated = generator.generate(case.job()).await?;
         let line = serde_json::json!({
             "lang": case.language, "facts": case.facts, "question": case.question, "text": generated.text.trim(),
         });
@@ -75,32 +72,44 @@ pub(super) async fn run(config: &Config, (model, rounds): (&str, usize), out: &P
     Ok(())
 }
 
-fn job(case: &Case) -> Job {
-    let mut text = String::new();
-    let shown = case.facts.iter().filter(|row| !row.sku.starts_with("@user"));
-    for (number, row) in shown.enumerate() {
-        text.push_str(&format!("{}. {}", number + 1, row.name));
-        if let (Some(price), Some(currency)) = (&row.price, &row.currency) {
-            text.push_str(&format!(" - {price} {currency}"));
-        }
-        if let (Some(old), Some(currency)) = (&row.old_price, &row.currency) {
-            text.push_str(&format!(", before {old} {currency}"));
-        }
-        row.attrs.iter().for_each(|attribute| text.push_str(&format!("; {attribute}")));
-        text.push('\n');
+impl Case {
+    /// The products the model is shown.
+    pub(super) fn products(&self) -> impl Iterator<Item = &Row> {
+        self.facts.iter().filter(|row| !row.sku.starts_with('@'))
     }
-    text.push_str(&format!("Customer ({}): {}", case.language, case.question));
-    Job {
-        system: SYSTEM.to_string(),
-        turns: vec![PromptTurn { speaker: Speaker::User, text }],
-        grammar: None,
-        max_tokens: LONGEST,
-        temperature: 0.0,
-        seed: 0,
+
+    /// The job of answering freely.
+    pub(super) fn job(&self) -> Job {
+        let mut text = String::new();
+        let shown = self.facts.iter().filter(|row| !row.sku.starts_with("@user"));
+        for (number, row) in shown.enumerate() {
+            text.push_str(&format!("{}. {}", number + 1, row.name));
+            if let (Some(price), Some(currency)) = (&row.price, &row.currency) {
+                text.push_str(&format!(" - {price} {currency}"));
+            }
+            if let (Some(old), Some(currency)) = (&row.old_price, &row.currency) {
+                text.push_str(&format!(", before {old} {currency}"));
+            }
+            row.attrs.iter().for_each(|attribute| text.push_str(&format!("; {attribute}")));
+            text.push('\n');
+        }
+        text.push_str(&format!("Customer ({}): {}", self.language, self.question));
+        Job {
+            system: SYSTEM.to_string(),
+            turns: vec![PromptTurn { speaker: Speaker::User, text }],
+            grammar: None,
+            max_tokens: LONGEST,
+            temperature: 0.0,
+            seed: 0,
+        }
     }
 }
 
-fn cases(config: &Config, questions: &Questions, rounds: usize) -> anyhow::Result<Vec<Case>> {
+/// The questions of `eval/guard/questions.toml`, each `rounds` times of other products.
+pub(super) fn cases(config: &Config, rounds: usize) -> anyhow::Result<Vec<Case>> {
+    let path = config.paths.data.join("eval/guard/questions.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let questions: Questions = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     let path = config.paths.data.join("catalog/products.jsonl");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let products: Vec<Product> = text

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "printing is what a command line does")]
 
 mod bench;
+mod bench_drafts;
 mod bench_guard;
 mod bench_masks;
 mod bench_outputs;
@@ -147,6 +148,11 @@ pub enum Command {
     },
     /// List the feeds of [sources]: when they came, when they are fetched next, what became of them.
     Sources,
+    /// Copy the whole state from the SQLite file into an empty PostgreSQL database; then set store.url to it.
+    MoveState {
+        /// Its address: postgres://...
+        to: String,
+    },
     /// Say what is ready and what is missing, with the fix.
     Doctor,
     /// Show a turn's record; without an id the latest turns.
@@ -291,6 +297,25 @@ pub enum Bench {
         #[arg(long, default_value_t = 2000)]
         steps: usize,
     },
+    /// What drafts of the prompt's own words are worth: the share that was right, and the speed beside writing without.
+    Drafts {
+        /// A role, name or path.
+        #[arg(long, default_value = "default")]
+        model: String,
+        /// Questions of each kind and language, times so many.
+        #[arg(long, default_value_t = 1)]
+        rounds: usize,
+    },
+    /// Perplexity and cosine of the scores as they are served beside sums of floats over the file's own weights, on the
+    /// policies in each language.
+    Quality {
+        /// A role, name or path.
+        #[arg(long, default_value = "small")]
+        model: String,
+        /// Tokens of each language.
+        #[arg(long, default_value_t = 256)]
+        tokens: usize,
+    },
     /// What the language model says when it may answer freely from numbered facts: texts to try the guard on.
     Outputs {
         /// A role, name or path.
@@ -362,6 +387,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => quality::eval(config, &args, json).await,
         Command::Bench { what } => bench::run(config, what, json).await,
         Command::Sources => feeds::list(&config, json),
+        Command::MoveState { to } => operate::move_state(&config, &to).await,
         Command::Doctor => operate::doctor(&config, json).await,
         Command::Audit { turn } => operate::audit(&config, turn.as_deref(), json).await,
         Command::Messages(args) => messages::messages(config, &args, json).await,

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Engines};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::vectors::VectorHome;
 use crate::engine::{Catalog, Embed, Generate, Search};
 use crate::index::Index;
@@ -18,6 +18,7 @@ use crate::inference::{DeviceChoice, Embedder, EmbedderSettings, Generator, Gene
 use crate::live::{Live, Open, Serving};
 use crate::pull::folders::Folders;
 use crate::pull::{Models, PullRequest, VerifiedModel};
+use crate::remote::Remote;
 use crate::shop::Shop;
 use crate::sources::live::LiveCatalog;
 use crate::store::{CatalogSettings, CatalogStore, OrderBook, StateStore};
@@ -107,17 +108,29 @@ pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     }
 }
 
-/// The language model, unless `generation.model` is `none`.
+/// The language model of this process or of a server, unless `generation.model` is `none`.
 fn generator(config: &Config) -> anyhow::Result<Option<Arc<dyn Generate>>> {
     if config.generation.model == "none" {
         return Ok(None);
     }
-    let model = language_model(config, &config.generation.model)?;
     if config.generation.threads > 0 {
         threads::restart_with(config.generation.threads).context("setting generation.threads")?;
     }
+    if config.generation.engine == config::Engine::OpenAi {
+        return Ok(Some(Arc::new(Remote::open(&config.generation)?)));
+    }
+    let model = language_model(config, &config.generation.model)?;
     let settings = generator_settings(config)?;
     Ok(Some(Arc::new(Generator::load(&model, settings)?)))
+}
+
+/// Says which model there is, whether its file is whole or its server answers.
+pub(super) async fn model_in_words(config: &Config) -> anyhow::Result<String> {
+    match (config.generation.model.as_str(), config.generation.engine) {
+        ("none", _) => Ok("none: rules and templates alone".to_string()),
+        (_, config::Engine::OpenAi) => Remote::open(&config.generation)?.check().await,
+        (name, config::Engine::Local) => Ok(language_model(config, name)?.id.name),
+    }
 }
 
 /// The model's settings of `[generation]`.
@@ -130,7 +143,15 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         other => bail!("generation.device = \"{other}\": use auto, cpu or cuda"),
     };
     let (queue, sessions, context) = (config.generation.queue, config.generation.sessions, config.generation.context);
-    Ok(GeneratorSettings { queue, sessions, memory: config.generation.memory_mb << 20, context, device, stock: false })
+    Ok(GeneratorSettings {
+        queue,
+        sessions,
+        memory: config.generation.memory_mb << 20,
+        context,
+        device,
+        drafts: true,
+        stock: false,
+    })
 }
 
 /// The verified file behind a role, a name or a path.

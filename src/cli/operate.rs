@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::domain::Message;
 use crate::domain::session::TurnId;
 use crate::domain::vectors::VectorHome;
@@ -19,7 +19,7 @@ use crate::index::qdrant::Server;
 use crate::kpi::{self, Period};
 use crate::shop::Shop;
 use crate::sources::status;
-use crate::store::OrderBook;
+use crate::store::{OrderBook, StateStore};
 use crate::turn::{self, Watcher};
 
 use super::{Shape, explain, feeds, open};
@@ -77,7 +77,12 @@ fn banner(app: &crate::app::App, listener: &TcpListener) -> anyhow::Result<()> {
     println!("truetill {}", env!("CARGO_PKG_VERSION"));
     println!("  chat page  http://{address}/");
     println!("  API        http://{address}/api/v1/chat   docs http://{address}/docs");
-    println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
+    match app.config.generation.engine {
+        Engine::OpenAi => println!("  model      {model}, on {}", app.config.generation.url),
+        Engine::Local => {
+            println!("  model      {model}, context {} tokens (generation.context)", app.config.generation.context);
+        }
+    }
     println!("  index      {} ({} products, {} passages)", index.id, index.products, index.passages);
     println!("  keys       {}", if app.config.server.keys.is_empty() { "none: loopback only" } else { "required" });
     let outbound = if app.courier.is_some() { "events to outbox.url" } else { "none" };
@@ -100,6 +105,24 @@ async fn interrupted() {
     }
 }
 
+/// Copies the state from the SQLite file of the settings into an empty database.
+pub(super) async fn move_state(config: &Config, to: &str) -> anyhow::Result<ExitCode> {
+    let file = config.paths.state.join("truetill.db");
+    anyhow::ensure!(file.exists(), "there is no {}: paths.state names the folder to move from", file.display());
+    let from = StateStore::open(&config.paths.state).await?;
+    let target = StateStore::connect(to, config.store.connections).await?;
+    let moved = from.move_into(&target).await?;
+    for table in &moved {
+        println!("{:>10}  {}", table.rows, table.table);
+    }
+    println!(
+        "{} is moved to {}. Set store.url to it and start the program; the file stays.",
+        from.location(),
+        target.location()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Says what is ready and what is missing.
 pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let mut findings: Vec<(&str, Result<String, String>)> = Vec::new();
@@ -107,10 +130,7 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
     findings.push(("rules", told(Shop::load(&config.paths.data).map(|shop| shop.name().to_string()))));
     findings.push(("orders", told(orders(config))));
     findings.push(("embedder", told(open::embedder(config).map(|embed| embed.model().name))));
-    findings.push((
-        "language model",
-        told(open::language_model(config, &config.generation.model).map(|model| model.id.name)),
-    ));
+    findings.push(("language model", told(open::model_in_words(config).await)));
     findings.push(("index", told(index(config).await)));
     if config.index.vectors == VectorHome::Qdrant {
         findings.push(("vectors", told(vectors(config).await)));
@@ -203,7 +223,7 @@ pub(super) async fn kpi(
 ) -> anyhow::Result<ExitCode> {
     let period = Period::between(from, to, jiff::Timestamp::now());
     let period = period.map_err(|(field, detail)| anyhow::anyhow!("--{field}: {detail}"))?;
-    let report = kpi::report(&open::state(config).await?, period).await?;
+    let report = kpi::report(&open::state(config).await?, period, &kpi::Rates::load(&config.paths.data)?).await?;
     match format {
         Shape::Table => print!("{}", report.table()),
         Shape::Csv => print!("{}", report.csv()),

@@ -18,6 +18,8 @@ pub enum Purpose {
     Restock,
     /// A visit at a time that is held.
     Visit,
+    /// The shop may write first: about offers, their cart, their orders.
+    Offers,
 }
 
 /// A contact that waits for a yes.

@@ -1,6 +1,7 @@
 //! Plain data that passes from one stage to the next: no I/O, no engine, no clock.
 
 pub mod booking;
+pub mod breaker;
 pub mod cart;
 pub mod command;
 pub mod desk;

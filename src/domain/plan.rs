@@ -192,6 +192,8 @@ pub enum Ask {
     OrderOrContact,
     /// The code that was sent.
     Code,
+    /// The day an order should arrive on.
+    Date,
 }
 
 /// What is said of an operation on an order.
@@ -250,6 +252,8 @@ pub enum CartSay {
     Lines,
     /// That the last order lies there again, at what it costs today.
     Again,
+    /// What it would come to with the delivery; nothing is ordered and nothing is in the cart for it.
+    WithDelivery,
 }
 
 /// What is said of times that can be booked.
@@ -272,6 +276,8 @@ pub enum ConsentLine {
     Kept,
     /// That nothing of it is kept.
     Declined,
+    /// That somebody objected at this address, which only its owner can take back.
+    Objected,
 }
 
 /// What is said of a message the shop starts.
@@ -300,6 +306,8 @@ pub enum Absence {
     NothingFound,
     /// There are such products, but not within the asked size, colour or budget.
     FilteredOut,
+    /// The product that was meant is sold, but not in the asked size or colour.
+    NoVariant,
     /// The merchant's source does not answer or is too old.
     SourceDown,
     /// Known, but sold out.

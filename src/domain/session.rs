@@ -15,7 +15,7 @@ use super::language::Language;
 use super::lead::Consent;
 use super::menu::MenuTalk;
 use super::plan::Ask;
-use super::product::ProductId;
+use super::product::{ProductId, Sku};
 
 macro_rules! uuid_id {
     ($(#[$meta:meta])* $name:ident) => {
@@ -87,6 +87,9 @@ pub struct Session {
     pub menu: Option<MenuTalk>,
     /// An order that waits for a yes.
     pub checkout: Option<CheckoutTalk>,
+    /// What was put into the cart or counted anew there last, until something else is spoken of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_hand: Option<Sku>,
     /// The product question answered last, for messages that only add to it.
     pub last: Option<Command>,
     /// A person was called to it, so a person may have it now.
@@ -108,6 +111,16 @@ impl Session {
     pub fn customer_at(&self, now: Timestamp) -> Option<&str> {
         let over = self.login.until.is_some_and(|until| until <= now);
         self.customer.as_deref().filter(|_| !over)
+    }
+
+    /// False when a command points at a place where nothing was shown: "the second one" of one.
+    pub fn shows(&self, slots: &Slots) -> bool {
+        let beyond = |place: i8| usize::from(place.unsigned_abs()) > self.focus.len();
+        match slots.pick {
+            Some(Pick::Place(place)) => place != 0 && !beyond(place),
+            Some(Pick::First { .. } | Pick::Price(_)) => !self.focus.is_empty(),
+            None => true,
+        }
     }
 
     /// The products that a command points at among those shown last: "the second one", or all of them.
@@ -163,6 +176,7 @@ impl Default for Session {
             consent: None,
             menu: None,
             checkout: None,
+            in_hand: None,
             last: None,
             handed_over: false,
             complaints: 0,
@@ -179,6 +193,16 @@ mod tests {
     #[test]
     fn a_place_in_the_list_points_at_one_product() {
         let session = Session { focus: ["a", "b", "c"].map(ProductId::from).into(), ..Session::default() };
+        let shows = |pick: Option<&str>, expected: bool| {
+            let slots = Slots { pick: pick.map(|pick| pick.parse().unwrap()), ..Slots::default() };
+            assert_eq!(session.shows(&slots), expected, "{pick:?}");
+        };
+        shows(None, true);
+        shows(Some("3"), true);
+        shows(Some("-3"), true);
+        shows(Some("4"), false);
+        shows(Some("first 4"), true);
+        shows(Some("cheapest"), true);
         let check = |pick: Option<&str>, expected: &[&str]| {
             let slots = Slots { pick: pick.map(|pick| pick.parse().unwrap()), ..Slots::default() };
             let got: Vec<&str> = session.pointed(&slots).iter().map(|id| id.0.as_str()).collect();

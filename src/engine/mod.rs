@@ -305,6 +305,10 @@ pub trait Terms: Send + Sync {
     fn colour(&self, colour: &str) -> Localised;
     /// Delivery to a place for an order placed now.
     fn delivery_to(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<DeliveryFact>;
+    /// The first day on which what leaves now can arrive, whatever it costs there.
+    fn first_day(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<jiff::civil::Date>;
+    /// True on days on which parcels arrive.
+    fn delivers_on(&self, day: jiff::civil::Date) -> bool;
     /// The country a place lies in.
     fn country(&self, place: &PlaceId) -> Option<String>;
     /// The day in the shop.

@@ -145,6 +145,8 @@ fn date(fact: &Fact, role: Role) -> Option<Date> {
             let told = order.parcel.as_ref().and_then(|parcel| parcel.promised);
             told.or(order.promised)
         }
+        (FactBody::Task(task), Role::Promised) => task.day(),
+        (FactBody::Task(task), Role::Earliest) => task.first_day,
         (FactBody::Order(order), Role::FirstPromised) => order.promised,
         (FactBody::Order(order), Role::BackOn) => order.back.as_ref().map(|back| back.day),
         (FactBody::Order(order), Role::Scanned) => order.parcel.as_ref().map(|parcel| parcel.day),

@@ -114,7 +114,7 @@ pub(super) mod tests {
         );
         let order = Order { state, ..serde_json::from_str(&order).unwrap() };
         let refund = Some(Money::new(told, order.currency));
-        let effect = Effect { state: None, money: Vec::new(), refund, clause: String::new() };
+        let effect = Effect { state: None, money: Vec::new(), refund, pays: None, clause: String::new() };
         let task = Task {
             id: "t".to_string(),
             customer: "C".to_string(),
@@ -126,7 +126,7 @@ pub(super) mod tests {
             order_version: 1,
             created: jiff::Timestamp::UNIX_EPOCH,
         };
-        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new(), rma: None, label: None }
+        TaskFact { task, order, pieces: Vec::new(), wanted: Vec::new(), rma: None, label: None, first_day: None }
     }
 
     fn check(payments: &str, state: OrderState, operation: &str, (told, expected): (i64, Option<i64>)) {

@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::carriers::{Proof, Refused};
 use crate::http::Gate;
-use crate::http::door::auth::Caller;
 use crate::http::door::body;
 use crate::http::door::call::inside;
+use crate::http::door::shape::Admin;
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::store::parcels::Finding;
 use crate::tracking;
@@ -153,10 +153,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
         (status = 403, description = "An admin key is needed", body = ProblemBody),
     )
 )]
-pub async fn show(State(gate): State<Arc<Gate>>, caller: Caller) -> Result<Json<CarriersBody>, Problem> {
-    if !caller.admin {
-        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
-    }
+pub async fn show(_: Admin, State(gate): State<Arc<Gate>>) -> Result<Json<CarriersBody>, Problem> {
     let app = &gate.app;
     let failed = inside("the list of carriers");
     let counts = app.state.parcel_counts().await.map_err(&failed)?;

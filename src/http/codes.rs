@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::identity::{CodeTalk, Contact, Proof};
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language, Slots};
 use crate::engine::Orders;
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
 use crate::http::door::call::inside;
+use crate::http::door::shape::conversation;
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::identity::{Asked, Asking, Checked};
 
@@ -92,7 +93,7 @@ pub async fn ask(
         return Err(Problem::new(Code::CodesOff, "identity.code.sender is none."));
     }
     let session = match session_id {
-        Some(id) => session(&gate, &id).await?,
+        Some(id) => conversation(app, &id, "the code").await?,
         None => Session { language: language.unwrap_or(Language::En), ..Session::default() },
     };
     let known = !app.state.of_contact(&contact).await.map_err(inside("the code"))?.is_empty();
@@ -128,7 +129,7 @@ pub async fn ask(
 pub async fn check(State(gate): State<Arc<Gate>>, body: Body<CheckRequest>) -> Result<Json<ProvedBody>, Problem> {
     let app = &gate.app;
     let CheckRequest { session_id, code } = body.value;
-    let session = session(&gate, &session_id).await?;
+    let session = conversation(app, &session_id, "the code").await?;
     let over = || Problem::new(Code::CodeOver, "No code is waited for in this conversation.");
     let waited = session.login.code.clone().ok_or_else(over)?;
     let digits: String = code.chars().filter(char::is_ascii_digit).collect();
@@ -152,11 +153,4 @@ pub async fn check(State(gate): State<Arc<Gate>>, body: Body<CheckRequest>) -> R
 async fn changed(gate: &Gate, session: &Session, change: impl Fn(&mut Session)) -> Result<(), Problem> {
     let written = gate.app.state.change_session(session, change).await.map_err(inside("the code"))?;
     if written { Ok(()) } else { Err(Problem::conversation_busy()) }
-}
-
-async fn session(gate: &Gate, id: &str) -> Result<Session, Problem> {
-    let wrong = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
-    let id: SessionId = id.parse().map_err(wrong)?;
-    let unknown = || Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."));
-    gate.app.state.session(id).await.map_err(inside("the code"))?.ok_or_else(unknown)
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,8 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::session::SessionId;
 use crate::http::Gate;
-use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
+use crate::http::door::shape::{Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::kpi::{self, Period, Report};
 
@@ -33,7 +32,7 @@ pub struct KpiQuery {
 /// Figures of a period with the definition of each.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KpiBody {
-    /// `from`, `to`, `measures` (name, value, unit, definition), `takings` (what paid orders brought, by currency), `containment` (how conversations ended for each command:
+    /// `from`, `to`, `measures` (name, value, unit, definition), `takings` (what paid orders brought, by currency), `elsewhere` (the same of the shop's other orders), `costs` (of a resolution, where the rates are known), `containment` (how conversations ended for each command:
     /// verified, assumed, abandoned, handed over), `unanswered`.
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -60,18 +59,15 @@ pub struct FeedbackRequest {
     )
 )]
 pub async fn kpi(
+    _: Admin,
     State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    query: Result<Query<KpiQuery>, QueryRejection>,
+    Queried(query): Queried<KpiQuery>,
 ) -> Result<Response, Problem> {
-    if !caller.admin {
-        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
-    }
-    let query = query.map_err(|error| Problem::new(Code::InvalidField, error.body_text()))?.0;
     let period = Period::between(query.from.as_deref(), query.to.as_deref(), gate.app.now());
     let period = period.map_err(|(field, detail)| Problem::of_field(Code::InvalidField, field, detail))?;
     let text = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text);
-    let report = kpi::report(&gate.app.state, period).await.map_err(failed)?;
+    let rates = kpi::Rates::load(&gate.app.config.paths.data).map_err(failed)?;
+    let report = kpi::report(&gate.app.state, period, &rates).await.map_err(failed)?;
     match query.format.as_deref().unwrap_or("json") {
         "json" => Ok(Json(KpiBody { report }).into_response()),
         "csv" => Ok(text("text/csv; charset=utf-8", report.csv()).into_response()),

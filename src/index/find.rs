@@ -11,7 +11,7 @@ use crate::engine::{Only, PassageHit, PassageQuery, ProductHit, ProductQuery, Se
 use super::names::Coverage;
 use super::neighbours::{Closeness, Hits, Wanted};
 use super::terms::Terms;
-use super::{Inner, fusion};
+use super::{Inner, fusion, weighed};
 
 /// More than any words are worth together.
 const CODE: f32 = 100.0;
@@ -184,7 +184,7 @@ impl Inner {
             None => Vec::new(),
         };
         vector.retain(|(row, _)| wanted(row));
-        let fused = tuning.fuse(&lexical, &vector);
+        let fused = weighed((&lexical, tuning.rule_words), (&vector, 1.0));
         let hit = |(row, score): (usize, f32)| PassageHit {
             id: self.texts[row].id.clone(),
             passage: self.texts[row].passage.clone(),

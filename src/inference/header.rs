@@ -34,12 +34,14 @@ pub enum HeaderFault {
 const MAX_COUNT: u64 = 1 << 24;
 const MAX_NAME: u64 = 1 << 16;
 const MAX_DEPTH: usize = 4;
+/// Elements of all lists together: candle keeps 32 bytes of each. Half a million words with their scores, kinds and merges fit twice.
+const MAX_ELEMENTS: u64 = 1 << 22;
 
 /// Checks the header of a file and that every tensor lies inside it.
 pub fn check(path: &Path) -> Result<(), HeaderFault> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    let mut header = Header { reader: BufReader::new(file), at: 0, length, alignment: 32 };
+    let mut header = Header { reader: BufReader::new(file), at: 0, length, alignment: 32, elements: 0 };
     header.check()
 }
 
@@ -48,6 +50,7 @@ struct Header<R> {
     at: u64,
     length: u64,
     alignment: u64,
+    elements: u64,
 }
 
 struct Tensor {
@@ -110,6 +113,10 @@ impl<R: Read> Header<R> {
             }
             9 => {
                 let (kind, count) = (self.u32()?, self.count("array elements")?);
+                self.elements += count;
+                if self.elements > MAX_ELEMENTS {
+                    return insane(format!("lists of {} elements in all", self.elements));
+                }
                 match width(kind) {
                     Some(width) => self.skip(count * width),
                     None => (0..count).try_for_each(|_| self.skip_value(kind, depth + 1)),
@@ -260,7 +267,7 @@ mod tests {
 
     fn check_bytes(bytes: &[u8]) -> String {
         let length = bytes.len() as u64;
-        let mut header = Header { reader: bytes, at: 0, length, alignment: 32 };
+        let mut header = Header { reader: bytes, at: 0, length, alignment: 32, elements: 0 };
         header.check().map_or_else(|e| e.to_string(), |()| "sane".into())
     }
 
@@ -295,5 +302,83 @@ mod tests {
         for length in 0..whole.len() {
             assert_ne!(check_bytes(&whole[..length]), "sane", "cut at {length}");
         }
+    }
+
+    /// A file with a list of lists, texts and two tensors.
+    fn rich() -> Vec<u8> {
+        use candle_core::quantized::{QTensor, gguf_file};
+        use candle_core::{Device, Tensor};
+        use gguf_file::Value;
+
+        let texts = Value::Array(["a", "b", "c"].map(|t| Value::String(t.into())).to_vec());
+        let numbers = Value::Array(vec![Value::F32(1.0); 3]);
+        let lists = Value::Array(vec![Value::Array(vec![Value::U8(1); 4]); 2]);
+        let name = Value::String("llama".into());
+        let metadata = [("general.architecture", &name), ("words", &texts), ("scores", &numbers), ("lists", &lists)];
+        let tensor = |shape: &[usize], kind| {
+            let floats = Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu).unwrap();
+            QTensor::quantize(&floats, kind).unwrap()
+        };
+        let (first, second) = (tensor(&[2, 32], GgmlDType::Q8_0), tensor(&[32], GgmlDType::F32));
+        let mut file = std::io::Cursor::new(Vec::new());
+        gguf_file::write(&mut file, &metadata, &[("w", &first), ("n", &second)]).unwrap();
+        file.into_inner()
+    }
+
+    /// What passes the check, candle reads or refuses in words: tensors, too.
+    fn read_through(bytes: &[u8]) -> bool {
+        if check_bytes(bytes) != "sane" {
+            return false;
+        }
+        let mut file = std::io::Cursor::new(bytes);
+        let Ok(content) = candle_core::quantized::gguf_file::Content::read(&mut file) else { return true };
+        for name in content.tensor_infos.keys() {
+            let _ = content.tensor(&mut file, name, &candle_core::Device::Cpu);
+        }
+        true
+    }
+
+    #[test]
+    fn a_list_may_not_be_longer_than_memory_is_meant_for() {
+        let mut header = b"GGUF\x03\0\0\0".to_vec();
+        header.extend(0u64.to_le_bytes());
+        header.extend(2u64.to_le_bytes());
+        for name in ["a", "b"] {
+            text(&mut header, name);
+            header.extend(9u32.to_le_bytes());
+            header.extend(0u32.to_le_bytes());
+            header.extend((MAX_ELEMENTS / 2 + 1).to_le_bytes());
+            header.extend(vec![0; (MAX_ELEMENTS / 2 + 1) as usize]);
+        }
+        check(header, "elements in all");
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
+        #[test]
+        fn no_file_makes_the_reader_panic(
+            changes in proptest::collection::vec((0_usize..1 << 16, proptest::num::u8::ANY), 0..6),
+            wide in proptest::collection::vec((0_usize..1 << 16, proptest::num::u64::ANY), 0..2),
+            cut in proptest::option::of(0_usize..1 << 16),
+        ) {
+            let mut bytes = rich();
+            for (at, byte) in changes {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            for (at, number) in wide {
+                let at = at % (bytes.len() - 8);
+                bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut % bytes.len());
+            }
+            read_through(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_whole_file_is_read_through() {
+        assert!(read_through(&rich()));
     }
 }

@@ -2,11 +2,13 @@
 //! In: checked files of `pull`. Out: the `Embed` and `Generate` seams. No other module knows candle.
 
 pub mod bench;
+pub mod drafting;
 pub mod embedder;
 pub mod generator;
 mod header;
 pub mod masks;
 mod pool;
+pub mod quality;
 pub mod threads;
 mod weights;
 

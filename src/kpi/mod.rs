@@ -1,6 +1,7 @@
 //! What the assistant achieved, counted from what was recorded: turns, cases that persons had, scores that shoppers gave. In:
 //! records. Out: a report with the definition of every figure. What cannot be known is left out, never estimated.
 
+mod costs;
 mod recovery;
 mod report;
 mod sales;
@@ -12,9 +13,10 @@ use crate::domain::handover::Case;
 use crate::domain::outreach::Kind;
 use crate::store::StateStore;
 
+pub use costs::{Costs, Rates};
 pub use recovery::Recovery;
 pub use report::{Containment, Measure, Report, Takings, Unanswered};
-pub use sales::Sales;
+pub use sales::{Others, Sales};
 pub use tally::Tally;
 
 /// Turns read at once.
@@ -66,11 +68,14 @@ fn moment(text: &str, last: bool) -> Option<Timestamp> {
     Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
+/// Orders read at once.
+const ORDERS: i64 = 500;
+
 /// Counts a period.
 ///
 /// # Errors
 /// The store cannot be read.
-pub async fn report(state: &StateStore, period: Period) -> anyhow::Result<Report> {
+pub async fn report(state: &StateStore, period: Period, rates: &Rates) -> anyhow::Result<Report> {
     let mut tally = Tally::default();
     let mut after = String::new();
     loop {
@@ -92,7 +97,30 @@ pub async fn report(state: &StateStore, period: Period) -> anyhow::Result<Report
     tally.recovery = Recovery::of(&reminders, &events);
     let cases = state.all_cases().await?;
     let cases: Vec<Case> = cases.into_iter().filter(|case| period.holds(case.opened)).collect();
-    Ok(tally.report(period, &cases))
+    let elsewhere = elsewhere(state, period).await?;
+    let mut report = tally.report(period, &cases);
+    let verified = report.containment.iter().find(|row| row.command == "all").map_or(0, |row| row.verified);
+    report.costs = rates.of(period, (&cases, verified));
+    report.elsewhere = elsewhere;
+    Ok(report)
+}
+
+/// The shop's other orders of a period: neither placed here, nor called off, nor waiting for their money.
+async fn elsewhere(state: &StateStore, period: Period) -> anyhow::Result<Vec<Takings>> {
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    let (first, last) = (day(period.from), day(period.to.checked_sub(1.nanoseconds()).unwrap_or(period.to)));
+    let (mut others, mut after) = (Others::default(), String::new());
+    loop {
+        let page = state.orders_after(&after, ORDERS).await?;
+        let Some((number, _)) = page.last() else { break };
+        after.clone_from(number);
+        for (_, order) in page.iter().filter(|(_, order)| (first..=last).contains(&order.placed)) {
+            if !state.placed_here(&order.number).await? {
+                others.add(order);
+            }
+        }
+    }
+    Ok(others.takings())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::costs::Costs;
+
 /// A period's figures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -16,6 +18,10 @@ pub struct Report {
     pub measures: Vec<Measure>,
     /// What orders that began here brought, currency by currency.
     pub takings: Vec<Takings>,
+    /// The same of the shop's other orders of these days, to set beside them.
+    pub elsewhere: Vec<Takings>,
+    /// What it cost; none where the merchant's rates are not known.
+    pub costs: Option<Costs>,
     /// How conversations ended, for each command that occurred in them, and for all.
     pub containment: Vec<Containment>,
     /// What was asked and not answered, the most frequent first; masked.
@@ -141,9 +147,16 @@ impl Report {
             let value = if measure.value.is_some() { measure.written() } else { "-".to_string() };
             let _ = writeln!(text, "{:<20}{:>10} {:<6} {}", measure.name, value, measure.unit, measure.definition);
         }
-        for Takings { currency, orders, revenue, order_value } in &self.takings {
-            let each = order_value.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "{:<20}{revenue:>10} {currency:<6} {orders} paid orders, {each} each", "revenue");
+        for (name, takings) in [("revenue", &self.takings), ("revenue_elsewhere", &self.elsewhere)] {
+            for Takings { currency, orders, revenue, order_value } in takings {
+                let each = order_value.as_deref().unwrap_or("-");
+                let _ = writeln!(text, "{name:<20}{revenue:>10} {currency:<6} {orders} paid orders, {each} each");
+            }
+        }
+        if let Some(Costs { currency, people, running, resolutions, per_resolution }) = &self.costs {
+            let each = per_resolution.as_deref().unwrap_or("-");
+            let of = format!("{people} of persons and {running} of running it, by {resolutions} resolutions");
+            let _ = writeln!(text, "{:<20}{each:>10} {currency:<6} {of}", "cost_per_resolution");
         }
         let _ = writeln!(
             text,
@@ -175,6 +188,16 @@ impl Report {
         };
         for measure in &self.measures {
             row(["measure", measure.name, &measure.written(), measure.unit, measure.definition]);
+        }
+        for one in &self.elsewhere {
+            let of = "the shop's other orders of these days";
+            row(["takings", "revenue_elsewhere", &one.revenue, one.currency, of]);
+            let each = one.order_value.as_deref().unwrap_or_default();
+            row(["takings", "order_value_elsewhere", each, one.currency, of]);
+        }
+        if let Some(costs) = &self.costs {
+            let each = costs.per_resolution.as_deref().unwrap_or_default();
+            row(["costs", "cost_per_resolution", each, costs.currency, "persons and running costs by the resolutions"]);
         }
         for one in &self.takings {
             row([

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::report::Takings;
+use crate::domain::order::{Order, OrderState};
 use crate::domain::{Currency, Money};
 
 /// Orders so far.
@@ -62,17 +63,43 @@ impl Sales {
 
     /// Currency by currency.
     pub(super) fn takings(&self) -> Vec<Takings> {
-        let taken = |(currency, (orders, minor)): (&Currency, &(usize, i64))| Takings {
-            currency: currency.code(),
-            orders: *orders,
-            revenue: Money::new(*minor, *currency).amount(),
-            order_value: i64::try_from(*orders)
-                .ok()
-                .and_then(|orders| minor.checked_div(orders))
-                .map(|each| Money::new(each, *currency).amount()),
-        };
-        self.paid.iter().map(taken).collect()
+        takings(&self.paid)
     }
+}
+
+/// Orders that were placed elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Others(BTreeMap<Currency, (usize, i64)>);
+
+impl Others {
+    /// One order; what was called off or waits for its money brought nothing.
+    pub(super) fn add(&mut self, order: &Order) {
+        if matches!(order.state, OrderState::Cancelled | OrderState::AwaitingPayment) {
+            return;
+        }
+        let Ok(total) = Money::parse(&order.total, order.currency) else { return };
+        let (orders, minor) = self.0.entry(order.currency).or_default();
+        *orders += 1;
+        *minor = minor.saturating_add(total.minor);
+    }
+
+    /// Currency by currency.
+    pub(super) fn takings(&self) -> Vec<Takings> {
+        takings(&self.0)
+    }
+}
+
+fn takings(paid: &BTreeMap<Currency, (usize, i64)>) -> Vec<Takings> {
+    let taken = |(currency, (orders, minor)): (&Currency, &(usize, i64))| Takings {
+        currency: currency.code(),
+        orders: *orders,
+        revenue: Money::new(*minor, *currency).amount(),
+        order_value: i64::try_from(*orders)
+            .ok()
+            .and_then(|orders| minor.checked_div(orders))
+            .map(|each| Money::new(each, *currency).amount()),
+    };
+    paid.iter().map(taken).collect()
 }
 
 #[cfg(test)]

@@ -122,7 +122,8 @@ impl Tally {
         let mut containment: Vec<Containment> = containment.into_values().collect();
         containment.sort_by_key(|row| (row.command != "all", std::cmp::Reverse(row.conversations)));
         let takings = self.sales.takings();
-        Report { from: period.from, to: period.to, measures, takings, containment, unanswered }
+        let (elsewhere, costs) = (Vec::new(), None);
+        Report { from: period.from, to: period.to, measures, takings, elsewhere, costs, containment, unanswered }
     }
 
     fn measures(&mut self, cases: &[Case]) -> Vec<Measure> {

@@ -8,6 +8,7 @@ mod rules;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::{Command, FactId, Language, Move};
 
+pub use model::grammar as choice_grammar;
 pub use model::{Attempt, Choice, choose, choose_passage, warm_up};
 pub use prose::compose;
 pub use rules::{by_rule, without_model};

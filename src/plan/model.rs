@@ -82,7 +82,7 @@ fn question(brief: &Brief<'_>, shown: &[Candidate]) -> String {
 }
 
 /// `offer 1,3` | `compare 1,2` | `none` | `ask` | `human`.
-fn grammar(shown: usize) -> String {
+pub fn grammar(shown: usize) -> String {
     let numbers: Vec<String> = (1..=shown).map(|number| format!("\"{number}\"")).collect();
     let number = numbers.join(" | ");
     format!(

@@ -112,6 +112,12 @@ fn total_of(brief: &Brief<'_>, named: &[Candidate]) -> Option<FactId> {
 }
 
 fn filtered_out(brief: &Brief<'_>) -> Vec<Move> {
+    let slots = &brief.command.slots;
+    // One product, and not in this blue: what it can be had in is the answer.
+    if let ([only], true) = (brief.found.near.as_slice(), slots.size.is_some() || slots.colour.is_some()) {
+        let others = Move::Stock { facts: only.all.clone() };
+        return vec![Move::NotFound { why: Absence::NoVariant }, others];
+    }
     let mut moves = vec![Move::NotFound { why: Absence::FilteredOut }];
     let near: Vec<FactId> =
         brief.found.near.iter().take(brief.offers).flat_map(|candidate| candidate.all.clone()).collect();

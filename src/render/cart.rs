@@ -36,6 +36,11 @@ impl Page<'_> {
                 self.lying((id, cart));
             }
             CartSay::Lines => self.lines((id, cart)),
+            CartSay::WithDelivery => {
+                self.lines((id, cart));
+                self.sums((id, cart));
+                self.arrives((id, cart));
+            }
         }
     }
 
@@ -101,14 +106,18 @@ impl Page<'_> {
         self.plain(KIND, "cart_order");
         self.lines((id, cart));
         self.sums((id, cart));
-        if let Some(delivery) = &cart.delivery {
-            let key = if delivery.earliest == delivery.latest { "cart_arrives_on" } else { "cart_arrives" };
-            self.with_values(key, (id, cart));
-        }
+        self.arrives((id, cart));
         if cart.address.is_some() {
             self.with_values("cart_address", (id, cart));
         }
         self.plain(KIND, "cart_question");
+    }
+
+    fn arrives(&mut self, (id, cart): (&FactId, &CartFact)) {
+        if let Some(delivery) = &cart.delivery {
+            let key = if delivery.earliest == delivery.latest { "cart_arrives_on" } else { "cart_arrives" };
+            self.with_values(key, (id, cart));
+        }
     }
 
     fn order_after(&mut self, key: &str, cart: (&FactId, &CartFact)) {

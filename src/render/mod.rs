@@ -256,6 +256,7 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::Contact => "ask_contact",
         Ask::OrderOrContact => "ask_order_or_contact",
         Ask::Code => "code_sent",
+        Ask::Date => "ask_date",
     }
 }
 
@@ -277,7 +278,11 @@ fn consent_key(purpose: Purpose, say: ConsentLine) -> &'static str {
         (Purpose::Visit, ConsentLine::Kept) => "contact_visit_kept",
         (Purpose::Restock, ConsentLine::Question) => "contact_restock",
         (Purpose::Restock, ConsentLine::Kept) => "contact_restock_kept",
+        (Purpose::Offers, ConsentLine::Question) => "contact_offers",
+        (Purpose::Offers, ConsentLine::Kept) => "contact_offers_kept",
+        (Purpose::Offers, ConsentLine::Declined) => "contact_offers_declined",
         (_, ConsentLine::Declined) => "contact_declined",
+        (_, ConsentLine::Objected) => "contact_offers_objected",
     }
 }
 
@@ -305,6 +310,7 @@ fn absence_key(why: Absence) -> &'static str {
     match why {
         Absence::NothingFound => "not_found",
         Absence::FilteredOut => "filtered_out",
+        Absence::NoVariant => "no_variant",
         Absence::SourceDown => "source_down",
         Absence::OutOfStock => "out_of_stock",
         Absence::NoPrice => "no_price",

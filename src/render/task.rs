@@ -1,6 +1,6 @@
 //! An operation on an order in sentences: proposed, refused, done.
 
-use crate::domain::desk::{Effect, Operation, Piece, RefusalCode, TaskFact};
+use crate::domain::desk::{Effect, Operation, Payer, Piece, RefusalCode, TaskFact};
 use crate::domain::plan::TaskLine;
 use crate::domain::{FactBody, FactId, Money, Role, SegmentKind};
 
@@ -47,6 +47,10 @@ impl Page<'_> {
         }
         if let Some(key) = self.money_key(task, ["task_cancel_refund", "task_return_refund"]) {
             self.say(SegmentKind::Task, key, &values);
+        }
+        // What the shop pays itself is the clause's to say: a sentence of ours would promise it for every case.
+        if task.task.effect.as_ref().is_some_and(|effect| effect.pays == Some(Payer::Customer)) {
+            self.plain(SegmentKind::Task, "task_return_customer_pays");
         }
         self.plain(SegmentKind::Task, "task_question");
     }
@@ -97,6 +101,13 @@ impl Page<'_> {
         if let Some(address) = fact.address() {
             values = values.fact("address", (address.line(), id, Role::Address));
         }
+        let year = self.scene.today.year();
+        if let Some(day) = fact.day() {
+            values = values.fact("promised", (self.book.date(day, year), id, Role::Promised));
+        }
+        if let Some(first) = fact.first_day {
+            values = values.fact("earliest", (self.book.date(first, year), id, Role::Earliest));
+        }
         let effect = fact.task.effect.as_ref();
         let swap = effect.filter(|effect| effect.refund.is_none()).and_then(settled);
         let refund = effect.and_then(|effect| effect.refund).or(swap.filter(|(back, _)| *back).map(|(_, money)| money));
@@ -121,6 +132,7 @@ fn wish_key(operation: &Operation) -> &'static str {
         Operation::CancelOrder { .. } => "cancel",
         Operation::ReturnItems { .. } => "return",
         Operation::ExchangeItems { .. } | Operation::ChangeItems { .. } => "exchange",
+        Operation::ChangeDate { .. } => "date",
         Operation::ChangeAddress { .. } | Operation::ChangePayment { .. } | Operation::ChangeProfile { .. } => {
             "address"
         }
@@ -130,6 +142,8 @@ fn wish_key(operation: &Operation) -> &'static str {
 fn refusal_key(code: RefusalCode, wish: &str) -> String {
     match code {
         RefusalCode::WrongState => format!("task_no_{wish}"),
+        RefusalCode::NoDelivery => "task_no_day".to_string(),
+        RefusalCode::PhotoNeeded => "task_no_photo".to_string(),
         RefusalCode::TooLate => "task_no_too_late".to_string(),
         RefusalCode::NotReturnable => "task_no_returnable".to_string(),
         RefusalCode::NotAvailable => "task_no_stock".to_string(),

@@ -11,7 +11,7 @@ mod wish;
 use jiff::Timestamp;
 
 use crate::domain::command::Pick;
-use crate::domain::found::Found;
+use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
@@ -77,7 +77,7 @@ pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Lim
 
 /// Finds the products a comparison names: each name is looked up by itself.
 pub async fn products_to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
-    answered(look_up_each(sources, question, limits).await)
+    answered(to_compare(sources, question, limits).await)
 }
 
 fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
@@ -99,7 +99,10 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         Some(id) => (vec![id], 1, Vec::new()),
         None if pointed => (question.focus.to_vec(), question.focus.len(), Vec::new()),
         None => {
-            let (chosen, hits) = by_words(sources, question, (limits, Only::default())).await?;
+            let (chosen, hits) = match by_names(sources, question, limits).await? {
+                Some(each) => each,
+                None => by_words(sources, question, (limits, Only::default())).await?,
+            };
             (chosen.order, chosen.sure, hits)
         }
     };
@@ -110,14 +113,51 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         // None of the nearest is to be had so; one that is may lie further away.
         let (chosen, hits) = by_words(sources, question, (limits, only)).await?;
         let further = finish(sources, question, &chosen.order, (chosen.sure, hits)).await?;
-        if !further.found.candidates.is_empty() {
+        let best = |all: &[Candidate]| all.iter().map(|one| one.covers).fold(0.0_f32, f32::max);
+        let told = best(&further.found.candidates);
+        // What is near and not as asked is told before what is far.
+        if told > 0.0 && told >= best(&retrieved.found.near) {
             retrieved = further;
         }
     }
-    if let (Some(Pick::Price(end)), true) = (question.slots.pick, pointed) {
+    if let Some(Pick::Price(end)) = question.slots.pick {
+        if !pointed {
+            wish::fitting(&mut retrieved.found);
+        }
         wish::at_the_end(&mut retrieved.found, end);
     }
     Ok(retrieved)
+}
+
+/// "The Volna kettle and a toaster": every part names products of its own. None when one of them does not, for then the words
+/// between may be part of a name.
+async fn by_names(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+) -> anyhow::Result<Option<(select::Chosen, Vec<ProductHit>)>> {
+    let names = question.slots.product.as_deref().map(|words| sources.shop.names_in(words)).unwrap_or_default();
+    if names.len() < 2 {
+        return Ok(None);
+    }
+    let (mut order, mut all_holding): (Vec<ProductId>, Vec<ProductId>) = Default::default();
+    let mut all_hits = Vec::new();
+    for name in names {
+        let part = ProductQuery { vector: None, ..query(question, name, limits) };
+        let hits = sources.search.products(&part).await?;
+        let mut meant = select::named(&hits, limits.sure_name);
+        // "Salt and pepper mill" holds the words of both parts, and is one.
+        let spans = hits.iter().any(|hit| hit.query_in_name >= limits.sure_name && all_holding.contains(&hit.id));
+        meant.retain(|id| !order.contains(id));
+        if meant.is_empty() || spans {
+            return Ok(None);
+        }
+        order.extend(meant);
+        all_holding.extend(select::holding(&hits, limits.sure_name));
+        all_hits.extend(hits);
+    }
+    let sure = order.len();
+    Ok(Some((select::Chosen { order, sure }, all_hits)))
 }
 
 /// A full name may hold what understanding takes for a colour, a size or a count, so the whole message is looked
@@ -137,12 +177,25 @@ async fn by_words(
     Ok((select::sure(&hits, limits.sure_name), hits))
 }
 
+async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    let words = question.slots.product.as_deref().unwrap_or(question.text);
+    let names = sources.shop.names_in(words);
+    if names.len() > 1 {
+        return look_up_each(sources, question, limits).await;
+    }
+    if question.focus.len() > 1 && question.slots.product.is_some() {
+        // "Which one is the quietest?" names a quality of those shown, no product.
+        let hits = sources.search.products(&query(question, words, limits)).await?;
+        if hits.iter().all(|hit| hit.query_in_name <= 0.0) {
+            return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
+        }
+    }
+    look_up(sources, question, limits).await
+}
+
 async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
     let words = question.slots.product.as_deref().unwrap_or(question.text);
     let names = sources.shop.names_in(words);
-    if names.len() < 2 {
-        return look_up(sources, question, limits).await;
-    }
     let (mut ids, mut all_hits): (Vec<ProductId>, Vec<ProductHit>) = Default::default();
     for name in names {
         // The message's embedding is of all names together: each part is searched by its words.
@@ -156,6 +209,9 @@ async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Lim
     finish(sources, question, &ids, (sure, all_hits)).await
 }
 
+/// The share of the best score from which a product is of the kind that was looked for: filters for one come behind.
+const FITS: f32 = 0.75;
+
 /// Reads the facts of the chosen products and types the outcome.
 async fn finish(
     sources: Sources<'_>,
@@ -167,13 +223,22 @@ async fn finish(
     // The talk may have been about one product in two variants: its id stands twice, the product once.
     let meant = &ids[..sure.min(ids.len())];
     found.sure = found.candidates.iter().take_while(|candidate| meant.contains(&candidate.product.id)).count();
-    for candidate in &mut found.candidates {
+    for candidate in found.candidates.iter_mut().chain(&mut found.near) {
         let hit = hits.iter().find(|hit| hit.id == candidate.product.id && hit.name_in_query > 0.0);
         candidate.covers = hit.map_or(0.0, |hit| hit.query_in_name);
     }
-    if sure > 0 && found.sure == 0 && !found.near.is_empty() {
+    let best = hits.first().map_or(0.0, |hit| hit.score);
+    let fits = |candidate: &Candidate| {
+        let hit = hits.iter().find(|hit| hit.id == candidate.product.id);
+        candidate.covers > 0.0 && hit.is_some_and(|hit| hit.score >= FITS * best)
+    };
+    let had = |candidate: &Candidate| fits(candidate) && candidate.in_stock != Some(0);
+    let only_near = found.near.iter().any(fits) && !found.candidates.iter().any(had);
+    if (sure > 0 && found.sure == 0 && !found.near.is_empty()) || only_near {
         // What was named exists, but not as asked: the others are no answer.
         found.candidates.clear();
+        found.near.sort_by(|a, b| b.covers.total_cmp(&a.covers));
+        found.near.retain(|candidate| sure > 0 || candidate.covers > 0.0);
     }
     if found.sure == 1 {
         facts::accessory(sources, question, &mut found).await?;

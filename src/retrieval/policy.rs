@@ -33,6 +33,18 @@ impl Passages {
     }
 }
 
+/// A document's first section answers the question that asks for no more than its topic, unless another is nearer by this much.
+const NEARER: f32 = 0.03;
+
+impl Passages {
+    /// Where the first section of a document stands among them, if nothing is much nearer to the question.
+    pub fn general(&self) -> Option<usize> {
+        let best = self.hits.iter().filter_map(|hit| hit.vector).fold(f32::NEG_INFINITY, f32::max);
+        let first = |hit: &PassageHit| hit.id.ends_with("#1") && hit.vector.is_some_and(|near| best - near < NEARER);
+        self.hits.iter().position(first)
+    }
+}
+
 /// Finds passages in the language of the question, else in English.
 pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timestamp) -> Passages {
     let mut hits = search.passages(&query).await;

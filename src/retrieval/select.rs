@@ -56,6 +56,24 @@ pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
     Chosen { order, sure: if sure <= MOST_NAMESAKES { sure } else { 0 } }
 }
 
+/// What one of several names in a message means: the product it names beyond doubt, else the first few that hold all of its words.
+pub(super) fn named(hits: &[ProductHit], sure_name: f32) -> Vec<ProductId> {
+    let Chosen { order, sure } = sure(hits, sure_name);
+    if sure > 0 {
+        return order.into_iter().take(sure).collect();
+    }
+    holding(hits, sure_name).take(MOST_OF_A_KIND).collect()
+}
+
+/// The products whose names hold all of the words.
+pub(super) fn holding(hits: &[ProductHit], sure_name: f32) -> impl Iterator<Item = ProductId> {
+    let whole = hits.iter().filter(move |hit| hit.query_in_name >= sure_name && hit.name_in_query > 0.0);
+    whole.map(|hit| hit.id.clone())
+}
+
+/// So many of one kind are told where several kinds were asked for.
+const MOST_OF_A_KIND: usize = 2;
+
 /// Name and words must cover one another by this much, both shares together ...
 const LEAD: f32 = 0.75;
 /// ... and no other product by more than this part of it.
@@ -94,6 +112,17 @@ mod tests {
     #[test]
     fn words_one_product_alone_has_are_enough() {
         check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], &["volna", "briz"], 1);
+    }
+
+    #[test]
+    fn one_of_several_names_means_a_product_or_a_few_of_a_kind() {
+        let check = |hits: &[ProductHit], expected: &[&str]| {
+            assert_eq!(named(hits, 0.99).iter().map(ProductId::as_str).collect::<Vec<_>>(), expected);
+        };
+        check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], &["volna"]);
+        let toasters: Vec<_> = ["a", "b", "c", "d"].map(|id| hit(id, 0.3, 1.0)).into();
+        check(&toasters, &["a", "b"]);
+        check(&[hit("lamp", 0.1, 0.5)], &[]);
     }
 
     #[test]

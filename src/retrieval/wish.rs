@@ -106,6 +106,15 @@ async fn same_kind(
     Ok(found)
 }
 
+/// Leaves the candidates whose names hold most of the question's words and that can be had: those are of the kind asked for.
+pub(super) fn fitting(found: &mut Found) {
+    let most = found.candidates.iter().map(|candidate| candidate.covers).fold(0.0_f32, f32::max);
+    found.candidates.retain(|candidate| candidate.covers >= most);
+    if found.candidates.iter().any(|candidate| candidate.in_stock != Some(0)) {
+        found.candidates.retain(|candidate| candidate.in_stock != Some(0));
+    }
+}
+
 /// Leaves the candidates at one end by price; all of them where no price is known.
 pub(super) fn at_the_end(found: &mut Found, end: PriceEnd) {
     let prices: Vec<Option<i64>> = found.candidates.iter().map(|candidate| least(found, candidate)).collect();

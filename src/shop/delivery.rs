@@ -107,7 +107,8 @@ impl Delivery {
         day
     }
 
-    fn works(&self, day: Date) -> bool {
+    /// True on days on which something is dispatched and arrives.
+    pub(super) fn works(&self, day: Date) -> bool {
         !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !self.holidays.dates.contains(&day)
     }
 }

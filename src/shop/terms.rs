@@ -22,6 +22,17 @@ impl Terms for Shop {
         }
     }
 
+    fn first_day(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<Date> {
+        match self.delivery(place, currency, now)?.body {
+            FactBody::Delivery(delivery) => Some(delivery.earliest),
+            _ => None,
+        }
+    }
+
+    fn delivers_on(&self, day: Date) -> bool {
+        self.delivery.works(day)
+    }
+
     fn country(&self, place: &PlaceId) -> Option<String> {
         self.places.get(place)?.country.clone()
     }

@@ -111,20 +111,22 @@ impl StateStore {
 
     /// Notes the contacts of orders that were written before contacts were noted.
     pub(super) async fn note_missing_contacts(&self) -> anyhow::Result<()> {
-        let rows = sqlx::query(
-            "SELECT document FROM orders WHERE NOT EXISTS
-             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        if rows.is_empty() {
+        let without = "SELECT document FROM orders WHERE NOT EXISTS
+             (SELECT 1 FROM order_contacts WHERE order_contacts.number = orders.number) ORDER BY number";
+        let orders = self.orders_without(without).await?;
+        if orders.is_empty() {
             return Ok(());
         }
         let mut transaction = self.write().await?;
-        for row in &rows {
-            note_contacts(&mut transaction, &document(row)?).await?;
+        for order in &orders {
+            note_contacts(&mut transaction, order).await?;
         }
         self.commit(transaction).await
+    }
+
+    /// The orders a query finds that something is still to be noted of.
+    pub(super) async fn orders_without(&self, query: &'static str) -> anyhow::Result<Vec<Order>> {
+        sqlx::query(query).fetch_all(&self.pool).await?.iter().map(document).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use sqlx::Row;
 use crate::domain::handover::Case;
 use crate::domain::outreach::{Kind, Outgoing};
 use crate::domain::session::SessionId;
+use crate::engine::Carts;
 
 use super::database::Found;
 use super::desk::document;
@@ -73,6 +74,21 @@ impl StateStore {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(document).collect()
+    }
+
+    /// True for an order that was placed in a conversation or over the cart's API.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn placed_here(&self, number: &str) -> anyhow::Result<bool> {
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        let Ok(count) = digits.parse::<i64>() else { return Ok(false) };
+        let found = sqlx::query("SELECT checkout FROM order_numbers WHERE number = $1");
+        let Some(row) = found.bind(count).fetch_optional(&self.pool).await? else { return Ok(false) };
+        // Another system's order may bear the same digits.
+        let checkout: Option<crate::domain::cart::Checkout> =
+            Carts::checkout(self, &row.try_get::<String, _>("checkout")?).await?;
+        Ok(checkout.and_then(|checkout| checkout.order).as_deref() == Some(number))
     }
 
     /// Every case.

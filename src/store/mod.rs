@@ -19,6 +19,7 @@ pub mod handover;
 pub mod idempotency;
 pub mod kpi;
 mod merge;
+pub mod moving;
 pub mod orders;
 pub mod outreach;
 pub mod parcels;

@@ -164,18 +164,15 @@ impl StateStore {
 
     /// Notes the parcels of orders that were written before parcels were noted.
     pub(super) async fn note_missing_parcels(&self) -> anyhow::Result<()> {
-        let rows = sqlx::query(
-            "SELECT document FROM orders WHERE document LIKE '%\"tracking\":%' AND NOT EXISTS
-             (SELECT 1 FROM parcels WHERE parcels.number = orders.number) ORDER BY number",
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        if rows.is_empty() {
+        let without = "SELECT document FROM orders WHERE document LIKE '%\"tracking\":%' AND NOT EXISTS
+             (SELECT 1 FROM parcels WHERE parcels.number = orders.number) ORDER BY number";
+        let orders = self.orders_without(without).await?;
+        if orders.is_empty() {
             return Ok(());
         }
         let mut transaction = self.write().await?;
-        for row in &rows {
-            note_parcel(&mut transaction, &document(row)?).await?;
+        for order in &orders {
+            note_parcel(&mut transaction, order).await?;
         }
         self.commit(transaction).await
     }

@@ -6,24 +6,28 @@ use crate::domain::cart::{CartFact, CartNo, Checkout, CheckoutState, CheckoutTal
 use crate::domain::desk::Shown;
 use crate::domain::found::Candidate;
 use crate::domain::plan::{Absence, Ask, CartSay, Courtesy, HandoverReason};
-use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Sku};
+use crate::domain::session::{Pending, Session};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Screened, Sku};
 use crate::tasks::cart::{Cashier, Denied, Priced, Till, Visit, fact};
 use crate::understanding::{Answer, CartAsk};
 
+use super::App;
 use super::desk;
 use super::known;
-use super::respond::{Outcome, Turn, sought};
+use super::respond::{Outcome, Turn, points_nowhere, sought};
 
 /// Answers a command, if it is about the cart or its order.
 pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
     let answer = answered(turn, command);
     let done = match (answer, command.name) {
         (Some(answer), _) => answer_to_proposal(turn, answer, outcome).await,
-        (None, CommandName::CartAdd) => match turn.app.cart_words.read(&turn.screened.text) {
-            Some(ask) => changed(turn, ask, outcome).await,
-            None => added(turn, command, outcome).await,
-        },
+        (None, CommandName::CartAdd) => {
+            let corrected = || corrected(turn.app, turn.session, turn.screened);
+            match turn.app.cart_words.read(&turn.screened.text).or_else(corrected) {
+                Some(ask) => changed(turn, ask, outcome).await,
+                None => added(turn, command, outcome).await,
+            }
+        }
         (None, CommandName::Checkout) => super::checkout::checkout(turn, command, outcome).await,
         _ => return false,
     };
@@ -33,6 +37,12 @@ pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
         outcome.say(Move::Human { reason: HandoverReason::Failure });
     }
     true
+}
+
+/// What is meant with the thing that was put in just now; nothing while a question of another kind is open.
+pub(super) fn corrected(app: &App, session: &Session, screened: &Screened) -> Option<CartAsk> {
+    let free = session.in_hand.is_some() && session.pending.is_none() && session.talk.is_none();
+    app.cart_words.corrected(&screened.text).filter(|_| free)
 }
 
 /// True when the reply asks whether to place what it shows.
@@ -196,6 +206,9 @@ async fn changed(turn: &Turn<'_>, ask: CartAsk, outcome: &mut Outcome) -> anyhow
         }
     };
     let done = till.edit(visit, &edit, &operation(turn, &edit)?).await?;
+    if let (Edit::Set { sku, .. }, Ok(_)) = (&edit, &done) {
+        outcome.in_hand = Some(sku.clone());
+    }
     take(done, (CartSay::Changed, outcome));
     Ok(())
 }
@@ -204,8 +217,10 @@ async fn changed(turn: &Turn<'_>, ask: CartAsk, outcome: &mut Outcome) -> anyhow
 fn meant(turn: &Turn<'_>, cart: &CartFact) -> Option<Sku> {
     let lines: Vec<_> = cart.lines.iter().map(|line| (line.sku.clone(), line.name.clone())).collect();
     let named = crate::tasks::named_in(&turn.screened.text, &lines);
+    let in_hand = turn.session.in_hand.clone().filter(|sku| lines.iter().any(|(held, _)| held == sku));
     match (named.as_slice(), cart.lines.as_slice()) {
         ([only], _) => Some(only.clone()),
+        ([], _) if in_hand.is_some() => in_hand,
         ([], [only]) => Some(only.sku.clone()),
         ([], lines) => {
             let mut spoken = lines.iter().filter(|line| turn.session.focus.contains(&line.offer.product));
@@ -216,7 +231,10 @@ fn meant(turn: &Turn<'_>, cart: &CartFact) -> Option<Sku> {
 }
 
 /// Puts what is named, or what was spoken of, into the cart.
-async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    if points_nowhere(turn, command, outcome) {
+        return Ok(());
+    }
     let found = sought(turn, command, outcome).await;
     outcome.learn(found.facts.clone());
     if let Some(why) = found.absence {
@@ -224,6 +242,12 @@ async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> any
         return Ok(());
     }
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    // Not a word of it stands in a name: a list of what the search came up with would be no answer.
+    let unknown = found.sure == 0 && candidates.iter().all(|candidate| candidate.covers <= 0.0);
+    if unknown && !turn.session.focus.is_empty() {
+        ask(command, Ask::Product, outcome);
+        return Ok(());
+    }
     let [candidate] = candidates else {
         let shown = candidates.iter().take(turn.app.config.search.offers);
         outcome.focus.extend(shown.clone().map(|candidate| candidate.product.id.clone()));
@@ -261,6 +285,7 @@ async fn put(turn: &Turn<'_>, command: &Command, (sku, outcome): (Sku, &mut Outc
     let (owner, till) = (owner(turn), till(turn, outcome));
     let edit = Edit::Add { sku: sku.clone(), quantity: command.slots.quantity.unwrap_or(1).max(1) };
     let done = till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?;
+    outcome.in_hand = done.is_ok().then(|| sku.clone());
     if matches!(&done, Err(denied) if denied.why == CartNo::NotEnough) {
         outcome.say(Move::Stock { facts: vec![FactId(format!("offer:{sku}"))] });
     }
@@ -269,14 +294,14 @@ async fn put(turn: &Turn<'_>, command: &Command, (sku, outcome): (Sku, &mut Outc
 }
 
 /// Which variant is meant.
-enum Chosen {
+pub(super) enum Chosen {
     One(Sku),
     SoldOut,
     Ask(Ask),
 }
 
 /// The variants that can be had: the only one, or what must be asked to tell them apart.
-fn variant(candidate: &Candidate, facts: &[Fact]) -> Chosen {
+pub(super) fn variant(candidate: &Candidate, facts: &[Fact]) -> Chosen {
     let offers = candidate.matching.iter().filter_map(|id| facts.iter().find(|fact| fact.id == *id));
     let offers = offers.filter_map(|fact| match &fact.body {
         FactBody::Offer(offer) if offer.offer.in_stock() != Some(0) => Some(&offer.offer),

@@ -9,11 +9,11 @@ use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::{Absence, Ask, CartSay, HandoverReason};
 use crate::domain::session::Pending;
-use crate::domain::{Command, Localised, Move};
+use crate::domain::{Command, CommandName, Localised, Move, Slots};
 use crate::engine::OrderDesk;
 use crate::tasks;
 
-use super::cart::{operation, owner, pay, propose, refused, till, visit};
+use super::cart::{added, operation, owner, pay, propose, refused, till, visit};
 use super::respond::{Outcome, Turn};
 
 /// Answers in a row that lead nowhere, after which a person takes over.
@@ -28,8 +28,7 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
         return pay(turn, command, outcome).await;
     }
     if cart.lines.is_empty() {
-        outcome.say(Move::CartNo { why: CartNo::Empty });
-        return Ok(());
+        return nothing_yet(turn, command, outcome).await;
     }
     let known = known(turn, outcome.now).await?;
     let named = command.slots.town.as_deref().map(PlaceId::from);
@@ -62,6 +61,17 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
     }
     propose(till.propose(visit, buyer).await?, CartSay::Proposal, outcome);
     Ok(())
+}
+
+/// An empty cart: who has one product before them and says that they order means that one.
+async fn nothing_yet(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let one = turn.session.focus.len() == 1 || (command.slots.pick.is_some() && turn.session.shows(&command.slots));
+    if !one {
+        outcome.say(Move::CartNo { why: CartNo::Empty });
+        return Ok(());
+    }
+    let slots = Slots { product: None, sku: None, ..command.slots.clone() };
+    added(turn, &Command { name: CommandName::CartAdd, slots }, outcome).await
 }
 
 /// What the shop knows of a customer it has checked.

@@ -12,6 +12,7 @@ use crate::domain::{Command, FactBody, Move, ProductId};
 use crate::understanding::Answer;
 
 use super::menu;
+use super::offers;
 use super::respond::{Outcome, Turn};
 
 /// Minutes a question for consent waits.
@@ -26,8 +27,8 @@ pub(super) async fn answered(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
     }
     let say = match turn.app.answers.consent(&turn.screened.text) {
         Some(Answer::Yes) => match keep(turn, &consent, outcome).await {
-            Ok(true) => ConsentLine::Kept,
-            Ok(false) => {
+            Ok(Some(say)) => say,
+            Ok(None) => {
                 outcome.say(Move::Booking { say: BookingLine::Gone });
                 menu::ask(turn, outcome).await;
                 return true;
@@ -53,9 +54,13 @@ pub(super) async fn answered(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
 }
 
 /// Somebody wants to be called: asks for the number, then for the leave to use it.
-pub(super) fn call(command: &Command, outcome: &mut Outcome) {
+pub(super) fn call(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let held = outcome.menu.as_ref().is_some_and(|menu| menu.slot.is_some());
-    let purpose = if held { Purpose::Visit } else { Purpose::Call };
+    let purpose = match held {
+        _ if offers::waits_for_contact(turn.session) => Purpose::Offers,
+        true => Purpose::Visit,
+        false => Purpose::Call,
+    };
     ask(command, (purpose, None), outcome);
 }
 
@@ -78,10 +83,11 @@ pub(super) fn restock(command: &Command, outcome: &mut Outcome) {
     }
 }
 
-fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outcome: &mut Outcome) {
+/// Asks for a contact, or for the leave to use it.
+pub(super) fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outcome: &mut Outcome) {
     let slots = &command.slots;
     if slots.phone.is_none() && slots.email.is_none() {
-        let asked = if purpose == Purpose::Restock { Ask::Contact } else { Ask::Phone };
+        let asked = if matches!(purpose, Purpose::Restock | Purpose::Offers) { Ask::Contact } else { Ask::Phone };
         outcome.say(Move::Ask { what: asked });
         outcome.pending = Some(Pending { command: command.clone(), asked, failed: 0 });
         return;
@@ -102,15 +108,16 @@ fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outc
     outcome.say(Move::Consent { purpose, say: ConsentLine::Question });
 }
 
-/// Books the time, if one is held, and tells the merchant's systems; the consent's id makes it happen once. False when the time is
+/// Books the time, if one is held, and tells the merchant's systems; the consent's id makes it happen once. None when the time is
 /// somebody else's by now.
-async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::Result<bool> {
+async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::Result<Option<ConsentLine>> {
     if let Some(slot) = consent.slot
         && !turn.app.state.book_time(turn.session.id, slot, outcome.now).await?
     {
-        return Ok(false);
+        return Ok(None);
     }
     let name = match consent.purpose {
+        Purpose::Offers => return offers::keep(turn, consent, outcome).await.map(Some),
         Purpose::Call => "lead",
         Purpose::Visit => "visit",
         Purpose::Restock => "restock_wanted",
@@ -131,7 +138,7 @@ async fn keep(turn: &Turn<'_>, consent: &Consent, outcome: &Outcome) -> anyhow::
         Some(wanted) => turn.app.state.want(&wanted, &event).await.map(|_| ())?,
         None => turn.app.state.tell(&event).await?,
     }
-    Ok(true)
+    Ok(Some(ConsentLine::Kept))
 }
 
 /// The entry of the waiting list, where somebody waits for a product.

@@ -33,7 +33,9 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let town = town.unwrap_or_default();
             let text = &turn.screened.private;
             let all = turn.app.answers.all(text);
-            counter.wish(&Said { command, wish, text, all, town: &town, who: &who }, talk).await
+            let day = turn.app.day_words.day(&turn.screened.text, turn.app.shop.today(outcome.now));
+            let defective = turn.app.answers.defective(text);
+            counter.wish(&Said { command, wish, text, all, town: &town, defective, day, who: &who }, talk).await
         }
         _ => return false,
     };
@@ -147,7 +149,8 @@ fn counter<'a>(
     outcome: &Outcome,
 ) -> Counter<'a> {
     let app = turn.app;
-    let desk = Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, now: outcome.now };
+    let desk =
+        Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, terms: &app.shop, now: outcome.now };
     Counter { desk, door: door(turn, caller, outcome), colour }
 }
 
@@ -196,9 +199,16 @@ fn wish(turn: &Turn<'_>, command: &Command) -> Option<Wish> {
         CommandName::ReturnItem if answers.exchange(text) => Some(Wish::Exchange),
         CommandName::ReturnItem => Some(going_on.unwrap_or(Wish::Return)),
         CommandName::ChangeOrder if answers.address(text) => Some(Wish::Address),
-        CommandName::ChangeOrder => going_on,
+        CommandName::ChangeOrder if going_on.is_some() => going_on,
+        CommandName::ChangeOrder if about_day(turn) => Some(Wish::Date),
         _ => None,
     }
+}
+
+/// True when it is about the day an order arrives.
+fn about_day(turn: &Turn<'_>) -> bool {
+    let (words, text) = (&turn.app.day_words, &turn.screened.text);
+    words.about(text) || words.day(text, turn.app.shop.today(turn.app.now())).is_some()
 }
 
 fn take(turn: &Turn<'_>, done: tasks::Outcome, outcome: &mut Outcome) {

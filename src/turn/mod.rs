@@ -14,8 +14,11 @@ mod focus;
 mod known;
 mod login;
 mod menu;
+mod named;
+mod offers;
 mod order;
 mod person;
+mod quote;
 mod respond;
 mod settle;
 mod stop;
@@ -35,7 +38,7 @@ pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnE
 use clock::StageClock;
 pub use respond::Outcome;
 
-/// A score from which a message is treated as an attack or an advertisement without asking further.
+/// A score from which a message is treated as an attack without asking further.
 const SURE_ATTACK: f32 = 0.9;
 
 /// Answers one message. Whatever goes wrong behind the door, the customer gets a checked reply or a person.
@@ -230,11 +233,12 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         let notes = vec!["asks to be left alone".to_string()];
         return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
     }
+    if offers::asks(app, session, screened) {
+        let notes = vec!["agrees to messages".to_string()];
+        return Understanding { notes, ..decided(CommandName::LeaveContact, 0.98) };
+    }
     if screened.injection >= SURE_ATTACK {
         return decided(CommandName::Unsafe, screened.injection);
-    }
-    if screened.spam >= SURE_ATTACK {
-        return decided(CommandName::Spam, screened.spam);
     }
     let wish = session.talk.as_ref().filter(|talk| talk.shown.is_some()).map(|talk| talk.wish);
     match wish.and_then(|wish| app.answers.read(&screened.text, wish)) {
@@ -263,11 +267,12 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
             ..decided(name, 0.97)
         };
     }
-    if app.cart_words.read(&screened.text).is_some() {
+    if app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some() {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
     let input = Input { message: screened, session };
-    app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await
+    let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
+    named::or_named(app, session, screened, understood).await
 }
 
 /// What code alone has understood.
@@ -316,6 +321,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
+    let spoken_of_still = session.in_hand.take().filter(|_| outcome.focus.is_empty());
+    session.in_hand = outcome.in_hand.clone().or(spoken_of_still);
     session.menu = outcome.menu.clone();
     session.checkout = outcome.checkout.clone();
     if let Some(checkout) = &mut session.checkout {

@@ -14,7 +14,7 @@ use crate::domain::message::PiiKind;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Slots, Understanding};
+use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Sku, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Sources};
@@ -29,11 +29,15 @@ use super::contact;
 use super::desk;
 use super::focus::{self, products_of};
 use super::menu;
+use super::offers;
 use super::person;
+use super::quote;
 use super::stop;
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
+/// The document of the rules on delivery.
+const DELIVERY: &str = "delivery";
 
 /// What all commands of a message share.
 #[derive(Clone, Copy)]
@@ -82,6 +86,9 @@ pub struct Outcome {
     /// An order that waits for a yes; its token is nobody else's business.
     #[serde(skip)]
     pub checkout: Option<CheckoutTalk>,
+    /// What was put into the cart in this turn, or counted anew there.
+    #[serde(skip)]
+    pub in_hand: Option<Sku>,
     /// Messages in a row that nobody was sure about, this one included.
     #[serde(skip)]
     pub unsure: u8,
@@ -143,9 +150,11 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     menu::begin(turn, &mut outcome);
     outcome.learn(vec![turn.app.shop.contact(now)]);
     let answered = stop::stopped(turn, &mut outcome).await
+        || offers::wanted(turn, &mut outcome).await
         || code::said(turn, &mut outcome).await
         || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
+    let commands = quote::taken(turn, commands, &mut outcome).await;
     for command in &commands {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
@@ -183,7 +192,7 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
         DeliveryInfo => delivery(turn, command, outcome).await,
         Policy => policy(turn, command, outcome).await,
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
-        LeaveContact => contact::call(command, outcome),
+        LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
         // Who says what should be done about it, and complains for the first time, is helped with that.
         Complaint if mended => outcome.say(Move::Smalltalk { kind: Courtesy::Sorry }),
@@ -212,6 +221,18 @@ fn courtesy(command: &Command) -> Courtesy {
     }
 }
 
+/// "The second one" of no list, or of one: there is nothing to look for, and the reply asks what is meant.
+pub(super) fn points_nowhere(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
+    let named = command.slots.product.is_some() || command.slots.sku.is_some();
+    if named || turn.session.shows(&command.slots) {
+        return false;
+    }
+    outcome.say(Move::Ask { what: Ask::Product });
+    let command = Command { name: command.name, slots: Slots { pick: None, ..command.slots.clone() } };
+    outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
+    true
+}
+
 /// What a command's words find, with the hits kept.
 pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> Found {
     let app = turn.app;
@@ -230,11 +251,7 @@ pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Out
 }
 
 async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
-    // "The second one" of no list: there is nothing to look for.
-    if command.slots.pick.is_some() && turn.session.focus.is_empty() {
-        outcome.say(Move::Ask { what: Ask::Product });
-        let command = Command { name: command.name, slots: Slots { pick: None, ..command.slots.clone() } };
-        outcome.pending = Some(Pending { command, asked: Ask::Product, failed: 0 });
+    if points_nowhere(turn, command, outcome) {
         return;
     }
     let (found, moves) = confirm::planned(turn, command, outcome, clock).await;
@@ -331,6 +348,9 @@ fn log(error: &GenerateError) {
 
 async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let app = turn.app;
+    if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
+        return;
+    }
     let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
         outcome.say(Move::Ask { what: Ask::Town });
         outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town, failed: 0 });
@@ -346,20 +366,43 @@ async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     }
 }
 
-async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer.
+async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
+    let passages = sought_rules(turn, Some(DELIVERY.to_string()), outcome).await;
+    let Some(fact) = passages.facts.first().filter(|_| passages.hits.len() > 1 && passages.clear()).cloned() else {
+        return false;
+    };
+    outcome.say(Move::Policy { fact: fact.id.clone() });
+    outcome.learn(vec![fact]);
+    true
+}
+
+async fn sought_rules(turn: &Turn<'_>, document: Option<String>, outcome: &Outcome) -> retrieval::Passages {
     let query = PassageQuery {
         text: turn.screened.text.clone(),
         vector: embed(turn.app, &turn.screened.text).await,
         language: turn.screened.language,
-        document: command.slots.topic.clone(),
+        document,
         limit: PASSAGES,
     };
-    let passages = retrieval::passages(&*turn.app.search, query, outcome.now).await;
+    retrieval::passages(&*turn.app.search, query, outcome.now).await
+}
+
+/// The document of a topic: `delivery.abroad` stands in `delivery`.
+fn document(topic: &str) -> String {
+    topic.split('.').next().unwrap_or(topic).to_string()
+}
+
+async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
     if let Some(why) = passages.absence {
         outcome.say(Move::NotFound { why });
         return;
     }
+    // "What is your warranty?" asks for nothing in particular.
+    let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
     let chosen = match turn.app.generate.as_deref() {
+        _ if general.is_some() => general,
         Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
             let text = &turn.screened.text;
             match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {

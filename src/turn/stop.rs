@@ -13,13 +13,16 @@ use super::respond::{Outcome, Turn};
 
 /// True when the message asks for no messages. A bare "stop" answers the question that is open, if there is one.
 pub(super) fn asks(app: &App, session: &Session, screened: &Screened) -> bool {
-    let proposal = session.talk.as_ref().is_some_and(|talk| talk.shown.is_some());
-    let question_open = proposal
+    app.stop_words.heard(&screened.text, question_open(session))
+}
+
+/// True while a question is open that a single word may answer.
+pub(super) fn question_open(session: &Session) -> bool {
+    session.talk.as_ref().is_some_and(|talk| talk.shown.is_some())
         || session.pending.is_some()
         || session.checkout.is_some()
         || session.menu.is_some()
-        || session.consent.as_ref().is_some_and(|consent| consent.open);
-    app.stop_words.heard(&screened.text, question_open)
+        || session.consent.as_ref().is_some_and(|consent| consent.open)
 }
 
 /// Notes the wish; false when the message is no such wish.
@@ -47,7 +50,7 @@ pub(super) async fn stopped(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
 }
 
 /// The address or number in the message.
-fn named(screened: &Screened) -> Contact {
+pub(super) fn named(screened: &Screened) -> Contact {
     let said = |kind: PiiKind| {
         let found = screened.pii.iter().find(|found| found.kind == kind)?;
         screened.private.get(found.range.clone())

@@ -25,6 +25,7 @@ struct Raw {
     all: Words,
     exchange: Words,
     address: Words,
+    defective: Words,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub struct Answers {
     all: Lexicon<()>,
     exchange: Lexicon<()>,
     address: Lexicon<()>,
+    defective: Lexicon<()>,
 }
 
 /// What was answered to a proposal.
@@ -89,6 +91,7 @@ impl Answers {
             all: lexicon(raw.all),
             exchange: lexicon(raw.exchange),
             address: lexicon(raw.address),
+            defective: lexicon(raw.defective),
         })
     }
 
@@ -175,6 +178,11 @@ impl Answers {
     /// True when it is about where the order goes.
     pub fn address(&self, text: &str) -> bool {
         !self.address.find(&fold(text)).is_empty()
+    }
+
+    /// True when something is broken or not what was ordered.
+    pub fn defective(&self, text: &str) -> bool {
+        !self.defective.find(&fold(text)).is_empty()
     }
 
     /// True when the message opens with a no that stands alone before a stop or is short enough to be one.

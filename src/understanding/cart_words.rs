@@ -22,6 +22,20 @@ struct Raw {
     no_code: Words,
     known: Words,
     again: Words,
+    with_delivery: Words,
+    correct: Words,
+    beside: Words,
+    number: BTreeMap<Language, BTreeMap<String, u32>>,
+}
+
+/// A part of a message about the thing that was put in just now.
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Set,
+    Remove,
+    Correct,
+    Beside,
+    Number(u32),
 }
 
 /// The compiled words.
@@ -35,6 +49,8 @@ pub struct CartWords {
     no_code: Lexicon<()>,
     known: Vec<String>,
     again: Lexicon<()>,
+    with_delivery: Lexicon<()>,
+    parts: Lexicon<Part>,
 }
 
 /// What is meant with the cart.
@@ -63,6 +79,7 @@ impl CartWords {
     /// Not its shape, with the line.
     pub fn parse(text: &str) -> Result<CartWords, toml::de::Error> {
         let raw: Raw = toml::from_str(text)?;
+        let parts = parts(&raw);
         let lexicon = |words: Words| Lexicon::new(words.into_values().flatten().map(|word| (word, ())));
         Ok(CartWords {
             cart: lexicon(raw.cart),
@@ -73,6 +90,8 @@ impl CartWords {
             code: lexicon(raw.code),
             no_code: lexicon(raw.no_code),
             again: lexicon(raw.again),
+            with_delivery: lexicon(raw.with_delivery),
+            parts: Lexicon::new(parts),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
         })
     }
@@ -105,6 +124,48 @@ impl CartWords {
         has(&self.show).then_some(CartAsk::Show)
     }
 
+    /// True when a price is asked for together with the delivery.
+    pub fn with_delivery(&self, text: &str) -> bool {
+        !self.with_delivery.find(&fold(text)).is_empty()
+    }
+
+    /// What is meant with the thing that was put in just now: "actually make it one", "take it out". Every word of the message must
+    /// be accounted for, so that a number said about something else changes no cart.
+    pub fn corrected(&self, text: &str) -> Option<CartAsk> {
+        if text.contains(['?', '？']) {
+            return None;
+        }
+        let folded = fold(text);
+        let (mut covered, mut end, mut found) = (0, 0, Vec::new());
+        for hit in self.parts.find(&folded) {
+            let first = hit.range.start >= end;
+            if first {
+                covered += letters(&folded[hit.range.clone()]);
+                end = hit.range.end;
+            }
+            if first || !matches!(hit.value, Part::Beside) {
+                found.push(*hit.value);
+            }
+        }
+        let digits = folded.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty());
+        for run in digits {
+            covered += run.len();
+            found.push(Part::Number(run.parse().ok().filter(|number| *number < 1000)?));
+        }
+        if covered != letters(&folded) {
+            return None;
+        }
+        let numbers: Vec<u32> = found.iter().filter_map(Part::number).collect();
+        match numbers.as_slice() {
+            [] if found.contains(&Part::Remove) => Some(CartAsk::Remove),
+            [number] if found.contains(&Part::Set) || found.contains(&Part::Correct) => {
+                let nothing_else = !found.contains(&Part::Remove);
+                nothing_else.then_some(if *number == 0 { CartAsk::Remove } else { CartAsk::Set(*number) })
+            }
+            _ => None,
+        }
+    }
+
     /// The word of Latin letters or digits after a word for a code: written in capitals or with a digit in it.
     fn named_code(&self, text: &str) -> Option<String> {
         let folded = Folded::new(text);
@@ -129,6 +190,32 @@ impl CartWords {
         // A size may stand before it; what is wanted is said last.
         numbers.last().and_then(|number| number.parse().ok()).filter(|number| *number < 1000)
     }
+}
+
+impl Part {
+    fn number(&self) -> Option<u32> {
+        match self {
+            Part::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+fn parts(raw: &Raw) -> Vec<(String, Part)> {
+    let lists = [
+        (&raw.set, Part::Set),
+        (&raw.remove, Part::Remove),
+        (&raw.correct, Part::Correct),
+        (&raw.beside, Part::Beside),
+    ];
+    let words =
+        lists.into_iter().flat_map(|(words, part)| words.values().flatten().map(move |word| (word.clone(), part)));
+    let numbers = raw.number.values().flatten().map(|(word, number)| (word.clone(), Part::Number(*number)));
+    words.chain(numbers).collect()
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphanumeric()).count()
 }
 
 /// A wish, not a story in which the same words may stand.
@@ -175,6 +262,58 @@ mod tests {
             check(text, None);
         }
         check("remove the stain from the jacket", None);
+    }
+
+    #[test]
+    fn what_was_put_in_just_now_is_corrected_by_messages_that_say_nothing_else() {
+        use CartAsk::{Remove, Set};
+        let words = CartWords::parse(include_str!("../../data/rules/cart.toml")).unwrap();
+        let check = |text: &str, expected: Option<CartAsk>| assert_eq!(words.corrected(text), expected, "{text}");
+        for text in
+            ["actually make it one", "no, just one please", "нет, лучше один", "сделайте одну", "radšej len jednu"]
+        {
+            check(text, Some(Set(1)));
+        }
+        for text in ["vlastne stačí jeden kus", "还是一个吧", "改成1个", "只要一个就好", "make that 1"]
+        {
+            check(text, Some(Set(1)));
+        }
+        check("make it 3 then", Some(Set(3)));
+        check("давайте всё-таки три штуки", Some(Set(3)));
+        check("dajte radšej dva kusy", Some(Set(2)));
+        check("改成两件吧", Some(Set(2)));
+        for text in ["take it out", "remove it please", "уберите его", "vyhoď ho", "odstráňte to", "删掉吧"]
+        {
+            check(text, Some(Remove));
+        }
+        for text in [
+            "one",
+            "make it red",
+            "make it one size larger",
+            "is one enough?",
+            "I need one more thing",
+            "два чайника",
+            "改成红色",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn a_price_with_the_delivery_is_a_question_of_its_own() {
+        let words = CartWords::parse(include_str!("../../data/rules/cart.toml")).unwrap();
+        for text in [
+            "how much is the kettle with delivery to Nitra?",
+            "what would it be including shipping",
+            "сколько выйдет с доставкой?",
+            "koľko to bude aj s dopravou?",
+            "含运费一共多少钱",
+        ] {
+            assert!(words.with_delivery(text), "{text}");
+        }
+        assert!(
+            !words.with_delivery("how much is delivery to Nitra?") && !words.with_delivery("сколько стоит доставка")
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod cases;
 mod clauses;
 mod code;
 pub mod compare;
+mod days;
 mod definitions;
 mod examples;
 mod folded;
@@ -30,6 +31,7 @@ pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
 pub use cart_words::{CartAsk, CartWords};
 pub use code::{CodeWords, TypedCode, typed_code};
+pub use days::DayWords;
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Judged, Shelves, Vote};
@@ -120,8 +122,8 @@ impl Understander {
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
         let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
-        let suspected = sure.as_ref().is_some_and(|sure| sure.firm == Firm::Suspected);
-        if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !suspected) {
+        let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Suspected));
+        if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !one) {
             notes.push(format!("cut in two, chance {:.2}", cut.chance));
             return self.finish(input, cut.commands, Verdict { confidence: cut.chance, tier: cut.tier, notes });
         }
@@ -155,6 +157,7 @@ impl Understander {
         other.is_some_and(|vote| match sure.firm {
             Firm::Final => false,
             Firm::Cued => vote.confidence >= self.settings.cue_yields,
+            Firm::Named => vote.confidence >= self.settings.examples_sure && !names_products(vote.name),
             Firm::Suspected => vote.confidence >= self.settings.suspicion_yields && harmless(sure, vote.name),
         })
     }
@@ -173,6 +176,11 @@ impl Understander {
     /// The first tier alone.
     pub fn by_rules(&self, input: Input<'_>) -> Option<Understanding> {
         self.rules.decide(input).map(|sure| self.ruled(input, &sure))
+    }
+
+    /// The words of a message that may name a product.
+    pub fn product_words(&self, message: &Screened) -> Option<String> {
+        self.rules.fill(Passage { message, text: &message.text, about: None }).slots.product
     }
 
     fn ruled(&self, input: Input<'_>, sure: &rules::Sure) -> Understanding {
@@ -231,10 +239,18 @@ impl Understander {
     /// No tier is sure: the nearest example's command, or a search for the message's words.
     fn best_guess(&self, input: Input<'_>, vote: Option<Vote>, notes: Vec<String>) -> Understanding {
         let (name, confidence) = match vote {
+            // Chat that is no courtesy known here is about something else.
+            Some(vote) if vote.near && vote.name == CommandName::Smalltalk && !self.courteous(input) => {
+                (CommandName::OutOfScope, vote.confidence)
+            }
             Some(vote) if vote.near => (vote.name, vote.confidence),
             _ => (CommandName::FindProduct, 0.2),
         };
         self.finish(input, vec![self.command(name, input)], Verdict { confidence, tier: Tier::Examples, notes })
+    }
+
+    fn courteous(&self, input: Input<'_>) -> bool {
+        self.rules.courtesy(&input.message.text).is_some()
     }
 
     fn command(&self, name: CommandName, input: Input<'_>) -> Command {
@@ -255,6 +271,12 @@ impl Understander {
 fn whole<'a>(vote: Option<&'a Vote>, sure: Option<&rules::Sure>) -> several::Whole<'a> {
     let cued = sure.map(|sure| sure.commands.iter().map(|command| command.name).collect());
     several::Whole { vote, cued: cued.unwrap_or_default() }
+}
+
+/// A product's name alone may be taken for any of these.
+fn names_products(name: CommandName) -> bool {
+    use CommandName as C;
+    matches!(name, C::FindProduct | C::Stock | C::CartAdd | C::Correct)
 }
 
 /// Whoever may be bending the assistant is only taken at another word where that word gets no facts and no deeds.

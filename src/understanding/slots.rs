@@ -61,7 +61,9 @@ impl CommandRules {
         let left = taken.left();
         let words = self.without_edges(product_words(passage.text, &folded, &left));
         slots.product = (!words.is_empty()).then(|| words.join(" "));
-        slots.pick = slots.pick.filter(|_| slots.product.is_none() && slots.sku.is_none());
+        // Among kettles there is a cheapest one; a second one is of a list.
+        let named = slots.product.is_some() || slots.sku.is_some();
+        slots.pick = slots.pick.filter(|pick| !named || matches!(pick, Pick::Price(_)) && slots.sku.is_none());
         Filled { rest: words.len(), slots }
     }
 

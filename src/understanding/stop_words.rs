@@ -88,6 +88,44 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_to_messages_is_heard_in_every_language_and_never_a_no() {
+        let rules: MessageRules = toml::from_str(include_str!("../../data/rules/messages.toml")).unwrap();
+        let (start, stop) = (StopWords::new(&rules.start), StopWords::new(&rules.stop));
+        for text in [
+            "yes, you may write to me about offers",
+            "please send me your offers at [email]",
+            "Subscribe",
+            "да, можете писать мне об акциях",
+            "Подпишите меня на рассылку, пожалуйста",
+            "Áno, môžete mi písať o ponukách a zľavách",
+            "prihláste ma na odber",
+            "好的，可以给我发优惠信息",
+            "有活动通知我",
+        ] {
+            assert!(start.heard(text, false) && !stop.heard(text, false), "{text}");
+        }
+        for text in [
+            "send me no more",
+            "send me no more offers please",
+            "больше не присылайте мне акции",
+            "viac mi neposielajte ponuky",
+            "不要给我发广告",
+            "取消订阅",
+            "can you send me offers?",
+            "send me the invoice",
+            "пишите мне о статусе заказа",
+            "píšte mi, keď príde tovar",
+        ] {
+            assert!(!start.heard(text, false), "{text}");
+        }
+        for text in
+            ["send me no more", "больше не присылайте мне акции", "viac mi neposielajte ponuky", "不要给我发广告"]
+        {
+            assert!(stop.heard(text, false), "{text}");
+        }
+    }
+
+    #[test]
     fn anything_else_is_none() {
         let words = words();
         for text in [

@@ -1,5 +1,6 @@
 //! An assistant over the repository's own data, behind the real router or a real socket.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,39 @@ pub fn config() -> Config {
     config.paths.data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
     config.paths.state = std::env::temp_dir().join("truetill-tests");
     config
+}
+
+/// The same over few labelled messages, in a folder that outlives it: for tests that start many assistants one after another and say
+/// only what is understood by rule.
+pub fn quick_config(folder: &Path) -> Config {
+    let mut config = config();
+    let (from, data) = (config.paths.data.clone(), folder.join("data"));
+    if !data.exists() {
+        linked(&from, &data, "rules");
+        linked(&from.join("rules"), &data.join("rules"), "examples");
+        linked(&from.join("rules/examples"), &data.join("rules/examples"), "");
+        for language in ["en", "ru", "sk", "zh"] {
+            let name = format!("rules/examples/{language}.toml");
+            let text = std::fs::read_to_string(from.join(&name)).unwrap();
+            let mut all: BTreeMap<String, Vec<String>> = toml::from_str(&text).unwrap();
+            all.values_mut().for_each(|messages| messages.truncate(MOST_EXAMPLES));
+            std::fs::remove_file(data.join(&name)).unwrap();
+            std::fs::write(data.join(&name), toml::to_string(&all).unwrap()).unwrap();
+        }
+    }
+    config.paths.data = data;
+    config
+}
+
+/// Labelled messages of a command that are enough where rules decide.
+const MOST_EXAMPLES: usize = 12;
+
+/// A folder of links to what is in another, but for one entry.
+fn linked(from: &Path, to: &Path, but: &str) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten().filter(|entry| entry.file_name() != but) {
+        std::os::unix::fs::symlink(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }
 
 /// A digest as it stands in the settings.

@@ -89,7 +89,8 @@ fn rules() -> OrderRules {
 /// What the client knows is in `client`: the task and its token once proposed, `done` once told.
 async fn cancel(book: &dyn OrderDesk, folder: &Path) {
     let (front, rules) = (ShopFront::load(&config().paths.data), rules());
-    let desk = Desk { book, catalog: &front, rules: &rules, now: clock() };
+    let shop = Shop::load(&config().paths.data).unwrap();
+    let desk = Desk { book, catalog: &front, rules: &rules, terms: &shop, now: clock() };
     let known = std::fs::read_to_string(folder.join("client")).unwrap_or_default();
     let (id, token) = match known.split_whitespace().collect::<Vec<_>>()[..] {
         [id, token, ..] => (id.to_string(), token.to_string()),

@@ -12,8 +12,10 @@ mod cluster; // a PostgreSQL server of the tests' own
 mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
+mod engines; // another engine in the place of our own: a server that answers as it is told, and a real one
 mod fakes;
 mod feeds; // feeds fetched over the wire, by schedule
+mod flows_crash; // a process killed at each commit of every flow
 mod handover; // a person takes over
 mod http; // the API through the router
 mod identity; // tokens, codes, and carts that follow
@@ -43,4 +45,5 @@ mod talk; // the order desk in the chat
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples
-mod wire; // a small server that answers as it is told
+mod wire;
+mod wishes; // a small server that answers as it is told

@@ -149,13 +149,15 @@ async fn a_task_that_is_confirmed_at_once_is_done_once() {
     both.first().take_orders(&orders(1)).await.unwrap();
     let front = Arc::new(ShopFront::load(&config().paths.data));
     let rules = Arc::new(toml::from_str(include_str!("../data/retail_returns.toml")).unwrap());
+    let terms = Arc::new(truetill::shop::Shop::load(&config().paths.data).unwrap());
     let cancel = Operation::CancelOrder { order: "G-0".into(), reason: "no longer needed".into() };
-    let desk = Desk { book: both.first(), catalog: &*front, rules: &rules, now: clock() };
+    let desk = Desk { book: both.first(), catalog: &*front, rules: &rules, terms: &*terms, now: clock() };
     let task = desk.propose("C-1", cancel).await.unwrap();
     let done = both.at_once(|book, _| {
-        let (front, rules, task) = (Arc::clone(&front), Arc::clone(&rules), task.clone());
+        let (front, rules, terms) = (Arc::clone(&front), Arc::clone(&rules), Arc::clone(&terms));
+        let task = task.clone();
         async move {
-            let desk = Desk { book: &book, catalog: &*front, rules: &rules, now: clock() };
+            let desk = Desk { book: &book, catalog: &*front, rules: &rules, terms: &*terms, now: clock() };
             desk.confirm(&task.id, &task.token).await.unwrap().unwrap().state
         }
     });

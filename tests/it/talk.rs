@@ -285,7 +285,13 @@ fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::des
     let cases = [
         (Operation::CancelOrder { order: number(), reason: "x".into() }, Some(price(&order.total)), None, vec![]),
         (
-            Operation::ReturnItems { order: number(), items: items.clone(), method: None },
+            Operation::ReturnItems {
+                order: number(),
+                items: items.clone(),
+                method: None,
+                reason: Default::default(),
+                photos: Vec::new(),
+            },
             Some(Money::new(goods, order.currency)),
             None,
             vec![],
@@ -301,7 +307,7 @@ fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::des
     ];
     let facts = cases.into_iter().map(|(operation, refund, money, wanted)| {
         let money = money.into_iter().collect();
-        let effect = Effect { state: None, money, refund, clause: "returns#1".to_string() };
+        let effect = Effect { state: None, money, refund, pays: None, clause: "returns#1".to_string() };
         let task = Task {
             id: "t".to_string(),
             customer: order.customer.clone(),
@@ -313,7 +319,15 @@ fn tasks_on(order: &truetill::domain::order::Order) -> Vec<truetill::domain::des
             order_version: 1,
             created: clock(),
         };
-        TaskFact { task, order: order.clone(), pieces: vec![piece(goods / 2)], wanted, rma: None, label: None }
+        TaskFact {
+            task,
+            order: order.clone(),
+            pieces: vec![piece(goods / 2)],
+            wanted,
+            rma: None,
+            label: None,
+            first_day: None,
+        }
     });
     facts.collect()
 }

@@ -6,13 +6,14 @@ mod slip;
 mod talk;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::Money;
 use super::order::{Order, OrderState};
 use super::product::Sku;
 
-pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, ReturnRule, StateRule};
+pub use rules::{CancelRule, ChangeRule, LabelRule, OrderRules, OtherTerms, ReturnRule, ReturnTerms, StateRule};
 pub use slip::{Back, ReturnState, Slip};
 pub use talk::{Piece, Shown, Talk, TaskFact, Wish};
 
@@ -155,6 +156,12 @@ pub enum Operation {
         items: Vec<Sku>,
         /// Where the money goes; the method it was paid with when absent.
         method: Option<String>,
+        /// Why.
+        #[serde(default, skip_serializing_if = "ReturnReason::is_ordinary")]
+        reason: ReturnReason,
+        /// Where photos of the pieces are, where the rules need them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        photos: Vec<String>,
     },
     /// Swaps delivered pieces for other variants of the same products.
     ExchangeItems {
@@ -185,6 +192,13 @@ pub enum Operation {
         /// The new address.
         address: Address,
     },
+    /// Has an order arrive on another day.
+    ChangeDate {
+        /// The order's number.
+        order: String,
+        /// The new day.
+        day: Date,
+    },
     /// Pays an order another way.
     ChangePayment {
         /// The order's number.
@@ -209,6 +223,7 @@ impl Operation {
             | ExchangeItems { order, .. }
             | ChangeItems { order, .. }
             | ChangeAddress { order, .. }
+            | ChangeDate { order, .. }
             | ChangePayment { order, .. } => Some(order),
             ChangeProfile { .. } => None,
         }
@@ -225,6 +240,33 @@ impl Operation {
             _ => Vec::new(),
         }
     }
+}
+
+/// Why something is sent back, as far as rules tell it apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnReason {
+    /// It is not wanted after all.
+    #[default]
+    ChangedMind,
+    /// It is broken, damaged, or not what was ordered.
+    Defective,
+}
+
+impl ReturnReason {
+    fn is_ordinary(&self) -> bool {
+        *self == ReturnReason::ChangedMind
+    }
+}
+
+/// Who pays for a parcel that comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payer {
+    /// Who sends it.
+    Customer,
+    /// The shop.
+    Shop,
 }
 
 /// Why the desk refuses. The names are a contract of the API.
@@ -263,6 +305,10 @@ pub enum RefusalCode {
     BalanceTooLow,
     /// Something needed is empty.
     Incomplete,
+    /// Nothing arrives on that day: too soon, too far ahead, or no working day.
+    NoDelivery,
+    /// Photos are needed first.
+    PhotoNeeded,
     /// The order changed after the proposal was shown.
     Changed,
     /// The proposal was not confirmed in time.
@@ -290,6 +336,9 @@ pub struct Effect {
     /// What the customer gets back in all, also where the merchant's system does not tell how it was paid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<Money>,
+    /// Who pays for the parcel that comes back, where the rules say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pays: Option<Payer>,
     /// The rule it rests on.
     pub clause: String,
 }

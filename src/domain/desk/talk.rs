@@ -1,6 +1,7 @@
 //! An operation being arranged in a conversation, and what a reply may state about it.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Address, Operation, Task};
@@ -22,6 +23,8 @@ pub enum Wish {
     Exchange,
     /// Send it elsewhere.
     Address,
+    /// Have it arrive on another day.
+    Date,
 }
 
 /// What is known so far about the wish. It is confirmed by the token of the proposal that was shown, and by nothing else.
@@ -39,6 +42,12 @@ pub struct Talk {
     pub wanted: Vec<Sku>,
     /// The new address.
     pub address: Option<Address>,
+    /// The new day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<Date>,
+    /// Something is broken or not what was ordered.
+    #[serde(default)]
+    pub defective: bool,
     /// What was asked last, while something is missing.
     pub asked: Option<Ask>,
     /// The proposal that waits for yes or no.
@@ -73,6 +82,8 @@ impl Talk {
             items: Vec::new(),
             wanted: Vec::new(),
             address: None,
+            day: None,
+            defective: false,
             asked: None,
             shown: None,
             open: false,
@@ -100,6 +111,9 @@ pub struct TaskFact {
     /// Where its label is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// The first day an order can arrive on, where another day is wished for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_day: Option<Date>,
 }
 
 impl TaskFact {
@@ -107,6 +121,14 @@ impl TaskFact {
     pub fn address(&self) -> Option<&Address> {
         match &self.task.operation {
             Operation::ChangeAddress { address, .. } => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The day the operation would have the order arrive on.
+    pub fn day(&self) -> Option<Date> {
+        match &self.task.operation {
+            Operation::ChangeDate { day, .. } => Some(*day),
             _ => None,
         }
     }

@@ -26,6 +26,8 @@ pub struct MessageRules {
     pub margin: Margin,
     /// What is heard as a wish to be left alone.
     pub stop: StopWords,
+    /// What is heard as a yes to messages the shop starts; it is asked about once more before it counts.
+    pub start: StopWords,
 }
 
 /// Hours of the shop's clock in which nothing goes out.
@@ -118,7 +120,7 @@ impl Margin {
     }
 }
 
-/// Words that ask to be left alone.
+/// Words that ask to be left alone, or not to be.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StopWords {

@@ -6,19 +6,18 @@ pub mod types;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::cart::{Checkout, CheckoutState, Owner};
-use crate::domain::session::{Session, SessionId};
+use crate::domain::session::Session;
 use crate::http::Gate;
 use crate::http::desk::types::ConfirmRequest;
 use crate::http::door::auth::Caller;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::shape::{self, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::tasks::cart::{Cashier, Till, Visit};
 use crate::tasks::desk::Wrong;
@@ -37,9 +36,8 @@ use types::{CartBody, CartQuery, CheckoutBody, CheckoutRequest, EditRequest, Who
 pub async fn show(
     State(gate): State<Arc<Gate>>,
     caller: Caller,
-    query: Result<Query<CartQuery>, QueryRejection>,
+    Queried(query): Queried<CartQuery>,
 ) -> Result<Json<CartBody>, Problem> {
-    let query = query.map_err(|error| Problem::new(Code::InvalidField, error.body_text()))?.0;
     let whose = query.whose();
     let app = &gate.app;
     let owner = whose.owner(app, &caller).await?;
@@ -125,9 +123,7 @@ pub async fn propose(call: Call<CheckoutRequest>) -> Result<Response, Problem> {
     )
 )]
 pub async fn confirm(Path(id): Path<String>, call: Call<ConfirmRequest>) -> Result<Response, Problem> {
-    let id =
-        id.parse::<Uuid>().map_err(|_| Problem::of_field(Code::InvalidField, "id", "It is not a checkout's id."))?;
-    let id = id.to_string();
+    let id = shape::id(&id, "a checkout's")?;
     call.once(move |app, ConfirmRequest { token, confirm }| async move {
         let till = till(&app);
         let ended = if confirm { till.confirm(&id, &token).await } else { till.withdraw(&id, &token).await };
@@ -175,13 +171,13 @@ impl Whose {
             return Err(Problem::of_field(Code::MissingField, "session_id", "Send `session_id` or `customer`."));
         }
         let known = match session {
-            Some(id) => Some(conversation(app, id).await?),
+            Some(id) => Some(shape::known(app, id, "the cart").await?),
             None => None,
         };
         let held = known.as_ref().and_then(|session| session.customer_at(app.now()));
         let owned_by = known.as_ref().and_then(|session| session.customer.as_ref());
         match (&customer, session, owned_by) {
-            (Some(customer), Some(id), Some(other)) if customer != other => return Err(unknown(id)),
+            (Some(customer), Some(id), Some(other)) if customer != other => return Err(shape::unknown(id)),
             (Some(customer), Some(id), None) => {
                 // Who logs in takes along what they chose before.
                 let anonymous = Owner { customer: None, session: Some(id) };
@@ -204,13 +200,4 @@ impl Whose {
         app.state.begin(&session).await.map_err(inside("the cart"))?;
         Ok(Owner { customer: None, session: Some(session.id) })
     }
-}
-
-async fn conversation(app: &App, id: SessionId) -> Result<Session, Problem> {
-    app.state.session(id).await.map_err(inside("the cart"))?.ok_or_else(|| unknown(id))
-}
-
-/// Another customer's conversation looks like none.
-fn unknown(id: SessionId) -> Problem {
-    Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."))
 }

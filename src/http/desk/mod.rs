@@ -8,23 +8,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::desk::{Operation, Task};
 use crate::domain::order::Order;
-use crate::domain::session::SessionId;
 use crate::engine::OrderDesk;
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
+use crate::http::door::call::{Call, inside};
+use crate::http::door::shape::{self, Admin, conversation};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::tasks::desk::{Desk, Wrong};
 use crate::tasks::{Door, Identity};
-use once::once;
 use types::{ConfirmRequest, OrderBody, OrderRequest, TaskBody, TaskRequest, Who};
+
+/// What failed, for the log and the answer.
+const DESK: &str = "The order desk";
 
 /// Proposes an operation on an order and says what it would do. Nothing is written to the order yet.
 ///
@@ -41,21 +43,14 @@ use types::{ConfirmRequest, OrderBody, OrderRequest, TaskBody, TaskRequest, Who}
         (status = 422, description = "A field is unknown, missing or unusable; or the key stands for another body", body = ProblemBody),
     )
 )]
-pub async fn propose(
-    State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    headers: HeaderMap,
-    body: Body<TaskRequest>,
-) -> Result<Response, Problem> {
-    let who = body.value.who(&caller).checked(&caller)?;
-    let operation = body.value.operation;
-    let app = Arc::clone(&gate.app);
-    let work = async move {
-        let customer = known_customer(&app, &who, &operation).await?;
-        let task = desk(&app).propose(&customer, operation).await.map_err(failed)?;
+pub async fn propose(call: Call<TaskRequest>) -> Result<Response, Problem> {
+    let who = call.body.who(&call.caller).checked(&call.caller)?;
+    call.once(move |app, request| async move {
+        let customer = known_customer(&app, &who, &request.operation).await?;
+        let task = desk(&app).propose(&customer, request.operation).await.map_err(inside(DESK))?;
         Ok((StatusCode::CREATED, TaskBody::new(task, true)))
-    };
-    once(&gate, (&caller, &headers), ("/api/v1/tasks", &body.bytes), work).await
+    })
+    .await
 }
 
 /// Confirms a proposal with its token, or withdraws it. Repeating a confirmation does nothing twice.
@@ -76,28 +71,20 @@ pub async fn propose(
         (status = 422, description = "The token is not this proposal's; or the key stands for another body", body = ProblemBody),
     )
 )]
-pub async fn confirm(
-    State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body<ConfirmRequest>,
-) -> Result<Response, Problem> {
+pub async fn confirm(Path(id): Path<String>, call: Call<ConfirmRequest>) -> Result<Response, Problem> {
     let id = task_id(&id)?;
-    let ConfirmRequest { token, confirm } = body.value;
-    let (app, path) = (Arc::clone(&gate.app), format!("/api/v1/tasks/{id}"));
-    let work = async move {
-        let ended =
-            if confirm { desk(&app).confirm(&id, &token).await } else { desk(&app).withdraw(&id, &token).await };
-        match ended.map_err(failed)? {
+    call.once(move |app, ConfirmRequest { token, confirm }| async move {
+        let desk = desk(&app);
+        let ended = if confirm { desk.confirm(&id, &token).await } else { desk.withdraw(&id, &token).await };
+        match ended.map_err(inside(DESK))? {
             Ok(task) => Ok((StatusCode::OK, TaskBody::new(task, false))),
             Err(Wrong::Task) => Err(unknown_task(&id)),
             Err(Wrong::Token) => {
                 Err(Problem::of_field(Code::InvalidField, "token", "It does not stand for this proposal."))
             }
         }
-    };
-    once(&gate, (&caller, &headers), (&path, &body.bytes), work).await
+    })
+    .await
 }
 
 /// Shows a task to the back office.
@@ -109,16 +96,9 @@ pub async fn confirm(
         (status = 404, description = "Unknown task", body = ProblemBody),
     )
 )]
-pub async fn task(
-    State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<TaskBody>, Problem> {
-    if !caller.admin {
-        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
-    }
+pub async fn task(_: Admin, State(gate): State<Arc<Gate>>, Path(id): Path<String>) -> Result<Json<TaskBody>, Problem> {
     let id = task_id(&id)?;
-    let task: Option<Task> = gate.app.state.task(&id).await.map_err(failed)?;
+    let task: Option<Task> = gate.app.state.task(&id).await.map_err(inside(DESK))?;
     task.map(|task| Json(TaskBody::new(task, false))).ok_or_else(|| unknown_task(&id))
 }
 
@@ -147,7 +127,7 @@ pub async fn order(
 }
 
 fn desk(app: &App) -> Desk<'_> {
-    Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, now: app.now() }
+    Desk { book: &app.state, catalog: &*app.catalog, rules: &app.order_rules, terms: &app.shop, now: app.now() }
 }
 
 /// Who is served: the customer a trusted caller names, or the owner of the order that was proved. A wrong proof gets
@@ -167,7 +147,7 @@ async fn owned(app: &App, who: &Who, number: &str) -> Result<Option<Order>, Prob
     let identity = identity(app, who).await?;
     let (caller, client) = (who.caller.as_str(), who.client.as_str());
     let door = Door { orders: &app.state, proofs: &app.state, caller, client, now: app.now() };
-    door.owned(&identity, number).await.map_err(failed)
+    door.owned(&identity, number).await.map_err(inside(DESK))
 }
 
 /// What is proved about who asks: by the caller, or in a conversation before.
@@ -177,24 +157,15 @@ async fn identity(app: &App, who: &Who) -> Result<Identity, Problem> {
     }
     let claimed = Identity { phone: who.phone.clone(), email: who.email.clone(), ..Identity::default() };
     let Some(id) = &who.session_id else { return Ok(claimed) };
-    let wrong = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
-    let id = id.parse::<SessionId>().map_err(wrong)?;
-    let unknown = || Problem::of_field(Code::UnknownSession, "session_id", format!("There is no conversation {id}."));
-    let session = app.state.session(id).await.map_err(failed)?.ok_or_else(unknown)?;
+    let session = conversation(app, id, DESK).await?;
     let customer = session.customer_at(app.now()).map(str::to_string);
     Ok(Identity { customer, proved: session.login.contact(app.now()).cloned(), ..claimed })
 }
 
 fn task_id(text: &str) -> Result<String, Problem> {
-    let id = text.parse::<Uuid>().map_err(|_| Problem::of_field(Code::InvalidField, "id", "It is not a task's id."))?;
-    Ok(id.to_string())
+    shape::id(text, "a task's")
 }
 
 fn unknown_task(id: &str) -> Problem {
     Problem::of_field(Code::UnknownTask, "id", format!("There is no task {id}."))
-}
-
-fn failed(error: anyhow::Error) -> Problem {
-    tracing::error!("the order desk failed: {error:#}");
-    Problem::new(Code::Internal, "The order desk could not finish this.")
 }

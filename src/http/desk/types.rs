@@ -53,8 +53,8 @@ pub struct TaskRequest {
     email: Option<String>,
     /// A conversation in which the customer or the contact was proved.
     session_id: Option<String>,
-    /// `do` with its fields: `cancel_order` {order, reason}; `return_items` {order, items, method?};
-    /// `exchange_items` and `change_items` {order, items, wanted, method?}; `change_address` {order, address};
+    /// `do` with its fields: `cancel_order` {order, reason}; `return_items` {order, items, method?, reason? (`changed_mind`, `defective`), photos? (addresses)};
+    /// `exchange_items` and `change_items` {order, items, wanted, method?}; `change_address` {order, address}; `change_date` {order, day};
     /// `change_payment` {order, method}; `change_profile` {address}. Two pieces of a kind stand twice in `items`.
     #[schema(value_type = Object)]
     pub operation: Operation,

@@ -5,3 +5,4 @@ pub mod body;
 pub mod call;
 pub mod passage;
 pub mod queue;
+pub mod shape;

@@ -5,9 +5,8 @@ pub mod types;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use uuid::Uuid;
 
@@ -16,13 +15,14 @@ use crate::domain::handover::{By, CaseState};
 use crate::domain::session::SessionId;
 use crate::handover::{self, Step, Wrong};
 use crate::http::Gate;
-use crate::http::desk::once::once;
-use crate::http::door::auth::Caller;
-use crate::http::door::body::Body;
+use crate::http::door::call::{Call, inside};
+use crate::http::door::shape::{self, Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use types::{CaseBody, LineBody, MessagesBody, MessagesQuery, PacketBody, PacketQuery, QueueBody, QueueQuery};
 use types::{StepRequest, SteppedBody, WarningBody};
 
+/// What failed, for the log and the answer.
+const HANDOVER: &str = "The hand-over";
 /// Cases told at once.
 const MOST_CASES: u32 = 200;
 
@@ -36,15 +36,14 @@ const MOST_CASES: u32 = 200;
     )
 )]
 pub async fn queue(
+    _: Admin,
     State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    query: Result<Query<QueueQuery>, QueryRejection>,
+    Queried(query): Queried<QueueQuery>,
 ) -> Result<Json<QueueBody>, Problem> {
-    operator_only(&caller)?;
-    let state = readable(query)?.state()?;
+    let state = query.state()?;
     // Whoever looks sees what is overdue, whether or not the clock of the server came by.
-    handover::escalate(&gate.app).await.map_err(failed)?;
-    let cases = gate.app.state.cases(state, MOST_CASES).await.map_err(failed)?;
+    handover::escalate(&gate.app).await.map_err(inside(HANDOVER))?;
+    let cases = gate.app.state.cases(state, MOST_CASES).await.map_err(inside(HANDOVER))?;
     let now = gate.app.now();
     Ok(Json(QueueBody { cases: cases.into_iter().map(|case| CaseBody::new(case, now)).collect() }))
 }
@@ -60,16 +59,15 @@ pub async fn queue(
     )
 )]
 pub async fn packet(
+    _: Admin,
     State(gate): State<Arc<Gate>>,
-    caller: Caller,
     Path(id): Path<String>,
-    query: Result<Query<PacketQuery>, QueryRejection>,
+    Queried(query): Queried<PacketQuery>,
 ) -> Result<Json<PacketBody>, Problem> {
-    operator_only(&caller)?;
-    let language = readable(query)?.language()?;
+    let language = query.language()?;
     let id = case_id(&id)?;
-    let case = gate.app.state.case(&id).await.map_err(failed)?.ok_or_else(|| unknown_case(&id))?;
-    let packet = handover::packet(&gate.app, case, language).await.map_err(failed)?;
+    let case = gate.app.state.case(&id).await.map_err(inside(HANDOVER))?.ok_or_else(|| unknown_case(&id))?;
+    let packet = handover::packet(&gate.app, case, language).await.map_err(inside(HANDOVER))?;
     Ok(Json(PacketBody::from(packet)))
 }
 
@@ -92,26 +90,15 @@ pub async fn packet(
         (status = 422, description = "A field is unknown, missing or unusable", body = ProblemBody),
     )
 )]
-pub async fn step(
-    State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    body: Body<StepRequest>,
-) -> Result<Response, Problem> {
-    operator_only(&caller)?;
-    let id = case_id(&id)?;
-    let (request, path) = (body.value, format!("/api/v1/handover/{id}"));
-    let step = request.step()?;
-    let app = Arc::clone(&gate.app);
-    let work = async move { Ok((StatusCode::OK, stepped(&app, &id, &request, step).await?)) };
-    once(&gate, (&caller, &headers), (&path, &body.bytes), work).await
+pub async fn step(_: Admin, Path(id): Path<String>, call: Call<StepRequest>) -> Result<Response, Problem> {
+    let (id, step) = (case_id(&id)?, call.body.step()?);
+    call.once(move |app, request| async move { Ok((StatusCode::OK, stepped(&app, &id, &request, step).await?)) }).await
 }
 
 async fn stepped(app: &App, id: &str, request: &StepRequest, step: Step) -> Result<SteppedBody, Problem> {
-    let case = app.state.case(id).await.map_err(failed)?.ok_or_else(|| unknown_case(id))?;
+    let case = app.state.case(id).await.map_err(inside(HANDOVER))?.ok_or_else(|| unknown_case(id))?;
     let warnings = match &step {
-        Step::Reply(text) => handover::warnings(app, &case, text).await.map_err(failed)?,
+        Step::Reply(text) => handover::warnings(app, &case, text).await.map_err(inside(HANDOVER))?,
         _ => Vec::new(),
     };
     let warnings: Vec<WarningBody> = warnings.iter().map(WarningBody::from).collect();
@@ -119,7 +106,7 @@ async fn stepped(app: &App, id: &str, request: &StepRequest, step: Step) -> Resu
         return Ok(SteppedBody { case: CaseBody::new(case, app.now()), sent: false, warnings });
     }
     let sent = matches!(step, Step::Reply(_));
-    match handover::step(app, id, &request.operator, &step).await.map_err(failed)? {
+    match handover::step(app, id, &request.operator, &step).await.map_err(inside(HANDOVER))? {
         Ok(case) => Ok(SteppedBody { case: CaseBody::new(case, app.now()), sent, warnings }),
         Err(Wrong::Case) => Err(unknown_case(id)),
         Err(Wrong::Operator) => Err(Problem::new(Code::CaseConflict, "Another operator has it.")),
@@ -139,36 +126,22 @@ async fn stepped(app: &App, id: &str, request: &StepRequest, step: Step) -> Resu
 pub async fn messages(
     State(gate): State<Arc<Gate>>,
     Path(id): Path<String>,
-    query: Result<Query<MessagesQuery>, QueryRejection>,
+    Queried(query): Queried<MessagesQuery>,
 ) -> Result<Json<MessagesBody>, Problem> {
     let wrong = |_| Problem::of_field(Code::InvalidField, "id", "It is not a conversation's id.");
     let session = SessionId(Uuid::parse_str(&id).map_err(wrong)?);
-    let after = readable(query)?.after.unwrap_or_default();
-    let lines = gate.app.state.lines(session, &after).await.map_err(failed)?;
+    let after = query.after.unwrap_or_default();
+    let lines = gate.app.state.lines(session, &after).await.map_err(inside(HANDOVER))?;
     let shown = lines.into_iter().filter(|line| matches!(line.by, By::Operator | By::Assistant));
-    let case = gate.app.state.open_case(session).await.map_err(failed)?;
+    let case = gate.app.state.open_case(session).await.map_err(inside(HANDOVER))?;
     let person = case.is_some_and(|case| case.state == CaseState::Taken);
     Ok(Json(MessagesBody { person, messages: shown.map(LineBody::from).collect() }))
 }
 
-fn operator_only(caller: &Caller) -> Result<(), Problem> {
-    if caller.admin { Ok(()) } else { Err(Problem::new(Code::AdminOnly, "This key is not an admin key.")) }
-}
-
-fn readable<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query.map(|query| query.0).map_err(|error| Problem::new(Code::InvalidField, error.body_text()))
-}
-
 fn case_id(text: &str) -> Result<String, Problem> {
-    let wrong = |_| Problem::of_field(Code::InvalidField, "id", "It is not a case's id.");
-    Ok(text.parse::<Uuid>().map_err(wrong)?.to_string())
+    shape::id(text, "a case's")
 }
 
 fn unknown_case(id: &str) -> Problem {
     Problem::of_field(Code::UnknownCase, "id", format!("There is no case {id}."))
-}
-
-fn failed(error: anyhow::Error) -> Problem {
-    tracing::error!("the hand-over failed: {error:#}");
-    Problem::new(Code::Internal, "The hand-over could not finish this.")
 }

@@ -5,8 +5,7 @@ mod types;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -14,6 +13,7 @@ use crate::app::App;
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::shape::{Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::outreach::{self, Named};
 use crate::store::outreach::Listed;
@@ -57,10 +57,10 @@ pub async fn consent(call: Call<ConsentRequest>) -> Result<Response, Problem> {
 pub async fn consents(
     State(gate): State<Arc<Gate>>,
     caller: Caller,
-    query: Result<Query<ConsentQuery>, QueryRejection>,
+    Queried(query): Queried<ConsentQuery>,
 ) -> Result<Json<ConsentBody>, Problem> {
     vouched(&caller)?;
-    let who = readable(query)?.who(&caller)?;
+    let who = query.who(&caller)?;
     Ok(Json(said(&gate.app, &who).await?))
 }
 
@@ -74,14 +74,11 @@ pub async fn consents(
     )
 )]
 pub async fn messages(
+    _: Admin,
     State(gate): State<Arc<Gate>>,
-    caller: Caller,
-    query: Result<Query<SentQuery>, QueryRejection>,
+    Queried(query): Queried<SentQuery>,
 ) -> Result<Json<MessagesBody>, Problem> {
-    if !caller.admin {
-        return Err(Problem::new(Code::AdminOnly, "This key is not an admin key."));
-    }
-    let wanted: Listed = readable(query)?.wanted()?;
+    let wanted: Listed = query.wanted()?;
     let state = &gate.app.state;
     let messages = state.outgoing_listed(&wanted).await.map_err(inside("the list of messages"))?;
     let (waiting, given_up) = state.events_left().await.map_err(inside("the list of messages"))?;
@@ -107,8 +104,4 @@ fn vouched(caller: &Caller) -> Result<(), Problem> {
     }
     let detail = "This caller could be anybody, so it cannot speak for a customer.";
     Err(Problem::of_field(Code::CustomerNotTrusted, "customer", detail))
-}
-
-fn readable<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    query.map(|query| query.0).map_err(|error| Problem::new(Code::InvalidField, error.body_text()))
 }

@@ -14,6 +14,8 @@ use crate::engine::{GenerateError, Generated};
 
 /// So many unread tokens are read at once, beside all others; more wait for their turn to have a part read.
 const SHORT: usize = 8;
+/// So many make drafts at the same time at most: for more, a step's rows are better used for their own words.
+const DRAFTING: usize = 2;
 /// The longest part of a prompt in a step.
 const LONGEST: usize = 256;
 /// Seconds that a step may take while somebody is writing; half as much again is what nobody should wait.
@@ -107,6 +109,7 @@ impl Batch {
     pub fn step(&mut self, core: &mut Core) -> Vec<Done> {
         let begun = self.open(core);
         let mut done = self.finish(core, begun);
+        self.draft(core);
         let parts = self.parts(core.decoder.batches());
         let read: usize = parts.iter().sum();
         if read > 0 {
@@ -121,6 +124,14 @@ impl Batch {
             done.extend(self.finish(core, over));
         }
         done
+    }
+
+    /// Lets those who write guess how they go on, while they are so few that a step has room for more rows.
+    fn draft(&mut self, core: &Core) {
+        let writing = self.running.iter().all(|(_, s)| s.unread.len() <= SHORT);
+        if core.drafts && writing && self.running.len() <= DRAFTING && core.decoder.batches() {
+            self.running.iter_mut().for_each(|(_, session)| session.draft(SHORT));
+        }
     }
 
     /// Gives room to those who wait, in their order.
@@ -196,12 +207,11 @@ impl Batch {
             }
         };
         let mut ends: Vec<(u64, Result<Option<bool>, GenerateError>)> = Vec::new();
-        let places =
-            reading.zip(scores).map(|(((ticket, session), part), mut scores)| (*ticket, session, *part, scores.pop()));
+        let places = reading.zip(scores).map(|(((ticket, session), part), scores)| (*ticket, session, *part, scores));
         let mut work: Vec<_> = places.map(|place| (place, Ok(None))).collect();
         threads::share(work.iter_mut(), |((_, session, part, scores), end)| {
             // A fault in one job must not touch the others.
-            let went = AssertUnwindSafe(|| session.went(*part, scores.take(), &core.vocabulary));
+            let went = AssertUnwindSafe(|| session.went(*part, std::mem::take(scores), &core.vocabulary));
             *end = catch_unwind(went).unwrap_or_else(|_| Err(failed(anyhow::anyhow!("the model failed on this job"))));
         });
         ends.extend(work.into_iter().map(|((ticket, ..), end)| (ticket, end)));
@@ -224,6 +234,7 @@ impl Batch {
         for (ticket, how) in over {
             let Some(at) = self.running.iter().position(|(t, _)| *t == ticket) else { continue };
             let (_, session) = self.running.remove(at);
+            core.count(session.drafts.tally);
             done.push((ticket, how.map(|finished| session.written(&core.vocabulary, finished))));
             // Keys and values of a shopper's words do not stay for the next.
             core.decoder.close(session.sequence);

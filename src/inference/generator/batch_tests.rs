@@ -65,6 +65,49 @@ fn answers_do_not_depend_on_who_else_is_there() {
     assert_ne!(alone[3], alone[4], "seeds count");
 }
 
+/// Jobs whose answers repeat what stands before them, and some whose answers do not.
+fn repeating() -> Vec<Job> {
+    let facts = "1. {name1} = Lumen desk lamp of brushed brass; {price1} = 39.90; lamps, available, warm light, two joints\n\
+                 2. {name2} = Tatry mug 350 ml; {price2} = 12.90; mugs, available, stoneware, dishwasher safe\n";
+    let copy = format!("{facts}Repeat the list word by word.");
+    let quoted = "start: /[a-zA-Z ]{0,20}/ \"Lumen desk lamp of brushed brass\" /[a-zA-Z ;,.]{10,60}/";
+    let longer = |job: Job| Job { max_tokens: 72, ..job };
+    vec![
+        longer(job(("You copy texts.", &copy), None, (0.0, 0))),
+        longer(job(("You copy texts.", &copy), Some("start: /[^\\n]+/ (\"\\n\" /[^\\n]+/)*"), (0.0, 0))),
+        longer(job(("You copy texts.", &copy), Some(quoted), (0.0, 0))),
+        longer(job(("You copy texts.", &copy), None, (0.7, 9))),
+        longer(job(
+            ("Ты переписываешь тексты.", "Лампа стоит на столе. Лампа стоит на столе. Лампа стоит"),
+            None,
+            (0.0, 0),
+        )),
+        longer(job(("You tell stories.", "Tell of a lamp."), Some("start: /([a-z]+ ){4,40}/"), (1.2, 3))),
+    ]
+}
+
+#[test]
+fn drafts_change_nothing_but_the_pace() {
+    let Some(mut core) = core(64 << 20) else { return };
+    let mut jobs = jobs();
+    jobs.extend(repeating());
+    let text = |done: Result<Generated, GenerateError>| done.map(|d| (d.text, d.generated_tokens, d.finished)).unwrap();
+    let said = |core: &mut Core, drafts: bool| -> Vec<_> {
+        core.drafts = drafts;
+        let alone: Vec<_> = jobs.iter().map(|job| text(core.generate(job, &|| true))).collect();
+        let pairs = jobs.chunks(2).flat_map(|pair| core.generate_all(pair)).map(text);
+        alone.into_iter().chain(pairs).collect()
+    };
+    let plain = said(&mut core, false);
+    assert_eq!(core.tally.drafted, 0);
+    let drafted = said(&mut core, true);
+    assert_eq!(drafted, plain);
+    eprintln!("{:?}", core.tally);
+    assert!(core.tally.right > 40 && core.tally.right <= core.tally.drafted, "{:?}", core.tally);
+    core.decoder.forget();
+    assert_eq!(core.decoder.memory().0, 0, "pages were lost");
+}
+
 #[test]
 fn memory_is_bounded_and_given_back() {
     // The tiny model takes 23 KB a position: this is room for two of the long jobs at most.

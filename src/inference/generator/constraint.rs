@@ -77,6 +77,11 @@ impl Constraint {
         self.matcher.compute_mask_or_eos().map(Allowed).map_err(|e| e.to_string())
     }
 
+    /// How many of these tokens, from the first on, could come next.
+    pub fn valid(&mut self, tokens: &[u32]) -> usize {
+        self.matcher.validate_tokens(tokens).unwrap_or(0)
+    }
+
     /// Takes note of a sampled token.
     pub fn accept(&mut self, token: u32) -> Result<(), String> {
         self.matcher.consume_token(token).map_err(|e| e.to_string())

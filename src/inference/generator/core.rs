@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::chat::Chat;
 use super::constraint::Grammars;
 use super::decoder::{Decoder, Room};
+use super::drafts::Tally;
 use super::session::Prepared;
 use super::shape::check_architecture;
 use super::vocabulary::{Listed, Vocabulary};
@@ -24,6 +25,10 @@ pub struct Core {
     pub(super) chat: Chat,
     pub(in crate::inference) decoder: Decoder,
     pub(super) grammars: Grammars,
+    /// Whether drafts are made.
+    pub(in crate::inference) drafts: bool,
+    /// How good drafts were in all answers.
+    pub(in crate::inference) tally: Tally,
     /// The most tokens of prompt and answer together.
     pub(super) limit: usize,
 }
@@ -62,7 +67,15 @@ impl Core {
         let words = words.unwrap_or_else(|_| Err(anyhow::anyhow!("its words do not fit together")));
         let ((vocabulary, chat, grammars), decoder) = (words?, decoder?);
         let limit = settings.context.min(decoder.context());
-        Ok(Core { vocabulary, chat, decoder, grammars, limit })
+        let (drafts, tally) = (settings.drafts, Tally::default());
+        Ok(Core { vocabulary, chat, decoder, grammars, drafts, tally, limit })
+    }
+
+    /// Takes note of how good the drafts of an answer were.
+    pub fn count(&mut self, Tally { drafted, right }: Tally) {
+        metrics::counter!("truetill_model_drafted_total").increment(drafted as u64);
+        metrics::counter!("truetill_model_drafts_right_total").increment(right as u64);
+        self.tally = Tally { drafted: self.tally.drafted + drafted, right: self.tally.right + right };
     }
 
     /// Reads a few tokens, so that what the kernels prepare at first use is ready.

@@ -70,9 +70,8 @@ pub enum Wanted<'a> {
     Few(&'a [u32]),
     /// Of all tokens after the last one read.
     All,
-    /// Of all tokens after each one read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what verifying drafts will ask for; tested against one by one"))]
-    Each,
+    /// Of all tokens after each of so many that are read, the last ones.
+    Last(usize),
 }
 
 impl Wanted<'_> {
@@ -81,7 +80,7 @@ impl Wanted<'_> {
         match self {
             Wanted::Nothing => 0,
             Wanted::Few(_) | Wanted::All => 1,
-            Wanted::Each => count,
+            Wanted::Last(last) => (*last).min(count),
         }
     }
 }
@@ -111,7 +110,6 @@ impl Decoder {
     }
 
     /// The same sums on floats: what the kernels' rounding is measured against.
-    #[cfg(test)]
     pub fn load_exact(weights: Weights, room: Room) -> anyhow::Result<Decoder> {
         Self::load_own(weights, room, Matrix::exact)
     }
@@ -224,7 +222,7 @@ fn stock_scores(stock: &mut Stock, run: &Run<'_>) -> anyhow::Result<Vec<Vec<f32>
             let score = |id: &u32| all.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY);
             vec![ids.iter().map(score).collect()]
         }
-        Wanted::Each => anyhow::bail!("candle's model scores the last token only"),
+        Wanted::Last(_) => anyhow::bail!("candle's model scores the last token only"),
     })
 }
 

@@ -155,7 +155,7 @@ fn scores_after_each_token_are_those_of_reading_one_by_one() {
     let (mut first, mut second) = (decoder.open(&prompt, 0).unwrap(), decoder.open(&prompt, 0).unwrap());
     let few = [best(&one_by_one[44]), 7, 8];
     let scores = decoder.step(&mut [
-        Run { sequence: &mut first, tokens: &prompt, wanted: Wanted::Each },
+        Run { sequence: &mut first, tokens: &prompt, wanted: Wanted::Last(prompt.len()) },
         Run { sequence: &mut second, tokens: &prompt, wanted: Wanted::Few(&few) },
     ]);
     let scores = scores.unwrap();

@@ -39,7 +39,6 @@ enum Body {
         padded: usize,
     },
     /// The file's weights as floats: what the kernels' rounding is measured against.
-    #[cfg(test)]
     Exact(Tensor),
 }
 
@@ -141,7 +140,6 @@ impl Matrix {
             let all = match &matrix.body {
                 Body::Packed(_) => None,
                 Body::Candle { product, padded, .. } => Some(product.forward(&matrix.padded(&rows.floats, *padded)?)?),
-                #[cfg(test)]
                 Body::Exact(floats) => Some(matrix.padded(&rows.floats, matrix.columns)?.matmul(&floats.t()?)?),
             };
             if let Some(all) = all {
@@ -181,7 +179,6 @@ impl Matrix {
                 let rows = weights.embedding(&Tensor::new(ids, &Device::Cpu)?)?.flatten_all()?.to_vec1::<f32>()?;
                 Ok(rows.chunks_exact(*padded).flat_map(|row| &row[..self.columns]).copied().collect())
             }
-            #[cfg(test)]
             Body::Exact(floats) => {
                 Ok(floats.index_select(&Tensor::new(ids, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()?)
             }
@@ -197,7 +194,6 @@ impl Matrix {
     }
 
     /// Reads a tensor as floats.
-    #[cfg(test)]
     pub fn exact(weights: &mut Weights, name: &str, (rows, columns): (usize, usize)) -> anyhow::Result<Matrix> {
         let floats = weights.tensor(name, &Device::Cpu)?.dequantize(&Device::Cpu)?.to_dtype(DType::F32)?;
         Ok(Matrix { body: Body::Exact(floats), columns, rows })
@@ -208,7 +204,6 @@ impl Matrix {
         match &self.body {
             Body::Packed(packed) => packed.bytes(),
             Body::Candle { weights, .. } => weights.storage_size_in_bytes(),
-            #[cfg(test)]
             Body::Exact(floats) => floats.elem_count() * 4,
         }
     }

@@ -11,6 +11,7 @@ mod core;
 mod decoder;
 #[cfg(test)]
 mod decoder_tests;
+mod drafts;
 mod kernels;
 mod layers;
 #[cfg(test)]
@@ -40,6 +41,8 @@ use crate::pull::VerifiedModel;
 use self::batch::Batch;
 pub(in crate::inference) use self::constraint::{Constraint, Grammars};
 pub(in crate::inference) use self::core::Core;
+pub(in crate::inference) use self::decoder::{Decoder, Room, Run, Wanted};
+pub(in crate::inference) use self::drafts::Tally;
 use self::session::Prepared;
 pub(in crate::inference) use self::vocabulary::Vocabulary;
 
@@ -56,6 +59,8 @@ pub struct GeneratorSettings {
     pub context: usize,
     /// Where the model runs.
     pub device: DeviceChoice,
+    /// Whether drafts are made of what stands in the prompt; what is written is the same.
+    pub drafts: bool,
     /// candle's own model of the file instead of ours, for comparison.
     pub stock: bool,
 }
@@ -77,6 +82,7 @@ impl Default for GeneratorSettings {
             memory: 512 << 20,
             context: 4096,
             device: DeviceChoice::Cpu,
+            drafts: true,
             stock: false,
         }
     }

@@ -1,6 +1,7 @@
 //! One job on its way from prompt to text: which tokens it has to read next, and what it makes of their scores.
 //! In: a job, and scores as they come. Out: tokens to read, at last an answer. It knows nothing of other jobs.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use anyhow::ensure;
@@ -10,6 +11,7 @@ use candle_transformers::generation::LogitsProcessor;
 use super::constraint::{Allowed, Constraint};
 use super::core::Core;
 use super::decoder::{Decoder, Run, Wanted};
+use super::drafts::Drafts;
 use super::memory::Sequence;
 use super::vocabulary::Vocabulary;
 use crate::engine::{GenerateError, Generated, Job};
@@ -33,8 +35,16 @@ pub struct Prepared {
 pub struct Session {
     /// What it has read.
     pub sequence: Sequence,
-    /// What it has to read before it can go on.
+    /// What it has to read before it can go on; at its end a draft.
     pub unread: Vec<u32>,
+    /// How it guesses what comes next.
+    pub drafts: Drafts,
+    /// How many of the unread tokens are a guess.
+    drafted: usize,
+    /// Guesses that have been read and are neither right nor wrong yet.
+    ahead: VecDeque<u32>,
+    /// Guesses of the last step that were right.
+    right: usize,
     /// As in `Prepared`.
     pub fixed: usize,
     /// Whether its opening has been handed to those that begin alike.
@@ -72,6 +82,10 @@ impl Prepared {
         Ok(Session {
             sequence,
             unread,
+            drafts: Drafts::default(),
+            drafted: 0,
+            ahead: VecDeque::new(),
+            right: 0,
             fixed: self.fixed,
             shown,
             few: None,
@@ -100,10 +114,25 @@ impl Session {
         read.starts_with(first) && self.unread.starts_with(rest)
     }
 
+    /// Guesses how it goes on, so that no more than so many tokens are unread.
+    pub fn draft(&mut self, most: usize) {
+        let room = (self.max_tokens - self.tokens.len()).min(most.saturating_sub(self.unread.len()));
+        if self.tokens.is_empty() || self.drafted > 0 {
+            return;
+        }
+        let mut draft = self.drafts.propose((&self.sequence.tokens, &self.unread), room);
+        if let Some(constraint) = &mut self.constraint {
+            draft.truncate(constraint.valid(&draft));
+        }
+        self.drafted = draft.len();
+        self.unread.extend(draft);
+    }
+
     /// The next part of what it has to read, at most so many tokens.
     pub fn run(&mut self, tokens: usize) -> Run<'_> {
         let wanted = match (&self.few, tokens < self.unread.len()) {
             (_, true) => Wanted::Nothing,
+            _ if self.drafted > 0 => Wanted::Last(self.drafted + 1),
             (Some(few), _) => Wanted::Few(few),
             (None, _) => Wanted::All,
         };
@@ -115,16 +144,47 @@ impl Session {
     pub fn went(
         &mut self,
         tokens: usize,
-        scores: Option<Vec<f32>>,
+        mut rows: Vec<Vec<f32>>,
         vocabulary: &Vocabulary,
     ) -> Result<Option<bool>, GenerateError> {
+        let drafted = std::mem::take(&mut self.drafted);
+        self.ahead.extend(&self.unread[tokens - drafted..tokens]);
         self.unread.drain(..tokens);
-        let Some(mut scores) = scores else { return Ok(None) };
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // By the scores after the newest word; then after each word of the draft, as long as it is what was chosen.
+        let over = loop {
+            let at = drafted - self.ahead.len();
+            let scores = rows.get_mut(at).map(std::mem::take).unwrap_or_default();
+            let over = self.choose(scores, drafted > 0, vocabulary)?;
+            if over.is_some() || !self.unread.is_empty() {
+                break over;
+            }
+        };
+        if drafted > 0 {
+            self.drafts.learn(drafted, std::mem::take(&mut self.right));
+        }
+        Ok(over)
+    }
+
+    /// Chooses the next token by its scores: of all tokens, or of the few that may come. Says whether the model ended by
+    /// itself, if it is over.
+    fn choose(
+        &mut self,
+        mut scores: Vec<f32>,
+        all: bool,
+        vocabulary: &Vocabulary,
+    ) -> Result<Option<bool>, GenerateError> {
+        let few = self.few.take();
+        if let Some(few) = few.as_ref().filter(|_| all) {
+            scores = few.iter().map(|id| scores.get(*id as usize).copied().unwrap_or(f32::NEG_INFINITY)).collect();
+        }
         if let Some(allowed) = self.allowed.take() {
             allowed.apply(&mut scores).map_err(GenerateError::Grammar)?;
         }
         let sampled = sample(&mut self.sampler, scores).map_err(failed)?;
-        let token = self.few.take().map_or(sampled, |few| few[sampled as usize]);
+        let token = few.map_or(sampled, |few| few[sampled as usize]);
         if vocabulary.is_control(token) {
             return Ok(Some(true));
         }
@@ -163,7 +223,18 @@ impl Session {
             self.first_token_ms = self.started.elapsed().as_secs_f64() * 1e3;
         }
         self.tokens.extend(tokens);
-        self.unread.extend(tokens);
+        for token in tokens {
+            if self.ahead.front() == Some(token) {
+                self.ahead.pop_front();
+                self.right += 1;
+                continue;
+            }
+            // The rest of the draft was read in vain.
+            let kept = self.sequence.tokens.len() - self.ahead.len();
+            self.sequence.tokens.truncate(kept);
+            self.ahead.clear();
+            self.unread.push(*token);
+        }
     }
 
     /// How many tokens it has written.

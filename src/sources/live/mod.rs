@@ -1,8 +1,8 @@
 //! The catalog under live sources: an offer that is told was confirmed by its source in this moment, or it has no price. In: offers of the
 //! catalog. Out: the same with the source's words, or `Quote::Stale`. For choosing among many, what was said before is good enough.
 
-mod breaker;
 mod mapping;
+mod pace;
 mod reading;
 mod source;
 

@@ -13,6 +13,7 @@ use metrics::{counter, gauge, histogram};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::domain::breaker::Breaker;
 use crate::domain::source::LiveSource;
 use crate::domain::{Currency, Sku};
 use crate::engine::LiveState;
@@ -20,8 +21,8 @@ use crate::sources::address::Address;
 use crate::sources::web::{self, Question, Trouble};
 
 use super::Clock;
-use super::breaker::{Breaker, Pace};
 use super::mapping::{Mapping, Method, Scheme};
+use super::pace::Pace;
 use super::reading::{self, Told};
 
 /// A longer answer is no answer.

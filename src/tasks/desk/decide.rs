@@ -1,8 +1,11 @@
 //! What the rules say to an operation: refused with a clause, or exactly what will be written. Pure.
 
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 
-use crate::domain::desk::{Address, Customer, Decision, Effect, Operation, OrderRules, Payment, Refusal, RefusalCode};
+use crate::domain::desk::{
+    Address, Customer, Decision, Effect, Operation, OrderRules, Payment, Refusal, RefusalCode, ReturnReason,
+};
 use crate::domain::order::{Order, OrderState};
 use crate::domain::{Money, Offer, Product, Sku};
 
@@ -18,6 +21,10 @@ pub(super) struct World<'a> {
     pub products: Vec<Product>,
     /// All variants of those products.
     pub offers: Vec<Offer>,
+    /// The days to which its arrival can be moved.
+    pub days: Vec<Date>,
+    /// The country the order goes to.
+    pub country: Option<String>,
     /// The merchant's rules.
     pub rules: &'a OrderRules,
     /// Now.
@@ -37,6 +44,15 @@ pub(super) struct Swap<'a> {
     pub method: Option<&'a str>,
 }
 
+/// Pieces that are sent back, and why.
+struct Back<'a> {
+    items: &'a [Sku],
+    method: Option<&'a str>,
+    reason: ReturnReason,
+    /// There are photos of them.
+    photos: bool,
+}
+
 /// Decides.
 pub(super) fn decide(operation: &Operation, world: &World<'_>) -> Result<Decision, Refusal> {
     let version = world.rules.version.clone();
@@ -50,7 +66,10 @@ fn decide_by_clause(operation: &Operation, world: &World<'_>) -> Result<Decision
     let order = world.order.clone().ok_or((RefusalCode::NoOrder, String::new()))?;
     match operation {
         Operation::CancelOrder { reason, .. } => cancel(order, reason, world),
-        Operation::ReturnItems { items, method, .. } => send_back(order, items, method.as_deref(), world),
+        Operation::ReturnItems { items, method, reason, photos, .. } => {
+            let back = Back { items, method: method.as_deref(), reason: *reason, photos: !photos.is_empty() };
+            send_back(order, &back, world)
+        }
         Operation::ExchangeItems { items, wanted, method, .. } => {
             exchange(order, &Swap { items, wanted, method: method.as_deref() }, world)
         }
@@ -58,6 +77,7 @@ fn decide_by_clause(operation: &Operation, world: &World<'_>) -> Result<Decision
             change_items(order, &Swap { items, wanted, method: method.as_deref() }, world)
         }
         Operation::ChangeAddress { address, .. } => change_address(order, address, world),
+        Operation::ChangeDate { day, .. } => change_day(order, *day, world),
         Operation::ChangePayment { method, .. } => money::change_payment(order, method, world),
         Operation::ChangeProfile { .. } => Err((RefusalCode::NoOrder, String::new())),
     }
@@ -95,28 +115,34 @@ fn cancel(mut order: Order, reason: &str, world: &World<'_>) -> Result<Decision,
     Ok(decision(order, customer, world, (refunds, &rule.clause)).refunding(refund))
 }
 
-fn send_back(mut order: Order, wanted: &[Sku], method: Option<&str>, world: &World<'_>) -> Result<Decision, No> {
-    let rule = &world.rules.r#return;
+fn send_back(mut order: Order, back: &Back<'_>, world: &World<'_>) -> Result<Decision, No> {
+    let (rule, wanted) = (&world.rules.r#return, back.items);
     in_state(&order, &rule.states, &rule.clause)?;
     items::held(&order, wanted, &rule.clause)?;
+    let (mut pays, mut clause) = (None, rule.clause.clone());
     for sku in wanted {
         let unknown = || (RefusalCode::UnknownProduct, rule.clause.clone());
         let product = items::product_of(sku, world).ok_or_else(unknown)?;
-        if !product.returnable {
+        let terms = rule.terms(&product.category, (back.reason, world.country.as_deref()));
+        if terms.excludes && !product.returnable {
             return Err((RefusalCode::NotReturnable, rule.clause_excluded.clone()));
         }
-        let days = rule.days_of.get(&product.category).copied().or(rule.days);
-        if days.is_some_and(|days| !within(&order, days, world.now)) {
-            return Err((RefusalCode::TooLate, rule.clause.clone()));
+        if terms.days.is_some_and(|days| !within(&order, days, world.now)) {
+            return Err((RefusalCode::TooLate, terms.clause));
         }
+        if terms.photo && !back.photos {
+            return Err((RefusalCode::PhotoNeeded, terms.clause));
+        }
+        (pays, clause) = (pays.or(terms.pays), terms.clause);
     }
-    let method = money::refund_method(&order, method, world)?;
+    let method = money::refund_method(&order, back.method, world)?;
     let amount = items::old_prices(&order, wanted, &rule.clause)?;
     order.state = OrderState::ReturnRequested;
     order.changes.returned = sorted(wanted);
     order.changes.method = method.clone();
     let money = method.map(|method| Payment { refund: true, amount, method });
-    let decided = decision(order, world.customer.clone(), world, (money.into_iter().collect(), &rule.clause));
+    let mut decided = decision(order, world.customer.clone(), world, (money.into_iter().collect(), &clause));
+    decided.effect.pays = pays;
     Ok(decided.refunding(Some(amount)))
 }
 
@@ -160,11 +186,22 @@ fn change_address(mut order: Order, address: &Address, world: &World<'_>) -> Res
     Ok(decision(order, world.customer.clone(), world, (Vec::new(), &rule.clause)))
 }
 
+fn change_day(mut order: Order, day: Date, world: &World<'_>) -> Result<Decision, No> {
+    let rule = &world.rules.change;
+    let states = if rule.days.is_some() { rule.states.as_slice() } else { &[] };
+    still_open(&order, states, &rule.clause)?;
+    if !world.days.contains(&day) {
+        return Err((RefusalCode::NoDelivery, rule.clause.clone()));
+    }
+    order.promised = Some(day);
+    Ok(decision(order, world.customer.clone(), world, (Vec::new(), &rule.clause)))
+}
+
 fn profile(address: &Address, world: &World<'_>) -> Result<Decision, No> {
     let clause = &world.rules.change.clause;
     whole(address, clause)?;
     let customer = Customer { address: Some(address.clone()), ..world.customer.clone() };
-    let effect = Effect { state: None, money: Vec::new(), refund: None, clause: clause.clone() };
+    let effect = Effect { state: None, money: Vec::new(), refund: None, pays: None, clause: clause.clone() };
     Ok(Decision { effect, order: None, customer: Some(customer) })
 }
 
@@ -180,7 +217,7 @@ pub(super) fn decision(
     world: &World<'_>,
     (money, clause): (Vec<Payment>, &str),
 ) -> Decision {
-    let effect = Effect { state: Some(order.state), money, refund: None, clause: clause.to_string() };
+    let effect = Effect { state: Some(order.state), money, refund: None, pays: None, clause: clause.to_string() };
     let customer = (customer != world.customer).then_some(customer);
     Decision { effect, order: Some(order), customer }
 }

@@ -8,13 +8,15 @@ mod money;
 mod tests;
 
 use anyhow::bail;
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::domain::desk::{Decision, Effect, Operation, OrderRules, Refusal, RefusalCode, Task, TaskState};
+use crate::domain::order::Order;
 use crate::domain::{Offer, Product};
-use crate::engine::{Applied, Catalog, OrderDesk, Seen};
+use crate::engine::{Applied, Catalog, OrderDesk, Seen, Terms};
 
 use decide::{World, decide};
 
@@ -30,6 +32,8 @@ pub struct Desk<'a> {
     pub catalog: &'a dyn Catalog,
     /// The merchant's rules.
     pub rules: &'a OrderRules,
+    /// Which days an order can arrive on.
+    pub terms: &'a dyn Terms,
     /// Now.
     pub now: Timestamp,
 }
@@ -183,7 +187,11 @@ impl Desk<'_> {
             Some(order) => self.goods(operation, order.value.currency).await?,
             None => (Vec::new(), Vec::new()),
         };
+        let days = order.as_ref().map(|order| self.days(&order.value)).unwrap_or_default();
+        let country = order.as_ref().and_then(|order| self.terms.country(&order.value.place));
         let world = World {
+            days,
+            country,
             order: order.map(|order| order.value),
             customer: customer.value,
             products,
@@ -192,6 +200,14 @@ impl Desk<'_> {
             now: self.now,
         };
         Ok((decide(operation, &world), seen))
+    }
+
+    /// The days to which the arrival of an order can be moved, the first of them first.
+    pub fn days(&self, order: &Order) -> Vec<Date> {
+        let Some(ahead) = self.rules.change.days else { return Vec::new() };
+        let Some(first) = self.terms.first_day(&order.place, order.currency, self.now) else { return Vec::new() };
+        let days = first.series(1.day()).take(usize::from(ahead) + 1);
+        days.filter(|day| self.terms.delivers_on(*day)).collect()
     }
 
     /// The products the operation names, with all their variants.

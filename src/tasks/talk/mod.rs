@@ -4,22 +4,24 @@
 
 pub(super) mod address;
 pub(super) mod pieces;
+mod said;
 
 use anyhow::Context;
 use jiff::SignedDuration;
+use jiff::civil::Date;
 
-use crate::domain::desk::{Operation, RefusalCode, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
+use crate::domain::desk::{Operation, RefusalCode, ReturnReason, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
 use crate::domain::order::Order;
-use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason, TaskLine};
-use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Localised, Move, Sku};
+use crate::domain::plan::{Ask, TaskLine};
+use crate::domain::{Command, Fact, FactBody, FactId, Localised, Move, Sku};
 
 use super::desk::Desk;
 use super::identity::{Door, Identity};
 use super::{Outcome, order};
+use said::{
+    MOST_FAILED, again, ask, command_of, dropped, gave_up, is_final, no_order, on_another_day, plain, shown, unproved,
+};
 
-/// Answers in a row that lead nowhere, after which a person takes over.
-const MOST_FAILED: u8 = 3;
 /// Times an open question is repeated after something else was asked.
 const MOST_REMINDED: u8 = 2;
 
@@ -47,6 +49,10 @@ pub struct Said<'a> {
     pub all: bool,
     /// The names of the town in the message.
     pub town: &'a Localised,
+    /// It says that something is broken or not what was ordered.
+    pub defective: bool,
+    /// The day it names.
+    pub day: Option<Date>,
     /// Who says it.
     pub who: &'a Identity,
 }
@@ -161,6 +167,7 @@ impl Counter<'_> {
             }
             _ => Talk::new(said.wish, self.desk.now),
         };
+        talk.defective |= said.defective;
         (talk.at, talk.reminded) = (self.desk.now, 0);
         if talk.customer.is_none() {
             talk.order = number.map(str::to_string).or(talk.order);
@@ -210,7 +217,8 @@ impl Counter<'_> {
             Wish::Cancel => &rules.cancel.states,
             Wish::Return => &rules.r#return.states,
             Wish::Exchange => &rules.exchange.states,
-            Wish::Address => &rules.change.states,
+            Wish::Date if rules.change.days.is_none() => return false,
+            Wish::Address | Wish::Date => &rules.change.states,
         };
         states.contains(&order.state)
     }
@@ -237,11 +245,21 @@ impl Counter<'_> {
                 return Ok(Err(Box::new(again(said.command, Ask::Address, talk.clone()))));
             }
         }
+        if talk.wish == Wish::Date {
+            talk.day = said.day.or(talk.day);
+        }
+        let Some(day) = talk.day.or((talk.wish != Wish::Date || !possible).then_some(order.placed)) else {
+            return Ok(Err(Box::new(again(said.command, Ask::Date, talk.clone()))));
+        };
         let (items, wanted) = (talk.items.clone(), talk.wanted.clone());
         Ok(Ok(match talk.wish {
             Wish::Cancel => Operation::CancelOrder { order: number, reason: "asked in the chat".to_string() },
-            Wish::Return => Operation::ReturnItems { order: number, items, method: None },
+            Wish::Return => {
+                let reason = if talk.defective { ReturnReason::Defective } else { ReturnReason::ChangedMind };
+                Operation::ReturnItems { order: number, items, method: None, reason, photos: Vec::new() }
+            }
             Wish::Exchange => Operation::ExchangeItems { order: number, items, wanted, method: None },
+            Wish::Date => Operation::ChangeDate { order: number, day },
             Wish::Address => {
                 let address = talk.address.clone().unwrap_or_else(address::empty);
                 Operation::ChangeAddress { order: number, address }
@@ -251,7 +269,9 @@ impl Counter<'_> {
 
     async fn ask_item(&self, said: &Said<'_>, talk: Talk, order: &Order) -> anyhow::Result<Outcome> {
         let items: Vec<Sku> = pieces::all(order);
-        let operation = Operation::ReturnItems { order: order.number.clone(), items, method: None };
+        let reason = ReturnReason::ChangedMind;
+        let number = order.number.clone();
+        let operation = Operation::ReturnItems { order: number, items, method: None, reason, photos: Vec::new() };
         let customer = talk.customer.clone().unwrap_or_default();
         let fact = self.fact(self.desk.sketch(&customer, operation), order.clone()).await?;
         let mut outcome = again(said.command, Ask::Item, talk);
@@ -266,7 +286,9 @@ impl Counter<'_> {
         let customer = talk.customer.clone().unwrap_or_default();
         let task = self.desk.propose(&customer, operation).await?;
         if task.state == TaskState::Refused {
-            return self.refused(task).await;
+            let another_day = task.refusal.as_ref().is_some_and(|refusal| refusal.code == RefusalCode::NoDelivery);
+            let outcome = self.refused(task).await?;
+            return Ok(if another_day { on_another_day(outcome, talk) } else { outcome });
         }
         talk.shown = Some(Shown { task: task.id.clone(), token: task.token.clone() });
         (talk.asked, talk.failed, talk.at) = (None, 0, self.desk.now);
@@ -337,74 +359,9 @@ impl Counter<'_> {
         let slip = self.slip(&task).await?;
         let rma = slip.as_ref().map(|slip| slip.rma.clone());
         let label = slip.and_then(|slip| slip.link(self.desk.rules.label.as_ref()?));
-        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted, rma, label }));
+        let moved = matches!(task.operation, Operation::ChangeDate { .. });
+        let first_day = moved.then(|| self.desk.days(&order).first().copied()).flatten();
+        let body = FactBody::Task(Box::new(TaskFact { task, order, pieces, wanted, rma, label, first_day }));
         Ok(Fact { id, body, source, as_of: self.desk.now })
     }
-}
-
-/// True when a person could not do otherwise.
-fn is_final(code: RefusalCode) -> bool {
-    use RefusalCode::*;
-    matches!(code, WrongState | TooLate | NotReturnable | NotAvailable | SameItem | OtherProduct)
-}
-
-fn command_of(wish: Wish) -> CommandName {
-    match wish {
-        Wish::Cancel => CommandName::CancelOrder,
-        Wish::Return | Wish::Exchange => CommandName::ReturnItem,
-        Wish::Address => CommandName::ChangeOrder,
-    }
-}
-
-fn plain(number: &str) -> String {
-    number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-fn shown(fact: Fact, say: TaskLine, talk: Talk) -> Outcome {
-    let moves = vec![Move::Task { fact: fact.id.clone(), say }];
-    Outcome { moves, facts: vec![fact], talk: Some(talk), ..Outcome::default() }
-}
-
-fn ask(command: &Command, what: Ask, mut talk: Talk) -> Outcome {
-    talk.asked = Some(what);
-    let mut command = Command { name: command_of(talk.wish), slots: command.slots.clone() };
-    command.slots.order_number = talk.order.clone();
-    if talk.customer.is_some() {
-        (command.slots.phone, command.slots.email) = (None, None);
-    }
-    Outcome {
-        moves: vec![Move::Ask { what }],
-        pending: Some(Pending { command, asked: what, failed: talk.failed }),
-        talk: Some(talk),
-        ..Outcome::default()
-    }
-}
-
-/// Asks, for the first time or once more; in the end a person does.
-fn again(command: &Command, what: Ask, mut talk: Talk) -> Outcome {
-    talk.failed = if talk.asked == Some(what) { talk.failed.saturating_add(1) } else { 0 };
-    if talk.failed >= MOST_FAILED { gave_up() } else { ask(command, what, talk) }
-}
-
-/// A slip may be mended with the next message, but not for ever.
-fn unproved(said: &Said<'_>, mut talk: Talk) -> Outcome {
-    talk.failed = talk.failed.saturating_add(1);
-    let open = talk.failed < MOST_FAILED && said.who.customer.is_none();
-    let mut command = said.command.clone();
-    (command.slots.phone, command.slots.email) = (None, None);
-    let mut outcome = if open { ask(&command, Ask::Identity, talk) } else { Outcome::default() };
-    outcome.moves = vec![Move::NotFound { why: Absence::NoOrder }];
-    outcome
-}
-
-fn no_order() -> Outcome {
-    Outcome { moves: vec![Move::NotFound { why: Absence::NoOrder }], ..Outcome::default() }
-}
-
-fn dropped() -> Outcome {
-    Outcome { moves: vec![Move::Smalltalk { kind: Courtesy::Denied }], ..Outcome::default() }
-}
-
-fn gave_up() -> Outcome {
-    Outcome { moves: vec![Move::Human { reason: HandoverReason::Task }], ..Outcome::default() }
 }

@@ -1,7 +1,7 @@
 //! A message that only makes sense after the one before: "and in 41?", "а в красном?", "a v Košiciach?", "那红色的呢".
 //! It repeats the product question answered last with what it names anew. It looks nothing up.
 
-use super::{Input, Passage, Sure};
+use super::{Firm, Input, Passage, Sure};
 use crate::domain::{Command, CommandName, Slots};
 use crate::understanding::definitions::CommandRules;
 use crate::understanding::folded::fold;
@@ -38,15 +38,21 @@ impl CommandRules {
         if said.product.is_some() && !self.slots.names_another(&fold(text)) {
             return None;
         }
+        let another = said.product.is_some();
         let slots = continued(&last.slots, said)?;
         // "The second one, two pieces": who says how many of which wants to have them.
         let wanted = slots.pick.is_some() && slots.quantity.is_some();
+        // A place in the list is no place to deliver to.
+        if slots.pick.is_some() && !wanted && last.name == CommandName::DeliveryInfo {
+            return None;
+        }
+        let firm = if another { Firm::Named } else { Firm::Final };
         let command = Command { name: if wanted { CommandName::CartAdd } else { last.name }, slots };
         Some(Sure {
             commands: vec![command],
             confidence: 0.9,
             notes: vec![format!("goes on after {}", last.name)],
-            firm: super::Firm::Final,
+            firm,
         })
     }
 }

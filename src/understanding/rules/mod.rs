@@ -32,6 +32,8 @@ pub(super) enum Firm {
     Final,
     /// A part of the message decided: another part may hold another wish, and the whole may mean something else.
     Cued,
+    /// Words without a cue were taken for a product's name.
+    Named,
     /// Screening's score.
     Suspected,
 }
@@ -42,10 +44,11 @@ impl CommandRules {
         self.answer(input)
             .or_else(|| self.whole_phrase(input))
             .or_else(|| suspicion::bending(input))
+            .or_else(|| self.surely_advertising(input))
             .or_else(|| self.by_cues(input))
             .or_else(|| self.follow_up(input))
             .or_else(|| self.by_numbers(input))
-            .or_else(|| suspicion::advertising(input))
+            .or_else(|| self.advertising(input))
     }
 
     /// An answer to the question asked last fills the slot of the command that waits.
@@ -64,7 +67,8 @@ impl CommandRules {
             commands: vec![command],
             confidence: 0.97,
             notes: vec![format!("answers {asked:?}")],
-            firm: Firm::Final,
+            // Any words may name a product: those of another wish, too.
+            firm: if *asked == Ask::Product { Firm::Named } else { Firm::Final },
         })
     }
 
@@ -102,6 +106,7 @@ impl CommandRules {
                 let size = set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short));
                 return set(&mut slots.colour, said.colour.filter(|_| short)) || size;
             }
+            Ask::Date => return found.rest <= 6,
             Ask::Address | Ask::Destination => {
                 return text.chars().any(|c| c.is_ascii_digit()) || text.contains([',', '，']);
             }
@@ -110,6 +115,7 @@ impl CommandRules {
                 slots.sku = said.sku.or(slots.sku.take());
                 slots.colour = said.colour.or(slots.colour.take());
                 slots.size = said.size.or(slots.size.take());
+                slots.pick = said.pick.or(slots.pick.take());
                 return named && found.rest <= 6 && set(&mut slots.product, said.product) | slots.sku.is_some();
             }
         };
@@ -240,6 +246,10 @@ impl CommandRules {
         meanings.dedup_by_key(|meaning| meaning.name);
         if meanings.iter().any(|meaning| meaning.name == CommandName::Compare) {
             meanings.retain(|meaning| meaning.name == CommandName::Compare);
+        }
+        // Delivery to another country is a matter of the rules: the table of prices knows towns.
+        if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("delivery.abroad")) {
+            meanings.retain(|meaning| meaning.name != CommandName::DeliveryInfo);
         }
         // A rule about delivery and a question about it are the same question.
         if meanings.iter().any(|meaning| meaning.name == CommandName::DeliveryInfo) {

@@ -127,6 +127,36 @@ fn what_is_not_sure_is_left() {
     ]);
 }
 
+#[test]
+fn questions_about_the_shop_itself_are_about_its_rules() {
+    check(&[
+        ("What are your opening hours?", "policy(topic=faq)"),
+        ("где находится ваш магазин?", "policy(topic=faq)"),
+        ("máte otvorené aj v sobotu?", "policy(product=sobotu,topic=faq)"),
+        ("你们几点关门", "policy(topic=faq)"),
+        ("Do you ship to Germany?", "policy(topic=delivery.abroad)"),
+        ("доставляете в Польшу?", "policy(topic=delivery.abroad)"),
+        ("posielate do zahraničia?", "policy(topic=delivery.abroad)"),
+        ("能寄到国外吗", "policy(topic=delivery.abroad)"),
+        ("delivery to Nitra?", "delivery_info(town=nitra)"),
+    ]);
+}
+
+#[test]
+fn a_short_wish_with_a_budget_is_no_advertisement() {
+    let check = |text: &str, expected: &str| {
+        let message = Screened { spam: 0.97, ..screened(text) };
+        let got = short(rules().decide(Input { message: &message, session: &Session::default() }));
+        assert_eq!(got, expected, "{text}");
+    };
+    check("vysavac do 300 eur", "-");
+    check("пылесос до 15000 рублей", "-");
+    check("吸尘器，500元以内", "-");
+    check("earn up to 3000 eur at home every month, write to us", "spam");
+    check("vacuum up to 300 eur, see example.com/offer", "spam");
+    check("kettle", "spam");
+}
+
 fn filled(text: &str) -> String {
     let message = screened(text);
     let slots = rules().fill(Passage { message: &message, text, about: None }).slots;

@@ -1,6 +1,8 @@
 //! Settings: defaults compiled in from `config.toml`, over them the merchant's `truetill.toml`, over it the
 //! environment (`TRUETILL__AREA__KEY`). Unknown keys are refused by name.
 
+mod generation;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +14,10 @@ use crate::domain::vectors::IndexSettings;
 use crate::domain::{Currency, Language};
 
 pub use crate::domain::vectors::Secret;
+pub use generation::{Composition, Engine, Generation};
 
 /// The defaults, which are also the reference.
-pub const DEFAULTS: &str = include_str!("config.toml");
+pub const DEFAULTS: &str = include_str!("../config.toml");
 
 /// All settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -143,47 +146,6 @@ pub struct Search {
     pub sure_name: f32,
     /// Products shown when several fit.
     pub offers: usize,
-}
-
-/// The language model.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Generation {
-    /// A role or name of the manifest, or a path.
-    pub model: String,
-    /// Worker threads; 0 for all cores of the container.
-    pub threads: usize,
-    /// Jobs waiting before new ones are refused.
-    pub queue: usize,
-    /// Jobs worked on at once.
-    pub sessions: usize,
-    /// The most megabytes of keys and values.
-    pub memory_mb: usize,
-    /// Tokens of prompt and answer together.
-    pub context: usize,
-    /// Longest answer of a decision, in tokens.
-    pub max_tokens: usize,
-    /// `auto`, `cpu` or `cuda`.
-    pub device: String,
-    /// Whose words a reply about products is made of.
-    pub composition: Composition,
-}
-
-/// Whose words a reply about products is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Composition {
-    /// Templates; the model only chooses among facts.
-    Plan,
-    /// The model's, around slots that code fills, under a grammar and the guard.
-    Prose,
-}
-
-impl Composition {
-    /// True when the model writes the words.
-    pub fn is_prose(self) -> bool {
-        self == Composition::Prose
-    }
 }
 
 /// What a conversation remembers.
@@ -344,9 +306,7 @@ impl Config {
         {
             bail!("store.url must be empty (SQLite) or begin with postgres://, store.connections must be at least 1");
         }
-        if self.generation.sessions == 0 || !(1..=1 << 20).contains(&self.generation.memory_mb) {
-            bail!("generation.sessions must be at least 1, generation.memory_mb between 1 and 1048576");
-        }
+        self.generation.check()?;
         if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
             bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
@@ -439,6 +399,9 @@ mod tests {
         check("[index.qdrant]\ncollection = \"My Shop\"", &[], Err("index.qdrant.collection"));
         check("[carriers.post]\nwebhook_secret = \"s\"", &[("TRUETILL__CARRIERS__DPD__SECRET", "x")], Ok(7070));
         check("[carriers.cdek]\nkey = \"s\"", &[], Err("carriers.cdek.key"));
+        check("[generation]\nengine = \"openai\"", &[], Err("generation.url"));
+        check("[generation]\nengine = \"openai\"\nurl = \"http://127.0.0.1:8080/v1\"", &[], Ok(7070));
+        check("[generation]\nengine = \"vllm\"", &[], Err("engine"));
         check("[carriers.post]\nkey = \"s\"", &[], Err("key"));
         check("", &[("TRUETILL__CARRIERS__DPD__KEY", "x")], Err("key"));
         check("[[sources.feed]]\nname = \"a\"\nurl = \"https://shop.example/f\"", &[], Ok(7070));

@@ -1,0 +1,182 @@
+//! What shoppers say in the chat about messages the shop starts, about what they put in a moment ago, and about a price together with
+//! its delivery.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use truetill::app::App;
+use truetill::domain::outreach::{Permission, Topic};
+use truetill::engine::OrderDesk;
+
+use crate::common::{TestApp, app, config};
+
+/// A conversation over HTTP.
+struct Chat<'a> {
+    door: &'a TestApp,
+    locale: &'a str,
+    customer: Option<&'a str>,
+    session: Value,
+}
+
+impl<'a> Chat<'a> {
+    fn new(door: &'a TestApp, locale: &'a str) -> Chat<'a> {
+        Chat { door, locale, customer: None, session: Value::Null }
+    }
+
+    async fn say(&mut self, text: &str) -> String {
+        let mut body = json!({"message": text, "locale": self.locale});
+        if !self.session.is_null() {
+            body["session_id"] = self.session.clone();
+        }
+        if let Some(customer) = self.customer {
+            body["customer"] = customer.into();
+        }
+        let reply = self.door.post("/api/v1/chat", body.to_string(), &[]).await.json();
+        assert_eq!(reply["check"]["rejected"], json!([]), "{text}: {reply}");
+        self.session = reply["session_id"].clone();
+        reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}")).to_string()
+    }
+}
+
+async fn marketing(app: &App, person: &str) -> Option<bool> {
+    let words: Vec<Permission> = app.state.permissions(person).await.unwrap();
+    words.iter().find(|word| word.topic == Topic::Marketing).map(|word| word.granted)
+}
+
+fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "`{part}` is missing in: {text}");
+}
+
+#[tokio::test]
+async fn a_yes_to_messages_is_asked_about_kept_and_taken_back_in_the_chat() {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    for (locale, wish, email, yes, (end, stop)) in [
+        ("en", "yes, you may write to me about offers", "eva@example.com", "yes please", ("STOP", "send me no more")),
+        ("ru", "можете писать мне об акциях", "olga@example.ru", "да", ("СТОП", "больше не присылайте")),
+        ("sk", "môžete mi písať o ponukách", "eva@example.sk", "áno", ("STOP", "viac mi neposielajte")),
+        ("zh", "可以给我发优惠信息", "li@example.cn", "可以", ("停止", "退订")),
+    ] {
+        let key = format!("email:{email}");
+        let mut chat = Chat::new(&door, locale);
+        chat.say(wish).await;
+        has(&chat.say(email).await, end);
+        assert_eq!(marketing(&app, &key).await, None, "{locale}: only a yes to the question counts");
+        chat.say(yes).await;
+        assert_eq!(marketing(&app, &key).await, Some(true), "{locale}");
+        chat.say(stop).await;
+        assert_eq!(marketing(&app, &key).await, Some(false), "{locale}");
+        // Nobody else takes an objection back by typing the address.
+        let mut other = Chat::new(&door, locale);
+        other.say(wish).await;
+        other.say(email).await;
+        other.say(yes).await;
+        assert_eq!(marketing(&app, &key).await, Some(false), "{locale}");
+    }
+    let mut chat = Chat::new(&door, "en");
+    chat.say("subscribe me at nina@example.com").await;
+    chat.say("no thanks").await;
+    assert_eq!(marketing(&app, "email:nina@example.com").await, None);
+    // Whom the shop knows is reached where they order from.
+    let mut known = Chat { customer: Some("C-1001"), ..Chat::new(&door, "en") };
+    has(&known.say("you may write to me about offers").await, "yes or no");
+    known.say("yes").await;
+    assert_eq!(marketing(&app, "customer:C-1001").await, Some(true));
+}
+
+#[tokio::test]
+async fn what_was_put_in_a_moment_ago_is_counted_anew() {
+    let door = TestApp::over(app(config(), None).await);
+    for (locale, add, fewer, more, out, price, empty) in [
+        (
+            "en",
+            "add 2 black Volna electric kettles 1.7 l to my cart",
+            "actually make it one",
+            "make it 3",
+            "take it out",
+            ["€39.90", "€119.70"],
+            "empty",
+        ),
+        (
+            "ru",
+            "добавьте 2 чёрных чайника «Волна» 1,7 л в корзину",
+            "нет, лучше один",
+            "сделайте три",
+            "уберите его",
+            ["3\u{a0}490\u{a0}₽", "10\u{a0}470\u{a0}₽"],
+            "пуст",
+        ),
+    ] {
+        let mut chat = Chat::new(&door, locale);
+        chat.say(add).await;
+        has(&chat.say(fewer).await, price[0]);
+        has(&chat.say(more).await, price[1]);
+        has(&chat.say(out).await, empty);
+    }
+    let mut chat = Chat::new(&door, "en");
+    chat.say("add the black Volna electric kettle 1.7 l to my cart").await;
+    chat.say("how much is delivery to Nitra?").await;
+    has(&chat.say("make it 2").await, "€79.80");
+}
+
+#[tokio::test]
+async fn a_price_with_its_delivery_is_one_sum_and_puts_nothing_into_a_cart() {
+    let door = TestApp::over(app(config(), None).await);
+    let mut chat = Chat::new(&door, "en");
+    let text = chat.say("How much is the black Volna electric kettle 1.7 l with delivery to Nitra?").await;
+    has(&text, "€43.80");
+    has(&chat.say("what is in my cart?").await, "empty");
+    let mut chat = Chat::new(&door, "sk");
+    chat.say("Koľko stojí čierna rýchlovarná kanvica Volna 1,7 l?").await;
+    chat.say("a koľko to bude aj s dopravou?").await;
+    has(&chat.say("do Nitry").await, "43,80");
+    // What lies in the cart is meant once something lies there.
+    let mut chat = Chat::new(&door, "en");
+    chat.say("add 2 black Volna electric kettles 1.7 l to my cart").await;
+    has(&chat.say("how much is my cart with delivery to Nitra?").await, "€79.80");
+}
+
+#[tokio::test]
+async fn what_is_broken_goes_by_terms_of_its_own() {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    let mut chat = Chat::new(&door, "sk");
+    chat.say("chcem vrátiť tovar z objednávky TT-10436").await;
+    chat.say("ondrej.polak@example.sk").await;
+    has(&chat.say("tie poháre, sú rozbité").await, "fotografiu");
+    assert_eq!(app.state.events().await.unwrap(), 1, "a person is called, nothing is registered");
+    assert!(app.state.slip("TT-10436").await.unwrap().is_none());
+    let mut chat = Chat::new(&door, "sk");
+    chat.say("chcem vrátiť tovar z objednávky TT-10436").await;
+    chat.say("ondrej.polak@example.sk").await;
+    has(&chat.say("tie poháre").await, "Poštovné za vrátenie hradíte vy");
+    let back = json!({"do": "return_items", "order": "TT-10436", "items": [], "reason": "defective", "photos": ["https://shop.example/1.jpg"]});
+    let whole = app.orders.find("TT-10436").await.unwrap().unwrap();
+    let mut operation = back;
+    operation["items"] = json!([whole.items[0].sku]);
+    let body = json!({"customer": whole.customer, "operation": operation}).to_string();
+    let task = door.post("/api/v1/tasks", body, &[]).await.json();
+    assert_eq!((&task["state"], &task["effect"]["pays"]), (&json!("awaiting_confirmation"), &json!("shop")), "{task}");
+}
+
+#[tokio::test]
+async fn a_delivery_is_moved_to_a_day_on_which_parcels_arrive() {
+    let app = app(config(), None).await;
+    let door = TestApp::over(Arc::clone(&app));
+    let propose = async |day: &str| {
+        let operation = json!({"do": "change_date", "order": "TT-10452", "day": day});
+        let body = json!({"customer": "C-1010", "operation": operation}).to_string();
+        door.post("/api/v1/tasks", body, &[]).await.json()
+    };
+    // Yesterday, today, a Sunday, Christmas, far ahead.
+    for day in ["2026-11-22", "2026-11-23", "2026-11-29", "2026-12-24", "2027-03-01"] {
+        let task = propose(day).await;
+        assert_eq!((&task["state"], &task["refusal"]["code"]), (&json!("refused"), &json!("no_delivery")), "{day}");
+    }
+    let task = propose("2026-12-02").await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    let done = door.post(&path, json!({"token": task["token"]}).to_string(), &[]).await.json();
+    assert_eq!(done["state"], "done", "{done}");
+    let order = app.orders.find("TT-10452").await.unwrap().unwrap();
+    assert_eq!(order.expected().unwrap().to_string(), "2026-12-02");
+}
