@@ -6,7 +6,7 @@ use crate::domain::found::Candidate;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::{Absence, Ask, CartSay, HandoverReason};
 use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Sku};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Sku, Slots};
 use crate::understanding::CartAsk;
 
 use super::cart::{Chosen, owner, till, variant, visit};
@@ -116,7 +116,9 @@ fn filled(cart: Cart) -> Option<Cart> {
 /// A cart of what is named, where that is one variant.
 async fn product(turn: &Turn<'_>, question: &Command, outcome: &mut Outcome) -> anyhow::Result<Option<Cart>> {
     // The words of a question about the delivery name no product; what was spoken of does.
-    let command = Command { name: CommandName::Price, slots: question.slots.clone() };
+    // Where it goes is not where it must lie in a store.
+    let slots = Slots { town: None, ..question.slots.clone() };
+    let command = Command { name: CommandName::Price, slots };
     let found = sought(turn, &command, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return Ok(None) };
