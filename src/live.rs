@@ -103,6 +103,10 @@ impl Search for Live {
         self.serving().search.generation()
     }
 
+    fn degraded(&self) -> Option<String> {
+        self.serving().search.degraded()
+    }
+
     fn clause(&self, clause: &str, language: Language) -> Option<(String, Passage)> {
         self.serving().search.clause(clause, language)
     }

@@ -14,7 +14,7 @@ use crate::inference::{self, bench::BenchSettings};
 use crate::shop::Shop;
 use crate::turn::{self, Answer, CheckStatus, CheckSummary, Watcher};
 
-use super::{Bench, bench_drafts, bench_guard, bench_masks, bench_outputs, load, open};
+use super::{Bench, bench_drafts, bench_guard, bench_masks, bench_outputs, bench_retrieval, load, open};
 
 /// Runs a measurement.
 pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Result<ExitCode> {
@@ -35,6 +35,7 @@ pub(super) async fn run(config: Config, what: Bench, json: bool) -> anyhow::Resu
         Bench::Drafts { model, rounds } => bench_drafts::drafts(&config, (&model, rounds))?,
         Bench::Quality { model, tokens } => bench_drafts::weights(&config, (&model, tokens))?,
         Bench::Outputs { model, rounds, out } => bench_outputs::run(&config, (&model, rounds), &out).await?,
+        Bench::Retrieval { sizes, questions } => bench_retrieval::run(&config, &sizes, questions).await?,
         Bench::Prices { questions, seed, table } => {
             let asking = match table {
                 Some(path) => tabled(&path)?,
@@ -103,7 +104,7 @@ async fn drawn(config: &Config, (questions, seed): (usize, u64)) -> anyhow::Resu
     let frames: BTreeMap<Language, String> = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
     let catalog = {
         let embed = open::embedder(config)?;
-        let index = open::index(config, &*embed)?;
+        let index = open::index(config, &*embed).await?;
         open::catalog(config, index.folder(), &Shop::load(&config.paths.data)?).await?
     };
     let sample = catalog.sample(questions, seed).await?;

@@ -8,8 +8,11 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::domain::source::Holds;
+use crate::domain::vectors::VectorHome;
 use crate::engine::SearchMode;
 use crate::generation;
+use crate::index::batch::{BatchMode, search_batch};
+use crate::index::qdrant::Server;
 use crate::sources::{self, Built, Kept};
 
 use super::{IndexArgs, PatchArgs, feeds, open};
@@ -35,6 +38,24 @@ impl From<Mode> for SearchMode {
     }
 }
 
+/// Where vectors go, on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Home {
+    /// Into the generation's own files alone.
+    Embedded,
+    /// Into the Qdrant server of [index.qdrant] too.
+    Qdrant,
+}
+
+impl From<Home> for VectorHome {
+    fn from(home: Home) -> VectorHome {
+        match home {
+            Home::Embedded => VectorHome::Embedded,
+            Home::Qdrant => VectorHome::Qdrant,
+        }
+    }
+}
+
 /// The index serves, but rows of the feeds are missing in it or cannot be quoted.
 const IN_PART: u8 = 3;
 /// More of a text speaks to a model than to a person.
@@ -49,7 +70,8 @@ pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyh
         true => feeds::fetched(config, (&args.feed, Holds::Products), now).await?,
         false => None,
     };
-    if fetched.as_ref().is_some_and(|fetched| fetched.nothing_new && !args.feed.is_empty() && !args.again) {
+    let anyway = args.again || args.accept_shrink || args.to.is_some();
+    if fetched.as_ref().is_some_and(|fetched| fetched.nothing_new && !args.feed.is_empty() && !anyway) {
         println!("nothing has changed since the index that serves; --again builds it anyway");
         return Ok(ExitCode::SUCCESS);
     }
@@ -63,7 +85,18 @@ pub(super) async fn index(config: &Config, args: &IndexArgs, json: bool) -> anyh
         let embed = open::embedder(config)?;
         let bar = open::bar(json);
         let progress = |done, total| open::advance(&bar, done, total);
-        let report = ingest::run(&request, &Indexed::new(&*embed, &progress), &hostile).await?;
+        let sending = |done, total| {
+            bar.set_message("sending vectors");
+            open::advance(&bar, done, total);
+        };
+        let mut shelves = Indexed::new(&*embed, &progress);
+        if args.to.map_or(config.index.vectors, VectorHome::from) == VectorHome::Qdrant {
+            let server = Server::new(&config.index.qdrant)?;
+            // Embedding may take long: what is wrong with the server is told before it.
+            server.version().await?;
+            shelves = shelves.with_server(server, &sending);
+        }
+        let report = ingest::run(&request, &shelves, &hostile).await?;
         bar.finish_and_clear();
         report
     };
@@ -104,8 +137,22 @@ pub(super) fn generations(config: &Config, json: bool) -> anyhow::Result<ExitCod
 }
 
 /// Lets a kept generation serve again.
-pub(super) fn roll_back(config: &Config, to: &str) -> anyhow::Result<ExitCode> {
-    let id = generation::roll_back(&config.paths.index, Some(to).filter(|to| !to.is_empty()))?;
+pub(super) async fn roll_back(config: &Config, to: &str) -> anyhow::Result<ExitCode> {
+    let to = Some(to).filter(|to| !to.is_empty());
+    let server = match config.index.vectors {
+        VectorHome::Qdrant => Some(Server::new(&config.index.qdrant)?),
+        VectorHome::Embedded => None,
+    };
+    if let Some(server) = &server {
+        let kept = generation::before(&config.paths.index, to)?;
+        // Kept collections lie there still; one that does not is filled from the generation's own folder.
+        let generation = (kept.manifest.generation.as_str(), kept.folder.as_path());
+        server.put(generation, kept.manifest.dimensions, &|_, _| {}).await?;
+    }
+    let id = generation::roll_back(&config.paths.index, to)?;
+    if let Some(server) = &server {
+        server.name(&id).await?;
+    }
     println!("generation {id} serves; a running `truetill serve` follows within a second");
     Ok(ExitCode::SUCCESS)
 }
@@ -142,6 +189,7 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
         time_zone: shop.time_zone(),
         dry_run: args.dry_run,
         strict: false,
+        max_shrink: 1.0,
         now,
     };
     let catalog = open::catalog(config, &generation::current(&config.paths.index)?, &shop).await?;
@@ -177,6 +225,7 @@ pub(super) async fn patch(config: &Config, args: &PatchArgs, json: bool) -> anyh
 fn request(config: &Config, args: &IndexArgs, now: Timestamp) -> anyhow::Result<crate::ingest::IndexRequest> {
     let data = &config.paths.data;
     let time_zone = crate::shop::Shop::load(data)?.time_zone();
+    let max_shrink = if args.accept_shrink { 1.0 } else { config.index.max_shrink };
     let feeds = config.sources.feed.iter().any(|feed| feed.holds == Holds::Products);
     if args.catalog.is_empty() && feeds {
         let kept = sources::request(config, time_zone, now)?;
@@ -188,6 +237,7 @@ fn request(config: &Config, args: &IndexArgs, now: Timestamp) -> anyhow::Result<
             language: args.language,
             dry_run: args.dry_run,
             strict: args.strict,
+            max_shrink,
             ..kept
         });
     }
@@ -206,6 +256,7 @@ fn request(config: &Config, args: &IndexArgs, now: Timestamp) -> anyhow::Result<
         time_zone,
         dry_run: args.dry_run,
         strict: args.strict,
+        max_shrink,
         now,
     })
 }
@@ -215,13 +266,12 @@ fn request(config: &Config, args: &IndexArgs, now: Timestamp) -> anyhow::Result<
 pub(super) async fn search(
     config: &Config,
     (queries, run): (&Path, &Path),
-    (mode, k): (SearchMode, usize),
+    how: BatchMode,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    use crate::index::batch::{BatchMode, search_batch};
     let embed = open::embedder(config)?;
-    let index = open::index(config, &*embed)?;
-    let summary = search_batch(&index, Some(&*embed), (queries, run), BatchMode { mode, k }).await?;
+    let index = open::index(config, &*embed).await?;
+    let summary = search_batch(&index, Some(&*embed), (queries, run), how).await?;
     if json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {

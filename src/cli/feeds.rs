@@ -19,6 +19,8 @@ use crate::domain::{Currency, Language};
 use crate::generation;
 use crate::sources::{self, Build, Built, Kept, Schedule, Tries, status};
 
+use super::data::Home;
+
 /// How often a build of its own process is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -58,6 +60,12 @@ pub struct IndexArgs {
     /// Any error refuses the new index.
     #[arg(long)]
     pub strict: bool,
+    /// Switch even when far more products are missing than index.max_shrink allows.
+    #[arg(long)]
+    pub accept_shrink: bool,
+    /// Where the vectors go; default: index.vectors of the settings.
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub to: Option<Home>,
     /// Let a kept generation serve again, checked file by file: the one named, else the one before.
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["catalog", "dry_run"])]
     pub rollback: Option<String>,

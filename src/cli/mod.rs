@@ -9,6 +9,7 @@ mod bench_drafts;
 mod bench_guard;
 mod bench_masks;
 mod bench_outputs;
+mod bench_retrieval;
 mod compare;
 mod conversation;
 mod data;
@@ -28,12 +29,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use data::Mode;
+pub use data::{Home, Mode};
 pub use feeds::{IndexArgs, PatchArgs};
 pub use messages::MessagesArgs;
 
 use crate::config::Config;
 use crate::domain::Language;
+use crate::index::batch::BatchMode;
 
 /// A shop assistant that cannot quote a wrong price.
 #[derive(Debug, Parser)]
@@ -127,6 +129,9 @@ pub enum Command {
         /// Hits per query.
         #[arg(long, default_value_t = 100)]
         k: usize,
+        /// Documents of the policies instead of products.
+        #[arg(long)]
+        policies: bool,
     },
     /// Check texts against facts: the guard alone.
     Check(Cases),
@@ -326,6 +331,15 @@ pub enum Bench {
     },
     /// Shoppers and an operator over HTTP on a server of its own, without the language model: times, errors, memory.
     Load(load::LoadArgs),
+    /// Finding products on one core as a catalog grows: embedding, words, vectors and both, beside reading the memory alone.
+    Retrieval {
+        /// So many products, made of those of the index; each size is built anew below paths.state.
+        #[arg(long, value_delimiter = ',', default_value = "20000,100000", value_name = "N,...")]
+        sizes: Vec<usize>,
+        /// Questions at each size.
+        #[arg(long, default_value_t = 200)]
+        questions: usize,
+    },
     /// Price questions over the indexed catalog: how many get the true price, how many another.
     Prices {
         /// Questions in all, spread over the four languages.
@@ -358,14 +372,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pull { models } => models::pull(&config, &models),
         Command::Models => models::list(&config, json),
         Command::Index(args) if args.generations => data::generations(&config, json),
-        Command::Index(IndexArgs { rollback: Some(to), .. }) => data::roll_back(&config, &to),
+        Command::Index(IndexArgs { rollback: Some(to), .. }) => data::roll_back(&config, &to).await,
         Command::Index(args) => data::index(&config, &args, json).await,
         Command::Patch(args) => data::patch(&config, &args, json).await,
         Command::Serve { port, host, ask } => operate::serve(config, (host, port), (&ask, cli.common.config)).await,
         Command::Ask { text, who, explain } => conversation::ask(config, text, &who, (explain, json)).await,
         Command::Chat { who, explain } => conversation::chat(config, &who, (explain, json)).await,
-        Command::Search { queries, run, mode, k } => {
-            data::search(&config, (&queries, &run), (mode.into(), k), json).await
+        Command::Search { queries, run, mode, k, policies } => {
+            let how = BatchMode { mode: mode.into(), k, policies };
+            data::search(&config, (&queries, &run), how, json).await
         }
         Command::Check(cases) => quality::check(&cases),
         Command::Understand(args) => quality::understand(config, &args, json).await,

@@ -10,8 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::{App, Engines};
 use crate::config::{self, Config};
+use crate::domain::vectors::VectorHome;
 use crate::engine::{Catalog, Embed, Generate, Search};
 use crate::index::Index;
+use crate::index::qdrant::Server;
 use crate::inference::{DeviceChoice, Embedder, EmbedderSettings, Generator, GeneratorSettings, threads};
 use crate::live::{Live, Open, Serving};
 use crate::pull::folders::Folders;
@@ -67,9 +69,7 @@ struct Opener {
 #[async_trait]
 impl Open for Opener {
     async fn open(&self) -> anyhow::Result<Serving> {
-        let (folder, model) = (self.config.paths.index.clone(), self.embed.model());
-        // Reading and checking files takes a while: not on the threads that serve connections.
-        let index = tokio::task::spawn_blocking(move || Index::open(&folder, &model)).await??;
+        let index = index(&self.config, &*self.embed).await?;
         let shop = Shop::load(&self.config.paths.data)?;
         let folder = index.folder().to_path_buf();
         let catalog = catalog(&self.config, &folder, &shop).await?.under(self.state.clone());
@@ -167,8 +167,13 @@ pub(super) fn language_model(config: &Config, name: &str) -> anyhow::Result<Veri
 }
 
 /// The generation that serves.
-pub(super) fn index(config: &Config, embed: &dyn Embed) -> anyhow::Result<Index> {
-    Ok(Index::open(&config.paths.index, &embed.model())?)
+pub(super) async fn index(config: &Config, embed: &dyn Embed) -> anyhow::Result<Index> {
+    let (folder, model) = (config.paths.index.clone(), embed.model());
+    match config.index.vectors {
+        VectorHome::Qdrant => Index::open_beside(&folder, &model, &Server::new(&config.index.qdrant)?).await,
+        // Reading and checking files takes a while: not on the threads that serve connections.
+        VectorHome::Embedded => Ok(tokio::task::spawn_blocking(move || Index::open(&folder, &model)).await??),
+    }
 }
 
 /// The catalog of a generation.

@@ -12,8 +12,10 @@ use tokio::net::TcpListener;
 use crate::config::{Config, Engine};
 use crate::domain::Message;
 use crate::domain::session::TurnId;
+use crate::domain::vectors::VectorHome;
 use crate::engine::Search;
 use crate::http;
+use crate::index::qdrant::Server;
 use crate::kpi::{self, Period};
 use crate::shop::Shop;
 use crate::sources::status;
@@ -129,7 +131,10 @@ pub(super) async fn doctor(config: &Config, json: bool) -> anyhow::Result<ExitCo
     findings.push(("orders", told(orders(config))));
     findings.push(("embedder", told(open::embedder(config).map(|embed| embed.model().name))));
     findings.push(("language model", told(open::model_in_words(config).await)));
-    findings.push(("index", told(index(config))));
+    findings.push(("index", told(index(config).await)));
+    if config.index.vectors == VectorHome::Qdrant {
+        findings.push(("vectors", told(vectors(config).await)));
+    }
     findings.push(("state", told(open::state(config).await.map(|state| state.location().to_string()))));
     findings.push(("sources", feeding(config)));
     findings.push(("access", access(config)));
@@ -152,9 +157,14 @@ fn orders(config: &Config) -> anyhow::Result<String> {
     Ok(format!("{} orders", OrderBook::load(&config.paths.data.join("orders"))?.len()))
 }
 
-fn index(config: &Config) -> anyhow::Result<String> {
+async fn vectors(config: &Config) -> anyhow::Result<String> {
+    let server = Server::new(&config.index.qdrant)?;
+    Ok(format!("Qdrant {} at {}", server.version().await?, server.url()))
+}
+
+async fn index(config: &Config) -> anyhow::Result<String> {
     let embed = open::embedder(config)?;
-    let info = open::index(config, &*embed)?.generation();
+    let info = open::index(config, &*embed).await?.generation();
     Ok(format!("{}, {} products, {} passages, built {}", info.id, info.products, info.passages, info.built))
 }
 

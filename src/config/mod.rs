@@ -10,8 +10,10 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::domain::source::Sources;
+use crate::domain::vectors::IndexSettings;
 use crate::domain::{Currency, Language};
 
+pub use crate::domain::vectors::Secret;
 pub use generation::{Composition, Engine, Generation};
 
 /// The defaults, which are also the reference.
@@ -33,6 +35,8 @@ pub struct Config {
     pub understanding: Understanding,
     /// Retrieval.
     pub search: Search,
+    /// Where vectors are searched, and what a new index may lack.
+    pub index: IndexSettings,
     /// The language model.
     pub generation: Generation,
     /// What a conversation remembers.
@@ -252,17 +256,6 @@ pub struct CarrierKeys {
     pub base: String,
 }
 
-/// A setting that is never printed.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "***" })
-    }
-}
-
 impl Config {
     /// The settings in force: defaults, then `file` (or `truetill.toml` when it exists), then the environment.
     ///
@@ -317,6 +310,7 @@ impl Config {
         if self.outbox.every_s == 0 || self.outbox.give_up_h < 1 {
             bail!("outbox.every_s and outbox.give_up_h must be at least 1");
         }
+        self.index.check().map_err(|fault| anyhow::anyhow!(fault))?;
         self.sources.check().map_err(|fault| anyhow::anyhow!(fault))
     }
 
@@ -398,6 +392,11 @@ mod tests {
         check("[store]\nurl = \"postgres://shop@db.example/shop\"", &[], Ok(7070));
         check("[store]\nurl = \"mysql://db.example/shop\"", &[], Err("store.url"));
         check("[store]\nconnections = 0", &[], Err("store.connections"));
+        check("[index]\nvectors = \"qdrant\"", &[("TRUETILL__INDEX__QDRANT__API_KEY", "k")], Ok(7070));
+        check("[index]\nvectors = \"faiss\"", &[], Err("vectors"));
+        check("[index]\nmax_shrink = 50", &[], Err("index.max_shrink"));
+        check("[index.qdrant]\nurl = \"qdrant:6334\"", &[], Err("index.qdrant.url"));
+        check("[index.qdrant]\ncollection = \"My Shop\"", &[], Err("index.qdrant.collection"));
         check("[carriers.post]\nwebhook_secret = \"s\"", &[("TRUETILL__CARRIERS__DPD__SECRET", "x")], Ok(7070));
         check("[carriers.cdek]\nkey = \"s\"", &[], Err("carriers.cdek.key"));
         check("[generation]\nengine = \"openai\"", &[], Err("generation.url"));

@@ -23,6 +23,7 @@ pub mod reply;
 pub mod session;
 pub mod shipment;
 pub mod source;
+pub mod vectors;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};
 pub use fact::{Fact, FactBody, FactId};

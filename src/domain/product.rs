@@ -60,6 +60,12 @@ pub fn code_key(code: &str) -> String {
     code.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).map(latin).collect()
 }
 
+/// A size as it can be compared: `200 × 220 cm`, `200x220cm` are one.
+pub fn size_key(size: &str) -> String {
+    let plain = size.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase);
+    plain.map(|c| if matches!(c, '×' | 'х') { 'x' } else { c }).collect()
+}
+
 /// A product as the merchant's feed describes it. Prices and stock are not here: they are read at answer time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,6 +5,7 @@ mod carriers;
 mod codes;
 mod live;
 mod payments;
+mod search;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,16 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::cart::{Cart, Checkout, Paid, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
-use crate::domain::fact::{DeliveryFact, Passage};
+use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
-use crate::domain::{Currency, Language, Localised, Offer, Product, ProductId, Sku};
+use crate::domain::{Currency, Localised, Offer, Product, ProductId, Sku};
 
 pub use carriers::{AskError, Carrier};
 pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 pub use live::LiveState;
 pub use payments::{Notice, NoticeError, PaymentLinks};
+pub use search::{GenerationInfo, Only, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,110 +32,6 @@ pub struct ModelId {
     pub name: String,
     /// The sha256 of its weights, in hex.
     pub sha256: String,
-}
-
-/// Finds products and passages.
-#[async_trait]
-pub trait Search: Send + Sync {
-    /// Products for a query, best first.
-    async fn products(&self, query: &ProductQuery) -> anyhow::Result<Vec<ProductHit>>;
-    /// Policy passages for a query, best first.
-    async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>>;
-    /// The generation that answers: its id and what it holds.
-    fn generation(&self) -> GenerationInfo;
-    /// The passage a rule cites, `returns#3`, in a language; its id and text.
-    fn clause(&self, _clause: &str, _language: Language) -> Option<(String, Passage)> {
-        None
-    }
-}
-
-/// How to search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SearchMode {
-    /// tantivy alone.
-    Lexical,
-    /// Vectors alone.
-    Vector,
-    /// Both, fused by reciprocal rank.
-    Hybrid,
-}
-
-/// A search for products.
-#[derive(Clone, Debug)]
-pub struct ProductQuery {
-    /// The words.
-    pub text: String,
-    /// Their embedding as a query; without it the search is lexical.
-    pub vector: Option<Vec<f32>>,
-    /// The language they are written in.
-    pub language: Language,
-    /// Lexical, vector or both.
-    pub mode: SearchMode,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// A product found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ProductHit {
-    /// Which.
-    pub id: ProductId,
-    /// The variant, when its code stands in the query.
-    pub sku: Option<Sku>,
-    /// The fused score; comparable within one search only.
-    pub score: f32,
-    /// BM25, when the lexical side found it.
-    pub lexical: Option<f32>,
-    /// Cosine, when the vector side found it.
-    pub vector: Option<f32>,
-    /// Share of the words of its best-matching name that stand in the query, 0 to 1.
-    pub name_in_query: f32,
-    /// Share of the query's words that stand in its name, brand or codes, 0 to 1.
-    pub query_in_name: f32,
-}
-
-/// A search for policy passages.
-#[derive(Clone, Debug)]
-pub struct PassageQuery {
-    /// The words.
-    pub text: String,
-    /// Their embedding as a query.
-    pub vector: Option<Vec<f32>>,
-    /// Only passages in this language.
-    pub language: Language,
-    /// Only this document, when the topic is known.
-    pub document: Option<String>,
-    /// At most so many.
-    pub limit: usize,
-}
-
-/// A passage found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PassageHit {
-    /// `returns.sk#2`.
-    pub id: String,
-    /// The passage.
-    pub passage: Passage,
-    /// The fused score; comparable within one search only.
-    pub score: f32,
-    /// Cosine, when the vector side found it.
-    pub vector: Option<f32>,
-}
-
-/// What an index generation holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GenerationInfo {
-    /// Its id, the folder's name.
-    pub id: String,
-    /// Products in it.
-    pub products: usize,
-    /// Passages in it.
-    pub passages: usize,
-    /// When it was built.
-    pub built: Timestamp,
-    /// The embedder its vectors came from.
-    pub embedder: ModelId,
 }
 
 /// Turns text into vectors.

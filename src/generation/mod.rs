@@ -69,6 +69,18 @@ pub fn kept(index: &Path) -> Result<Vec<Kept>, IndexError> {
 /// When there is none, a file is damaged, or a builder is at work: the one that serves then goes on.
 pub fn roll_back(index: &Path, to: Option<&str>) -> Result<String, IndexError> {
     let _lock = locked(index)?;
+    let chosen = before(index, to)?;
+    chosen.manifest.verify(&chosen.folder)?;
+    point(index, &chosen.manifest.generation)
+        .map_err(|error| IndexError::failed(format!("switching {}", index.display()), error))?;
+    Ok(chosen.manifest.generation)
+}
+
+/// The kept generation to go back to: the one named, else the newest before the one that serves.
+///
+/// # Errors
+/// When there is none.
+pub fn before(index: &Path, to: Option<&str>) -> Result<Kept, IndexError> {
     let kept = kept(index)?;
     let serving = kept.iter().position(|one| one.serves);
     let chosen = match (to, serving) {
@@ -81,10 +93,7 @@ pub fn roll_back(index: &Path, to: Option<&str>) -> Result<String, IndexError> {
         let reason = format!("there is no {}; kept are: {}", to.unwrap_or("generation before"), known.join(", "));
         return Err(IndexError::failed(format!("rolling {} back", index.display()), reason));
     };
-    chosen.manifest.verify(&chosen.folder)?;
-    point(index, &chosen.manifest.generation)
-        .map_err(|error| IndexError::failed(format!("switching {}", index.display()), error))?;
-    Ok(chosen.manifest.generation.clone())
+    Ok(chosen.clone())
 }
 
 /// The builder's lock; the operating system frees it even after a crash.

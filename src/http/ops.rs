@@ -27,6 +27,8 @@ pub struct Readiness {
     ready: bool,
     /// Why not; empty when ready.
     reasons: Vec<String>,
+    /// What is wrong while traffic may come: it is answered less well.
+    warnings: Vec<String>,
 }
 
 /// What is running.
@@ -54,8 +56,9 @@ pub async fn ready(State(gate): State<Arc<Gate>>) -> Response {
     if gate.draining.load(Ordering::Relaxed) {
         reasons.push("shutting down".to_string());
     }
+    let warnings = gate.app.search.degraded().into_iter().collect();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Readiness { ready: reasons.is_empty(), reasons })).into_response()
+    (status, Json(Readiness { ready: reasons.is_empty(), reasons, warnings })).into_response()
 }
 
 /// Counters and histograms in Prometheus' text format.

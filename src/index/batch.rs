@@ -8,7 +8,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::domain::Language;
-use crate::engine::{Embed, EmbedInput, ProductQuery, Search, SearchMode};
+use crate::engine::{Embed, EmbedInput, Only, PassageQuery, ProductQuery, Search, SearchMode};
 
 /// How a batch is searched.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub struct BatchMode {
     pub mode: SearchMode,
     /// Hits per query.
     pub k: usize,
+    /// Documents of the policies instead of products.
+    pub policies: bool,
 }
 
 /// How a batch went.
@@ -60,14 +62,12 @@ pub async fn search_batch(
             vector = embed.embed(EmbedInput::Query, vec![text.clone()]).await?.pop();
             embedding.push(start.elapsed().as_secs_f64() * 1e3);
         }
-        let language = script(text);
-        let query = ProductQuery { text: text.clone(), vector, language, mode: how.mode, limit: how.k };
         let start = Instant::now();
-        let hits = search.products(&query).await?;
+        let hits = hits(search, (text, vector), how).await?;
         searching.push(start.elapsed().as_secs_f64() * 1e3);
         empty += usize::from(hits.is_empty());
         for (rank, hit) in hits.iter().enumerate() {
-            writeln!(run, "{qid} Q0 {} {} {} truetill", hit.id, rank + 1, hit.score)?;
+            writeln!(run, "{qid} Q0 {} {} {} truetill", hit.0, rank + 1, hit.1)?;
             lines += 1;
         }
     }
@@ -76,6 +76,31 @@ pub async fn search_batch(
     let [embed_p50_ms, embed_p95_ms] = percentiles(embedding);
     let queries = queries.len();
     Ok(BatchSummary { queries, lines, empty, search_p50_ms, search_p95_ms, embed_p50_ms, embed_p95_ms })
+}
+
+/// What is found for one query, with its score: products, or documents by the best of their passages.
+async fn hits(
+    search: &dyn Search,
+    (text, vector): (&str, Option<Vec<f32>>),
+    how: BatchMode,
+) -> anyhow::Result<Vec<(String, f32)>> {
+    let (language, mode) = (script(text), how.mode);
+    if !how.policies {
+        let query = ProductQuery { text: text.into(), vector, language, mode, only: Only::default(), limit: how.k };
+        let hits = search.products(&query).await?;
+        return Ok(hits.into_iter().map(|hit| (hit.id.0, hit.score)).collect());
+    }
+    // Vectors alone: no word is looked for.
+    let text = if mode == SearchMode::Vector { String::new() } else { text.to_string() };
+    let query = PassageQuery { text, vector, language, document: None, limit: usize::MAX };
+    let mut documents: Vec<(String, f32)> = Vec::new();
+    for hit in search.passages(&query).await? {
+        if !documents.iter().any(|(document, _)| *document == hit.passage.document) {
+            documents.push((hit.passage.document, hit.score));
+        }
+    }
+    documents.truncate(how.k);
+    Ok(documents)
 }
 
 fn read_queries(path: &Path) -> anyhow::Result<Vec<(String, String)>> {

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::product::code_key;
+use crate::domain::product::{Variant, code_key, size_key};
 use crate::domain::{Language, Product, ProductId, Sku};
+use crate::engine::Only;
 
 use super::analysis::{Analyzer, words};
 use super::concepts::Concepts;
@@ -31,6 +32,12 @@ pub struct NameEntry {
     pub codes: Vec<String>,
     /// How many vectors it has.
     pub vectors: usize,
+    /// The colours it is to be had in; none when a variant tells none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub colours: Vec<String>,
+    /// The sizes, as they can be compared; none when a variant tells none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sizes: Vec<String>,
 }
 
 impl NameEntry {
@@ -44,8 +51,18 @@ impl NameEntry {
             skus: product.variants.iter().map(|variant| variant.sku.clone()).collect(),
             codes: product.codes.clone(),
             vectors,
+            colours: told(product, |variant| variant.colour.clone()),
+            sizes: told(product, |variant| variant.size.as_deref().map(size_key)),
         }
     }
+}
+
+/// What all variants tell of themselves; nothing when one of them does not.
+fn told(product: &Product, of: impl Fn(&Variant) -> Option<String>) -> Vec<String> {
+    let mut told: Vec<String> = product.variants.iter().map(of).collect::<Option<_>>().unwrap_or_default();
+    told.sort();
+    told.dedup();
+    told
 }
 
 /// Brand and codes in one text.
@@ -74,6 +91,8 @@ struct Row {
     parts: Vec<usize>,
     names: Vec<(Language, Vec<u32>)>,
     label: Vec<u32>,
+    colours: Box<[u32]>,
+    sizes: Box<[u32]>,
 }
 
 /// All products of a generation by row.
@@ -122,7 +141,8 @@ impl Names {
                 entry.names.iter().flat_map(|(language, tokens)| concepts.parts(*language, tokens.iter())).collect();
             let list = entry.names.into_iter().map(|(language, list)| (language, names.intern(list))).collect();
             let label = names.intern(entry.label);
-            names.rows.push(Row { id: entry.id, parts, names: list, label });
+            let (colours, sizes) = (names.intern(entry.colours).into(), names.intern(entry.sizes).into());
+            names.rows.push(Row { id: entry.id, parts, names: list, label, colours, sizes });
         }
         names
     }
@@ -134,6 +154,18 @@ impl Names {
             numbers.push(*self.tokens.entry(token).or_insert(next));
         }
         numbers
+    }
+
+    /// Which rows are to be had so, as a question of a row; none asks nothing of them.
+    pub fn admits<'n>(&'n self, only: &Only) -> Option<impl Fn(usize) -> bool + use<'n>> {
+        // What no product tells of is no row's own number.
+        let number = |wanted: &Option<String>| wanted.as_ref().map(|text| self.tokens.get(text).copied());
+        let (colour, size) = (number(&only.colour), number(&only.size));
+        let has = |told: &[u32], wanted: Option<Option<u32>>| {
+            told.is_empty() || wanted.is_none_or(|number| number.is_some_and(|number| told.contains(&number)))
+        };
+        (!only.is_empty())
+            .then(|| move |row: usize| has(&self.rows[row].colours, colour) && has(&self.rows[row].sizes, size))
     }
 
     /// True for a product whose name speaks of accessories, none of which were asked for.

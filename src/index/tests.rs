@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::domain::Product;
 use crate::domain::fact::Passage;
-use crate::engine::{Embed, EmbedInput};
+use crate::engine::{Embed, EmbedInput, Only, SearchMode};
 
 /// Hashes runs of three letters: texts that share spelling are near.
 struct Trigrams(&'static str);
@@ -106,7 +106,8 @@ async fn opened() -> (tempfile::TempDir, Index) {
 
 async fn search(index: &Index, text: &str, mode: SearchMode) -> Vec<ProductHit> {
     let vector = EMBED.embed(EmbedInput::Query, vec![text.to_string()]).await.unwrap().pop();
-    let query = ProductQuery { text: text.to_string(), vector, language: Language::En, mode, limit: 5 };
+    let query =
+        ProductQuery { text: text.to_string(), vector, language: Language::En, mode, only: Only::default(), limit: 5 };
     index.products(&query).await.unwrap()
 }
 
@@ -277,11 +278,15 @@ async fn a_batch_writes_trec_lines() {
     let (folder, index) = opened().await;
     let (queries, out) = (folder.path().join("q.tsv"), folder.path().join("run"));
     std::fs::write(&queries, "1\tkettle\n2\tzzzzqqqq\n").unwrap();
-    let how = batch::BatchMode { mode: SearchMode::Lexical, k: 2 };
+    let how = batch::BatchMode { mode: SearchMode::Lexical, k: 2, policies: false };
     let summary = batch::search_batch(&index, Some(&EMBED), (&queries, &out), how).await.unwrap();
     assert_eq!((summary.queries, summary.lines, summary.empty), (2, 2, 1));
     let run = std::fs::read_to_string(&out).unwrap();
     assert!(run.lines().all(|line| line.starts_with("1 Q0 KT-10") && line.ends_with(" truetill")), "{run}");
+    std::fs::write(&queries, "1\treturn goods after delivery\n").unwrap();
+    let policies = batch::BatchMode { policies: true, ..how };
+    batch::search_batch(&index, Some(&EMBED), (&queries, &out), policies).await.unwrap();
+    assert!(std::fs::read_to_string(&out).unwrap().starts_with("1 Q0 returns 1 "));
     std::fs::write(&queries, "1 kettle\n").unwrap();
     let error = batch::search_batch(&index, None, (&queries, &out), how).await.unwrap_err().to_string();
     assert!(error.contains("q.tsv:1: expected `qid<TAB>query`"), "{error}");

@@ -10,6 +10,13 @@ use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use simsimd::SpatialSimilarity;
 
+use super::sketch::Sketches;
+
+/// From so many rows on, sketches tell which of them are read; below, reading all takes no longer than two milliseconds.
+const SKETCHED: usize = 60_000;
+/// So many times the rows wanted are read: what a sketch puts further down is hardly ever among the best.
+const WORTH_READING: usize = 8;
+
 /// The digest by which a text's vector is found again in the next generation.
 pub type Key = [u8; 16];
 
@@ -84,11 +91,63 @@ fn quantise(vector: &[f32]) -> (Vec<i8>, f32) {
     (vector.iter().map(|value| (value / scale).round() as i8).collect(), scale)
 }
 
+/// The rows of a generation in floats, on disk.
+pub struct Stored {
+    file: File,
+    rows: usize,
+    dimensions: usize,
+}
+
+impl Stored {
+    /// Opens the rows written under a name.
+    ///
+    /// # Errors
+    /// When the file is missing or does not hold whole rows.
+    pub fn open(folder: &Path, name: &str, dimensions: usize) -> anyhow::Result<Self> {
+        let path = folder.join(format!("{name}.f32"));
+        let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
+        let (bytes, stride) = (file.metadata()?.len(), (dimensions * size_of::<f32>()) as u64);
+        ensure!(bytes.checked_rem(stride) == Some(0), "{} does not hold whole rows: run make index", path.display());
+        Ok(Stored { file, rows: (bytes / stride) as usize, dimensions })
+    }
+
+    /// How many rows.
+    pub fn count(&self) -> usize {
+        self.rows
+    }
+
+    /// The vector of a row.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn row(&self, row: usize) -> anyhow::Result<Vec<f32>> {
+        read_row(&self.file, row, self.dimensions)
+    }
+
+    /// Every row compared, the best first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn compared(&self, question: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
+        let mut scored = Vec::with_capacity(self.rows);
+        for row in 0..self.rows {
+            scored.push((row, f32::dot(&self.row(row)?, question).unwrap_or_default() as f32));
+        }
+        keep_best(&mut scored, limit);
+        Ok(scored)
+    }
+}
+
+/// A question, and which rows will do: all of them when nothing is said.
+pub type Question<'a> = (&'a [f32], Option<&'a [bool]>);
+
 /// Vectors of a generation, open for search.
 pub struct Vectors {
     rows: Vec<i8>,
     scales: Vec<f32>,
-    exact: File,
+    /// Of many rows: which of them are worth reading.
+    sketches: Option<Sketches>,
+    exact: Stored,
     dimensions: usize,
 }
 
@@ -109,27 +168,21 @@ impl Vectors {
             rows.extend(values.iter().map(|value| value.cast_signed()));
             scales.push(f32::from_le_bytes(scale.try_into().expect("invariant: the stride leaves four bytes")));
         }
-        let path = folder.join(format!("{name}.f32"));
-        let exact = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
-        let expected = (count * dimensions * size_of::<f32>()) as u64;
-        ensure!(exact.metadata()?.len() == expected, "{} does not match {name}.i8: run make index", path.display());
-        Ok(Vectors { rows, scales, exact, dimensions })
+        let exact = Stored::open(folder, name, dimensions)?;
+        ensure!(exact.count() == count, "{name}.f32 does not match {}: run make index", path.display());
+        let sketches = (count >= SKETCHED).then(|| Sketches::new(&rows, &scales, dimensions));
+        Ok(Vectors { rows, scales, sketches, exact, dimensions })
     }
 
-    /// How many rows.
-    pub fn count(&self) -> usize {
-        self.scales.len()
-    }
-
-    /// The `limit` rows nearest to a unit-length query with their cosine, best first.
+    /// The `limit` rows nearest to a unit-length question with their cosine, best first.
     ///
     /// # Errors
-    /// When the query has another length or the file cannot be read.
-    pub fn nearest(&self, query: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
+    /// When the question has another length or the file cannot be read.
+    pub fn exactly_nearest(&self, question: Question<'_>, limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
         // Twice as many as asked are re-scored: the int8 order is right to within its rounding.
-        let mut scored = self.roughly_nearest(query, limit * 2)?;
+        let mut scored = self.roughly_nearest(question, limit * 2)?;
         for (row, score) in &mut scored {
-            *score = self.exact_score(*row, query)?;
+            *score = f32::dot(&self.exact.row(*row)?, question.0).unwrap_or_default() as f32;
         }
         sort(&mut scored);
         scored.truncate(limit);
@@ -139,8 +192,9 @@ impl Vectors {
     /// The same with the cosine as the int8 rows give it, off by about a hundredth: for a pass that another follows.
     ///
     /// # Errors
-    /// When the query has another length.
-    pub fn roughly_nearest(&self, query: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
+    /// When the question has another length.
+    pub fn roughly_nearest(&self, question: Question<'_>, limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
+        let (query, only) = question;
         ensure!(
             query.len() == self.dimensions,
             "a query vector of {} instead of {} numbers",
@@ -148,35 +202,33 @@ impl Vectors {
             self.dimensions
         );
         let (quantised, query_scale) = quantise(query);
-        let mut scored: Vec<(usize, f32)> = self
-            .rows
-            .chunks_exact(self.dimensions)
-            .zip(&self.scales)
-            .enumerate()
-            .map(|(row, (values, scale))| {
-                (row, i8::dot(values, &quantised).unwrap_or_default() as f32 * scale * query_scale)
-            })
-            .collect();
-        if limit < scored.len() {
-            scored.select_nth_unstable_by(limit, |a, b| b.1.total_cmp(&a.1));
-            scored.truncate(limit);
-        }
-        sort(&mut scored);
+        let score = |row: usize| {
+            let values = &self.rows[row * self.dimensions..][..self.dimensions];
+            (row, i8::dot(values, &quantised).unwrap_or_default() as f32 * self.scales[row] * query_scale)
+        };
+        let all = 0..self.scales.len();
+        let mut scored: Vec<(usize, f32)> = match (&self.sketches, only) {
+            (Some(sketches), only) => {
+                let mut rows = sketches.nearest(query, only, limit * WORTH_READING);
+                // In the order in which they lie in memory.
+                rows.sort_unstable();
+                rows.into_iter().map(score).collect()
+            }
+            (None, None) => all.map(score).collect(),
+            (None, Some(only)) => all.filter(|row| only[*row]).map(score).collect(),
+        };
+        keep_best(&mut scored, limit);
         Ok(scored)
     }
+}
 
-    /// The vector of a row.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn row(&self, row: usize) -> anyhow::Result<Vec<f32>> {
-        read_row(&self.exact, row, self.dimensions)
+/// The best of many, best first.
+pub fn keep_best(scored: &mut Vec<(usize, f32)>, limit: usize) {
+    if limit < scored.len() {
+        scored.select_nth_unstable_by(limit, |a, b| b.1.total_cmp(&a.1));
+        scored.truncate(limit);
     }
-
-    fn exact_score(&self, row: usize, query: &[f32]) -> anyhow::Result<f32> {
-        let values = read_row(&self.exact, row, self.dimensions)?;
-        Ok(f32::dot(&values, query).unwrap_or_default() as f32)
-    }
+    sort(scored);
 }
 
 fn read_row(file: &File, row: usize, dimensions: usize) -> anyhow::Result<Vec<f32>> {
@@ -234,7 +286,7 @@ mod tests {
         let vectors = Vectors::open(folder.path(), "v", 48).unwrap();
         for seed in [3, 77, 400] {
             let query = unit(seed, 48);
-            let found = vectors.nearest(&query, 5).unwrap();
+            let found = vectors.exactly_nearest((&query, None), 5).unwrap();
             let dot = |row: usize| all[row].iter().zip(&query).map(|(a, b)| a * b).sum::<f32>();
             let mut expected: Vec<usize> = (0..500).collect();
             expected.sort_by(|a, b| dot(*b).total_cmp(&dot(*a)).then(a.cmp(b)));
@@ -256,6 +308,6 @@ mod tests {
         writer.finish().unwrap();
         std::fs::write(folder.path().join("v.f32"), [0; 3]).unwrap();
         let error = Vectors::open(folder.path(), "v", 4).err().unwrap().to_string();
-        assert!(error.contains("v.f32 does not match v.i8: run make index"), "{error}");
+        assert!(error.contains("v.f32 does not hold whole rows: run make index"), "{error}");
     }
 }

@@ -231,7 +231,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The best of five readings of a block that no cache holds.
-fn read_gb_s(threads: usize) -> f64 {
+pub fn read_gb_s(threads: usize) -> f64 {
     let block: Vec<u64> = (0..BANDWIDTH_BYTES as u64 / 8).collect();
     let share = block.len().div_ceil(threads.max(1));
     let once = || {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 
 use crate::domain::{Language, Product};
 use crate::engine::{Embed, ModelId};
+use crate::index::qdrant::{Server, UploadProgress};
 use crate::index::{self, Analyzer, Builder, Kinds, PassageEntry, Progress, Tools};
 
 use super::IndexRequest;
@@ -19,15 +20,22 @@ pub struct Indexed<'e> {
     embed: &'e dyn Embed,
     analyzer: Analyzer,
     progress: Progress<'e>,
+    server: Option<(Server, UploadProgress<'e>)>,
 }
 
 impl<'e> Indexed<'e> {
     /// With an embedder, telling how far the work is.
     pub fn new(embed: &'e dyn Embed, progress: Progress<'e>) -> Self {
-        Indexed { embed, analyzer: Analyzer::new(), progress }
+        Indexed { embed, analyzer: Analyzer::new(), progress, server: None }
+    }
+
+    /// The same, with the vectors in a Qdrant server too before a generation serves.
+    pub fn with_server(self, server: Server, progress: UploadProgress<'e>) -> Self {
+        Indexed { server: Some((server, progress)), ..self }
     }
 }
 
+#[async_trait]
 impl Shelves for Indexed<'_> {
     fn begin<'a>(&'a self, folder: &Path, request: &IndexRequest) -> anyhow::Result<Box<dyn Shelf + 'a>> {
         let kinds = request.categories.as_deref().map(category_words).transpose()?.unwrap_or_default();
@@ -38,6 +46,24 @@ impl Shelves for Indexed<'_> {
 
     fn embedder(&self) -> (ModelId, usize) {
         (self.embed.model(), self.embed.dimensions())
+    }
+
+    async fn publish(&self, generation: &str, folder: &Path) -> anyhow::Result<()> {
+        let Some((server, progress)) = &self.server else { return Ok(()) };
+        server.put((generation, folder), self.embed.dimensions(), *progress).await.map(drop)
+    }
+
+    async fn serves(&self, generation: &str, kept: &[String]) {
+        let Some((server, _)) = &self.server else { return };
+        let settled = async {
+            server.name(generation).await?;
+            server.forget(kept).await
+        };
+        match settled.await {
+            Ok(deleted) => tracing::info!(?deleted, "collections nobody keeps are gone"),
+            // The collection is asked by its own name: neither the alias nor an old one is in its way.
+            Err(error) => tracing::warn!("the generation serves, but its server is not tidy: {error:#}"),
+        }
     }
 }
 

@@ -73,6 +73,8 @@ pub struct IndexRequest {
     pub dry_run: bool,
     /// Any error refuses the switch.
     pub strict: bool,
+    /// The share of the products of before that may be missing; 1 for any.
+    pub max_shrink: f64,
     /// The moment of the run: nothing is as of later.
     pub now: Timestamp,
 }
@@ -123,8 +125,25 @@ fn refusal(request: &IndexRequest, report: &Report) -> Option<String> {
     if report.products == 0 {
         return Some("no product could be read: the index stays as it is".into());
     }
-    let strict = request.strict && report.errors > 0;
-    strict.then(|| format!("{} errors with --strict: the index stays as it is", report.errors))
+    if request.strict && report.errors > 0 {
+        return Some(format!("{} errors with --strict: the index stays as it is", report.errors));
+    }
+    shrunk(request, report.products)
+}
+
+/// Half a feed reads like a whole one: what is missing is only seen beside the generation before.
+fn shrunk(request: &IndexRequest, products: u64) -> Option<String> {
+    let serving = generation::current(&request.index).ok()?;
+    let before = Manifest::read(&serving).ok()?.products as u64;
+    let least = before as f64 * (1.0 - request.max_shrink);
+    ((products as f64) < least.floor()).then(|| {
+        format!(
+            "{products} products after {before} is a loss of more than {:.0} % (index.max_shrink = {}): \
+             check that the feed is whole, or run `truetill index --accept-shrink`",
+            request.max_shrink * 100.0,
+            request.max_shrink
+        )
+    })
 }
 
 type Into<'s, 'b> = (&'s mut Door, &'s mut Option<Sink<'b>>, &'s mut Report);
@@ -288,7 +307,8 @@ impl<'a> Sink<'a> {
         report.embedded = built.embedded;
         report.reused = built.reused;
         let generation = building.id().to_string();
-        building.switch(Manifest {
+        self.shelves.publish(&generation, building.folder()).await?;
+        let index = building.switch(Manifest {
             schema: generation::SCHEMA,
             generation: generation.clone(),
             built: now,
@@ -299,6 +319,9 @@ impl<'a> Sink<'a> {
             sealed: true,
             files: BTreeMap::new(),
         })?;
+        let kept = index.parent().map(generation::kept).transpose()?.unwrap_or_default();
+        let kept: Vec<String> = kept.into_iter().map(|kept| kept.manifest.generation).collect();
+        self.shelves.serves(&generation, &kept).await;
         Ok(Outcome::Switched { generation })
     }
 }

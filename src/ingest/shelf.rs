@@ -11,6 +11,7 @@ use super::IndexRequest;
 use super::policies::NamedPassage;
 
 /// Opens the searchable half of a generation.
+#[async_trait]
 pub trait Shelves: Send + Sync {
     /// Begins in the folder of the generation being built.
     ///
@@ -19,6 +20,15 @@ pub trait Shelves: Send + Sync {
     fn begin<'a>(&'a self, folder: &Path, request: &IndexRequest) -> anyhow::Result<Box<dyn Shelf + 'a>>;
     /// The embedder whose vectors stand on it, and their length.
     fn embedder(&self) -> (ModelId, usize);
+    /// Puts what else a generation needs where it is searched, before it serves.
+    ///
+    /// # Errors
+    /// When that fails: the generation does not serve then.
+    async fn publish(&self, _generation: &str, _folder: &Path) -> anyhow::Result<()> {
+        Ok(())
+    }
+    /// Told which generation serves now, and which are kept. Nothing that fails here keeps it from serving.
+    async fn serves(&self, _generation: &str, _kept: &[String]) {}
 }
 
 /// The searchable half of one generation.
@@ -46,6 +56,7 @@ pub struct Shelved {
 /// For a dry run: nothing is put up.
 pub struct NoShelves;
 
+#[async_trait]
 impl Shelves for NoShelves {
     fn begin<'a>(&'a self, _: &Path, _: &IndexRequest) -> anyhow::Result<Box<dyn Shelf + 'a>> {
         Ok(Box::new(NoShelf::default()))

@@ -36,6 +36,7 @@ impl Shop {
             time_zone: TimeZone::UTC,
             dry_run: false,
             strict: false,
+            max_shrink: 0.5,
             now: "2026-11-10T12:00:00Z".parse().unwrap(),
         };
         Shop { folder, request }
@@ -302,6 +303,40 @@ async fn bad_policies_are_named() {
     shop.request.policies = Some(shop.folder.path().join("policies"));
     let report = shop.run().await;
     assert_eq!((told(&report), report.passages), (vec!["1 conflict version".to_string()], 0));
+}
+
+/// So many products in a feed.
+fn shelf(products: usize) -> String {
+    let price = r#"{"currency":"EUR","amount":"7.50"}"#;
+    (0..products).map(|at| product(&format!("P{at}"), price) + "\n").collect()
+}
+
+#[tokio::test]
+async fn a_feed_that_shrank_does_not_switch_by_itself() {
+    let mut shop = Shop::with(&[("products.jsonl", shelf(10).as_bytes())]);
+    assert!(shop.run().await.succeeded());
+    let serving = || generation::current(&shop.folder.path().join("index")).unwrap();
+    let first = serving();
+    std::fs::write(&shop.request.catalogs[0], shelf(4)).unwrap();
+    let Outcome::Refused { reason } = shop.run().await.outcome else { panic!("must be refused") };
+    for part in ["4 products after 10", "more than 50 %", "index.max_shrink = 0.5", "truetill index --accept-shrink"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert_eq!(serving(), first);
+    // A dry run tells it too.
+    shop.request.dry_run = true;
+    assert!(!shop.run().await.succeeded());
+    shop.request.dry_run = false;
+
+    std::fs::write(&shop.request.catalogs[0], shelf(5)).unwrap();
+    assert!(shop.run().await.succeeded(), "half of them is still allowed");
+    std::fs::write(&shop.request.catalogs[0], shelf(1)).unwrap();
+    assert!(!shop.run().await.succeeded());
+    shop.request.max_shrink = 1.0;
+    assert!(shop.run().await.succeeded(), "who says so gets it");
+    shop.request.max_shrink = 0.0;
+    std::fs::write(&shop.request.catalogs[0], shelf(30)).unwrap();
+    assert!(shop.run().await.succeeded(), "growing is always allowed");
 }
 
 const DOCX_HEAD: &str = "<w:document xmlns:w=\"w\"><w:body>";

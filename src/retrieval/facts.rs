@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::domain::fact::{OfferFact, TotalFact};
 use crate::domain::found::{Candidate, Found};
 use crate::domain::place::PlaceId;
+use crate::domain::product::size_key;
 use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
+
+use crate::engine::Only;
 
 use super::{Question, Sources};
 
@@ -85,6 +88,12 @@ fn pieces(offers: &[&Offer]) -> Option<u32> {
     (!known.is_empty()).then(|| known.iter().fold(0_u32, |sum, count| sum.saturating_add(*count)))
 }
 
+/// What of a question's conditions an index knows of.
+pub(super) fn only(question: &Question<'_>) -> Only {
+    let Conditions { size, colour, .. } = Conditions::of(question);
+    Only { colour: colour.map(str::to_string), size: size.as_deref().map(size_key) }
+}
+
 /// The hard conditions of a question.
 struct Conditions<'a> {
     size: Option<String>,
@@ -110,7 +119,7 @@ impl<'a> Conditions<'a> {
 
     fn met(&self, offer: &Offer) -> bool {
         let same = |wanted: Option<&str>, has: &Option<String>| match (wanted, has) {
-            (Some(wanted), Some(has)) => label(wanted) == label(has),
+            (Some(wanted), Some(has)) => size_key(wanted) == size_key(has),
             // A condition says nothing about a product that has no such property.
             _ => true,
         };
@@ -123,23 +132,17 @@ impl<'a> Conditions<'a> {
     }
 }
 
-/// A size as it can be compared: `200 × 220 cm`, `200x220cm` are one.
-fn label(size: &str) -> String {
-    let plain = size.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase);
-    plain.map(|c| if matches!(c, '×' | 'х') { 'x' } else { c }).collect()
-}
-
 /// The one size of a product that stands in the message beside its name: `1kg`, `200x220`. A bare number is left
 /// to understanding, which knows whether it is a size.
 fn named_size(message: &str, product: &Product, offers: &[Offer]) -> Option<String> {
-    let message = label(message);
-    let in_name = |size: &str| product.name.all().any(|(_, name)| label(name).contains(&label(size)));
+    let message = size_key(message);
+    let in_name = |size: &str| product.name.all().any(|(_, name)| size_key(name).contains(&size_key(size)));
     let telling = |size: &&String| {
         let digits = size.chars().any(|c| c.is_ascii_digit());
         digits
             && size.chars().any(|c| c.is_alphabetic() || c == '×')
             && !in_name(size)
-            && message.contains(&label(size))
+            && message.contains(&size_key(size))
     };
     let mut named: Vec<&String> = offers.iter().filter_map(|offer| offer.size.as_ref()).filter(telling).collect();
     named.dedup();

@@ -14,7 +14,7 @@ use crate::domain::command::Pick;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots};
-use crate::engine::{Catalog, ProductHit, ProductQuery, Search, SearchMode};
+use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::Shop;
 
 pub use confirm::confirm;
@@ -101,12 +101,25 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         None => {
             let (chosen, hits) = match by_names(sources, question, limits).await? {
                 Some(each) => each,
-                None => by_words(sources, question, limits).await?,
+                None => by_words(sources, question, (limits, Only::default())).await?,
             };
             (chosen.order, chosen.sure, hits)
         }
     };
+    let by_words_alone = sure == 0;
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
+    let only = facts::only(question);
+    if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) && !only.is_empty() {
+        // None of the nearest is to be had so; one that is may lie further away.
+        let (chosen, hits) = by_words(sources, question, (limits, only)).await?;
+        let further = finish(sources, question, &chosen.order, (chosen.sure, hits)).await?;
+        let best = |all: &[Candidate]| all.iter().map(|one| one.covers).fold(0.0_f32, f32::max);
+        let told = best(&further.found.candidates);
+        // What is near and not as asked is told before what is far.
+        if told > 0.0 && told >= best(&retrieved.found.near) {
+            retrieved = further;
+        }
+    }
     if let Some(Pick::Price(end)) = question.slots.pick {
         if !pointed {
             wish::fitting(&mut retrieved.found);
@@ -152,14 +165,15 @@ async fn by_names(
 async fn by_words(
     sources: Sources<'_>,
     question: &Question<'_>,
-    limits: Limits,
+    (limits, only): (Limits, Only),
 ) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
-    let hits = sources.search.products(&query(question, question.whole, limits)).await?;
+    let asked = |words| ProductQuery { only: only.clone(), ..query(question, words, limits) };
+    let hits = sources.search.products(&asked(question.whole)).await?;
     if let Some(chosen) = select::full_name(&hits, limits.sure_name) {
         return Ok((chosen, hits));
     }
     let words = question.slots.product.as_deref().unwrap_or(question.text);
-    let hits = sources.search.products(&query(question, words, limits)).await?;
+    let hits = sources.search.products(&asked(words)).await?;
     Ok((select::sure(&hits, limits.sure_name), hits))
 }
 
@@ -242,6 +256,7 @@ fn query(question: &Question<'_>, words: &str, limits: Limits) -> ProductQuery {
         vector: question.vector.map(<[f32]>::to_vec),
         language: question.language,
         mode: SearchMode::Hybrid,
+        only: Only::default(),
         limit: limits.candidates,
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::product::Quote;
 use crate::domain::{FactBody, FactId, Money, ProductId, Wish};
-use crate::engine::{ProductHit, ProductQuery};
+use crate::engine::{Only, ProductHit, ProductQuery};
 
 use super::{Limits, Question, Retrieved, Sources, by_words, facts, query};
 
@@ -27,7 +27,7 @@ pub(super) async fn look_up(
     }
     let (base, hits) = match &question.slots.product {
         Some(_) => {
-            let (chosen, hits) = by_words(sources, question, limits).await?;
+            let (chosen, hits) = by_words(sources, question, (limits, Only::default())).await?;
             if chosen.sure == 0 && wish != Wish::GoesWith {
                 // "Cheap shoes": there is nothing at hand that others could be cheaper than.
                 return Ok(None);

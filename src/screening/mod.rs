@@ -90,8 +90,10 @@ impl Screening {
     /// Screens one text. `fallback` is the session's language, `locale` the channel's.
     pub fn screen(&self, text: &str, fallback: Language, locale: Option<Language>) -> Screened {
         let private = normalise(text);
-        let guess = self.language.guess(&private);
         let pii = self.pii.find(&private);
+        // The letters of an address are words of no language.
+        let spoken = private.char_indices().filter(|(at, _)| !pii.iter().any(|found| found.range.contains(at)));
+        let guess = self.language.guess(&spoken.map(|(_, letter)| letter).collect::<String>());
         let language = self.language.decide(guess, fallback, locale);
         Screened {
             text: pii::mask(&private, &pii),

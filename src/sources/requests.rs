@@ -132,6 +132,7 @@ fn base(config: &Config, time_zone: TimeZone, now: Timestamp) -> IndexRequest {
         time_zone,
         dry_run: false,
         strict: false,
+        max_shrink: config.index.max_shrink,
         now,
     }
 }

@@ -25,6 +25,9 @@ pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let corrected = || corrected(turn.app, turn.session, turn.screened);
             match turn.app.cart_words.read(&turn.screened.text).or_else(corrected) {
                 Some(ask) => changed(turn, ask, outcome).await,
+                None if takes_out(turn.app, turn.session, turn.screened).await => {
+                    changed(turn, CartAsk::Remove, outcome).await
+                }
                 None => added(turn, command, outcome).await,
             }
         }
@@ -43,6 +46,22 @@ pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
 pub(super) fn corrected(app: &App, session: &Session, screened: &Screened) -> Option<CartAsk> {
     let free = session.in_hand.is_some() && session.pending.is_none() && session.talk.is_none();
     app.cart_words.corrected(&screened.text).filter(|_| free)
+}
+
+/// True for "remove the kettle" where a kettle lies in the cart; anywhere else it may be about an order.
+pub(super) async fn takes_out(app: &App, session: &Session, screened: &Screened) -> bool {
+    if !app.cart_words.removes(&screened.text) || session.talk.is_some() {
+        return false;
+    }
+    let owner = Owner { customer: session.customer.clone(), session: Some(session.id) };
+    let till =
+        Till { book: &app.state, catalog: &*app.catalog, terms: &app.shop, rules: &app.cart_rules, now: app.now() };
+    let language = screened.language;
+    let visit = Visit { owner: &owner, currency: app.config.shop.currency_of(language), language };
+    // A cart that cannot be read is told of where it is asked for.
+    let Ok(priced) = till.show(visit).await else { return false };
+    let lines: Vec<_> = priced.fact.lines.iter().map(|line| (line.sku.clone(), line.name.clone())).collect();
+    !crate::tasks::named_in(&screened.text, &lines).is_empty()
 }
 
 /// True when the reply asks whether to place what it shows.

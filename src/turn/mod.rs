@@ -18,6 +18,7 @@ mod named;
 mod offers;
 mod order;
 mod person;
+mod policy;
 mod quote;
 mod respond;
 mod settle;
@@ -267,7 +268,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
             ..decided(name, 0.97)
         };
     }
-    if app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some() {
+    let of_cart = app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some();
+    if of_cart || cart::takes_out(app, session, screened).await {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
     }
     let input = Input { message: screened, session };

@@ -4,7 +4,7 @@
 use crate::app::App;
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
-use crate::engine::{ProductQuery, SearchMode};
+use crate::engine::{Only, ProductQuery, SearchMode};
 
 /// More words than this say something.
 const MOST_WORDS: usize = 3;
@@ -27,6 +27,7 @@ pub(super) async fn or_named(
         vector: None,
         language: screened.language,
         mode: SearchMode::Lexical,
+        only: Only::default(),
         limit: HITS,
     };
     // An index that fails tells so where it is really asked.

@@ -2,10 +2,11 @@
 //! out as a cart is, so the guard works it out again; nothing is put into a cart for it.
 
 use crate::domain::cart::{Cart, CartFact, Held};
+use crate::domain::found::Candidate;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::{Absence, Ask, CartSay, HandoverReason};
 use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Sku};
 use crate::understanding::CartAsk;
 
 use super::cart::{Chosen, owner, till, variant, visit};
@@ -119,10 +120,32 @@ async fn product(turn: &Turn<'_>, question: &Command, outcome: &mut Outcome) -> 
     let found = sought(turn, &command, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return Ok(None) };
-    let Chosen::One(sku) = variant(candidate, &found.facts) else { return Ok(None) };
+    let sku = match variant(candidate, &found.facts) {
+        Chosen::One(sku) => sku,
+        _ => match of_one_price(turn, candidate, &found.facts) {
+            Some(sku) => sku,
+            None => return Ok(None),
+        },
+    };
     let product: ProductId = candidate.product.id.clone();
     outcome.focus.push(product.clone());
     outcome.learn(found.facts.clone());
     let quantity = question.slots.quantity.unwrap_or(1).max(1);
     Ok(Some(Cart { lines: vec![Held { sku, product, quantity }], ..Cart::default() }))
+}
+
+/// The variant whose colour is named; any that can be had where all of them cost the same.
+fn of_one_price(turn: &Turn<'_>, candidate: &Candidate, facts: &[Fact]) -> Option<Sku> {
+    let offers = candidate.matching.iter().filter_map(|id| match &facts.iter().find(|fact| fact.id == *id)?.body {
+        FactBody::Offer(offer) if offer.offer.in_stock() != Some(0) => Some(offer),
+        _ => None,
+    });
+    let offers: Vec<_> = offers.collect();
+    let colours: Vec<_> = offers.iter().map(|offer| (offer.offer.sku.clone(), offer.colour.clone())).collect();
+    if let [sku] = crate::tasks::named_in(&turn.screened.text, &colours).as_slice() {
+        return Some(sku.clone());
+    }
+    let first = offers.first()?.offer.price.now()?;
+    let same = offers.iter().all(|offer| offer.offer.price.now() == Some(first));
+    same.then(|| offers[0].offer.sku.clone())
 }

@@ -15,7 +15,7 @@ use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
 use crate::domain::session::{Pending, Session};
 use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Sku, Slots, Understanding};
-use crate::engine::{EmbedInput, GenerateError, Generated, PassageQuery, ProductHit};
+use crate::engine::{EmbedInput, GenerateError, Generated, ProductHit};
 use crate::plan::{self, Brief};
 use crate::retrieval::{self, Limits, Sources};
 
@@ -31,13 +31,9 @@ use super::focus::{self, products_of};
 use super::menu;
 use super::offers;
 use super::person;
+use super::policy;
 use super::quote;
 use super::stop;
-
-/// Passages among which the model may choose.
-const PASSAGES: usize = 4;
-/// The document of the rules on delivery.
-const DELIVERY: &str = "delivery";
 
 /// What all commands of a message share.
 #[derive(Clone, Copy)]
@@ -189,8 +185,8 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
             products(turn, command, outcome, clock).await;
             contact::restock(command, outcome);
         }
-        DeliveryInfo => delivery(turn, command, outcome).await,
-        Policy => policy(turn, command, outcome).await,
+        DeliveryInfo => policy::delivery(turn, command, outcome).await,
+        Policy => policy::policy(turn, command, outcome).await,
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
@@ -288,7 +284,7 @@ pub(super) async fn second_plan(turn: &Turn<'_>, outcome: &mut Outcome) -> Vec<M
 }
 
 /// The embedding of a question; without it the search is lexical.
-async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
+pub(super) async fn embed(app: &App, text: &str) -> Option<Vec<f32>> {
     match app.embed.embed(EmbedInput::Query, vec![text.to_string()]).await {
         Ok(vectors) => vectors.into_iter().next(),
         Err(error) => {
@@ -342,88 +338,6 @@ pub(super) async fn judged(
     }
 }
 
-fn log(error: &GenerateError) {
+pub(super) fn log(error: &GenerateError) {
     tracing::warn!(%error, "the model was not heard; the plan follows the search alone");
-}
-
-async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
-    let app = turn.app;
-    if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
-        return;
-    }
-    let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
-        outcome.say(Move::Ask { what: Ask::Town });
-        outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town, failed: 0 });
-        return;
-    };
-    let currency = app.config.shop.currency_of(turn.screened.language);
-    match app.shop.delivery(&town.as_str().into(), currency, outcome.now) {
-        Some(fact) => {
-            outcome.say(Move::Deliver { fact: fact.id.clone() });
-            outcome.learn(vec![fact]);
-        }
-        None => outcome.say(Move::NotFound { why: Absence::NoDelivery }),
-    }
-}
-
-/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer.
-async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
-    let passages = sought_rules(turn, Some(DELIVERY.to_string()), outcome).await;
-    let Some(fact) = passages.facts.first().filter(|_| passages.hits.len() > 1 && passages.clear()).cloned() else {
-        return false;
-    };
-    outcome.say(Move::Policy { fact: fact.id.clone() });
-    outcome.learn(vec![fact]);
-    true
-}
-
-async fn sought_rules(turn: &Turn<'_>, document: Option<String>, outcome: &Outcome) -> retrieval::Passages {
-    let query = PassageQuery {
-        text: turn.screened.text.clone(),
-        vector: embed(turn.app, &turn.screened.text).await,
-        language: turn.screened.language,
-        document,
-        limit: PASSAGES,
-    };
-    retrieval::passages(&*turn.app.search, query, outcome.now).await
-}
-
-/// The document of a topic: `delivery.abroad` stands in `delivery`.
-fn document(topic: &str) -> String {
-    topic.split('.').next().unwrap_or(topic).to_string()
-}
-
-async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
-    let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
-    if let Some(why) = passages.absence {
-        outcome.say(Move::NotFound { why });
-        return;
-    }
-    // "What is your warranty?" asks for nothing in particular.
-    let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
-    let chosen = match turn.app.generate.as_deref() {
-        _ if general.is_some() => general,
-        Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
-            let text = &turn.screened.text;
-            match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
-                Ok((chosen, generated)) => {
-                    outcome.generated.push(generated);
-                    chosen
-                }
-                Err(error) => {
-                    log(&error);
-                    Some(0)
-                }
-            }
-        }
-        _ => Some(0),
-    };
-    match chosen.and_then(|index| passages.facts.get(index)) {
-        Some(fact) => outcome.say(Move::Policy { fact: fact.id.clone() }),
-        None => {
-            outcome.say(Move::NotFound { why: Absence::NoPolicy });
-            outcome.say(Move::Human { reason: HandoverReason::Task });
-        }
-    }
-    outcome.learn(passages.facts);
 }

@@ -124,6 +124,11 @@ impl CartWords {
         has(&self.show).then_some(CartAsk::Show)
     }
 
+    /// True when something is to be taken out, though nobody says of what.
+    pub fn removes(&self, text: &str) -> bool {
+        !text.contains(['?', '？']) && !self.remove.find(&fold(text)).is_empty()
+    }
+
     /// True when a price is asked for together with the delivery.
     pub fn with_delivery(&self, text: &str) -> bool {
         !self.with_delivery.find(&fold(text)).is_empty()

@@ -58,6 +58,7 @@ impl Place {
             time_zone: TimeZone::get("Europe/Bratislava").unwrap(),
             dry_run: false,
             strict: false,
+            max_shrink: 0.5,
             now: clock(),
         }
     }

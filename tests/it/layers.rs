@@ -89,6 +89,7 @@ const OWNED: &[(&str, &str)] = &[
     ("sqlx", "store"),
     ("tantivy", "index"),
     ("simsimd", "index"),
+    ("qdrant_client", "index"),
     ("candle_core", "inference"),
     ("candle_nn", "inference"),
     ("candle_transformers", "inference"),

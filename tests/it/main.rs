@@ -32,6 +32,8 @@ mod pay; // payment providers over the wire
 mod pii; // personal data made up by the thousand
 mod postgres; // the flows once more, with their state in PostgreSQL
 mod prose; // replies in the model's own words
+#[cfg(feature = "search")]
+mod qdrant; // vectors in a Qdrant server, over the wire
 mod races; // eight requests at the same moment, from two programs
 mod retail; // the public retail world: every write the policy forbids is refused
 mod returns; // parcels that come back: label, link, steps

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::product::Quote;
 use crate::domain::{Currency, Language, Offer};
-use crate::engine::{ProductHit, ProductQuery, SearchMode};
+use crate::engine::{Only, ProductHit, ProductQuery, SearchMode};
 use crate::http::error::{Code, Problem};
 use crate::store::{Patch, Word};
 
@@ -159,7 +159,7 @@ impl SearchRequest {
             None => app.config.shop.currency_of(language),
         };
         let mode = self.mode.unwrap_or(SearchMode::Hybrid);
-        Ok((ProductQuery { text: self.query, vector: None, language, mode, limit }, currency))
+        Ok((ProductQuery { text: self.query, vector: None, language, mode, only: Only::default(), limit }, currency))
     }
 }
 

@@ -1,6 +1,7 @@
 use super::super::definitions::tests::rules;
 use super::*;
-use crate::domain::session::Session;
+use crate::domain::plan::Ask;
+use crate::domain::session::{Pending, Session};
 use crate::domain::{Language, Screened};
 
 pub(super) fn screened(text: &str) -> Screened {

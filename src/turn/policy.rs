@@ -1,0 +1,100 @@
+//! Questions that the shop's rules answer: delivery to a town from its terms, everything else from the passages of `data/policies`.
+//! Which passage it is follows from the search, or the model chooses among a few; it is told as it is written.
+
+use crate::domain::plan::{Absence, Ask, HandoverReason};
+use crate::domain::session::Pending;
+use crate::domain::{Command, Move};
+use crate::engine::PassageQuery;
+use crate::plan;
+use crate::retrieval;
+
+use super::respond::{Outcome, Turn, embed, log};
+
+/// Passages among which the model may choose.
+const PASSAGES: usize = 4;
+/// The document of the rules on delivery.
+const DELIVERY: &str = "delivery";
+
+/// When and for how much something comes to a town; asks for the town.
+pub(super) async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let app = turn.app;
+    if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
+        return;
+    }
+    let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
+        outcome.say(Move::Ask { what: Ask::Town });
+        outcome.pending = Some(Pending { command: command.clone(), asked: Ask::Town, failed: 0 });
+        return;
+    };
+    let currency = app.config.shop.currency_of(turn.screened.language);
+    match app.shop.delivery(&town.as_str().into(), currency, outcome.now) {
+        Some(fact) => {
+            outcome.say(Move::Deliver { fact: fact.id.clone() });
+            outcome.learn(vec![fact]);
+        }
+        None => outcome.say(Move::NotFound { why: Absence::NoDelivery }),
+    }
+}
+
+/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer.
+async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
+    let passages = sought_rules(turn, Some(DELIVERY.to_string()), outcome).await;
+    let Some(fact) = passages.facts.first().filter(|_| passages.hits.len() > 1 && passages.clear()).cloned() else {
+        return false;
+    };
+    outcome.say(Move::Policy { fact: fact.id.clone() });
+    outcome.learn(vec![fact]);
+    true
+}
+
+async fn sought_rules(turn: &Turn<'_>, document: Option<String>, outcome: &Outcome) -> retrieval::Passages {
+    let query = PassageQuery {
+        text: turn.screened.text.clone(),
+        vector: embed(turn.app, &turn.screened.text).await,
+        language: turn.screened.language,
+        document,
+        limit: PASSAGES,
+    };
+    retrieval::passages(&*turn.app.search, query, outcome.now).await
+}
+
+/// The document of a topic: `delivery.abroad` stands in `delivery`.
+fn document(topic: &str) -> String {
+    topic.split('.').next().unwrap_or(topic).to_string()
+}
+
+/// The passage that answers a question about the rules.
+pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+    let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
+    if let Some(why) = passages.absence {
+        outcome.say(Move::NotFound { why });
+        return;
+    }
+    // "What is your warranty?" asks for nothing in particular.
+    let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
+    let chosen = match turn.app.generate.as_deref() {
+        _ if general.is_some() => general,
+        Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
+            let text = &turn.screened.text;
+            match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
+                Ok((chosen, generated)) => {
+                    outcome.generated.push(generated);
+                    chosen
+                }
+                Err(error) => {
+                    log(&error);
+                    Some(0)
+                }
+            }
+        }
+        _ => Some(0),
+    };
+    match chosen.and_then(|index| passages.facts.get(index)) {
+        Some(fact) => outcome.say(Move::Policy { fact: fact.id.clone() }),
+        None => {
+            outcome.say(Move::NotFound { why: Absence::NoPolicy });
+            outcome.say(Move::Human { reason: HandoverReason::Task });
+        }
+    }
+    outcome.learn(passages.facts);
+}
