@@ -149,7 +149,7 @@ pub(super) fn generator_settings(config: &Config) -> anyhow::Result<GeneratorSet
         memory: config.generation.memory_mb << 20,
         context,
         device,
-        drafts: true,
+        drafts: false,
         stock: false,
     })
 }

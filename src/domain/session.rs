@@ -73,6 +73,8 @@ pub struct Session {
     pub turns: u32,
     /// Products shown in the last reply that showed any, in that order.
     pub focus: Vec<ProductId>,
+    /// The last list of several: who looks closer at one of them may still ask for "the last one".
+    pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
     pub pushed: Vec<ProductId>,
     /// The town named last.
@@ -113,9 +115,17 @@ impl Session {
         self.customer.as_deref().filter(|_| !over)
     }
 
+    /// The list that places are counted in: the last one of several, while the talk is about one of those.
+    fn list(&self) -> &[ProductId] {
+        match self.focus.as_slice() {
+            [only] if self.listed.contains(only) => &self.listed,
+            focus => focus,
+        }
+    }
+
     /// False when a command points at a place where nothing was shown: "the second one" of one.
     pub fn shows(&self, slots: &Slots) -> bool {
-        let beyond = |place: i8| usize::from(place.unsigned_abs()) > self.focus.len();
+        let beyond = |place: i8| usize::from(place.unsigned_abs()) > self.list().len();
         match slots.pick {
             Some(Pick::Place(place)) => place != 0 && !beyond(place),
             Some(Pick::First { .. } | Pick::Price(_)) => !self.focus.is_empty(),
@@ -125,13 +135,14 @@ impl Session {
 
     /// The products that a command points at among those shown last: "the second one", or all of them.
     pub fn pointed(&self, slots: &Slots) -> &[ProductId] {
+        let list = self.list();
         let shown = match slots.pick {
-            Some(Pick::Place(place @ 1..)) => usize::try_from(place - 1).ok().and_then(|at| self.focus.get(at..=at)),
+            Some(Pick::Place(place @ 1..)) => usize::try_from(place - 1).ok().and_then(|at| list.get(at..=at)),
             Some(Pick::Place(place)) => {
-                let at = self.focus.len().checked_sub(usize::from(place.unsigned_abs()));
-                at.and_then(|at| self.focus.get(at..=at))
+                let at = list.len().checked_sub(usize::from(place.unsigned_abs()));
+                at.and_then(|at| list.get(at..=at))
             }
-            Some(Pick::First { first }) => self.focus.get(..usize::from(first)),
+            Some(Pick::First { first }) => list.get(..usize::from(first)),
             // What they cost now is for retrieval to see.
             Some(Pick::Price(_)) | None => None,
         };
@@ -169,6 +180,7 @@ impl Default for Session {
             language: Language::En,
             turns: 0,
             focus: Vec::new(),
+            listed: Vec::new(),
             pushed: Vec::new(),
             town: None,
             pending: None,
@@ -217,5 +229,20 @@ mod tests {
         check(Some("first 2"), &["a", "b"]);
         check(Some("first 4"), &["a", "b", "c"]);
         check(Some("cheapest"), &["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_list_stays_while_one_of_it_is_looked_at() {
+        let check = |focus: &[&str], pick: &str, expected: &[&str]| {
+            let ids = |all: &[&str]| all.iter().map(|id| ProductId::from(*id)).collect::<Vec<_>>();
+            let session = Session { focus: ids(focus), listed: ids(&["a", "b", "c"]), ..Session::default() };
+            let slots = Slots { pick: Some(pick.parse().unwrap()), ..Slots::default() };
+            let got: Vec<&str> = session.pointed(&slots).iter().map(|id| id.0.as_str()).collect();
+            assert_eq!(got, expected, "{pick} beside {focus:?}");
+        };
+        check(&["b"], "-1", &["c"]);
+        check(&["b"], "1", &["a"]);
+        check(&["x"], "1", &["x"]);
+        check(&["x", "y"], "2", &["y"]);
     }
 }

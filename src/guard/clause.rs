@@ -10,6 +10,9 @@ use super::sentence::Sentence;
 const FROM: [&str; 7] = ["с", "со", "z", "zo", "from", "从", "由"];
 const TO: [&str; 8] = ["до", "na", "to", "到", "至", "降到", "降至", "到了"];
 
+/// A word stands no further before the name of what is advised.
+const NEAR: usize = 16;
+
 /// What is said before a product that is advised, in plain form.
 const ADVICE: [&str; 13] = [
     "recommend",
@@ -136,9 +139,10 @@ impl Sentence<'_> {
             return false;
         }
         let words = |name: usize| self.reading.words(self.items[index].tokens.start..self.items[name].tokens.start);
-        let name = self.names().find(|&name| name > index);
+        let name = self.names().find(|&name| name > index).filter(|name| name - index <= NEAR);
         let advised = name.is_some_and(|name| ADVICE.iter().any(|stem| words(name).contains(stem)));
-        let closed = (0..index).rev().find(|&at| sign(at, ')')).filter(|_| name.is_none());
+        let last = self.names().next_back() < Some(index);
+        let closed = (0..index).rev().find(|&at| sign(at, ')')).filter(|_| last);
         advised || closed.is_some_and(|at| self.items[at + 1].is(Class::Neutral) && at + 1 < index)
     }
 

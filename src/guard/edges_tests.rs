@@ -103,7 +103,6 @@ fn equal_prices() {
             ("The Cedar mug is more expensive than the Alder mug.", "ok"),
             ("The Alder mug is cheaper.", "comparison"),
             ("The Alder mug is cheaper, it is 10 EUR.", "comparison"),
-            ("I can't promise a lower price.", "ok"),
             ("The Alder mug can't be cheaper.", "comparison"),
             ("The cheapest is the Alder mug.", "ok"),
             ("The most expensive is the Cedar mug.", "ok"),

@@ -4,10 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::cart::{CartFact, CartNo, Checkout, CheckoutState, CheckoutTalk, Edit, Owner};
 use crate::domain::desk::Shown;
-use crate::domain::found::Candidate;
+use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::{Absence, Ask, CartSay, Courtesy, HandoverReason};
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Screened, Sku};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Screened, Sku, Slots};
 use crate::tasks::cart::{Cashier, Denied, Priced, Till, Visit, fact};
 use crate::understanding::{Answer, CartAsk};
 
@@ -257,7 +257,7 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     let found = sought(turn, command, outcome).await;
     outcome.learn(found.facts.clone());
     if let Some(why) = found.absence {
-        outcome.say(Move::NotFound { why });
+        not_so(command, (&found, why), outcome);
         return Ok(());
     }
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
@@ -293,6 +293,24 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
             Ok(())
         }
     }
+}
+
+/// Nothing is as it was asked for; of one product the question is which of those that are there it should be.
+fn not_so(command: &Command, (found, why): (&Found, Absence), outcome: &mut Outcome) {
+    let asked = match (&command.slots.colour, &command.slots.size) {
+        (Some(_), _) => Some(Ask::Colour),
+        (None, size) => size.as_ref().map(|_| Ask::Size),
+    };
+    let ([only], Some(what)) = (found.near.as_slice(), asked) else {
+        outcome.say(Move::NotFound { why });
+        return;
+    };
+    outcome.say(Move::NotFound { why: Absence::NoVariant });
+    outcome.say(Move::Stock { facts: only.all.clone() });
+    outcome.focus.push(only.product.id.clone());
+    let sku = Some(only.product.id.0.clone());
+    let slots = Slots { sku, colour: None, size: None, ..command.slots.clone() };
+    ask(&Command { name: command.name, slots }, what, outcome);
 }
 
 fn ask(command: &Command, what: Ask, outcome: &mut Outcome) {

@@ -316,6 +316,9 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
+        if session.focus.len() > 1 {
+            session.listed = session.focus.clone();
+        }
     }
     session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());

@@ -153,7 +153,7 @@ impl Understander {
 
     /// A cue is a few words, and a suspicion a sum of them; examples that are sure of the whole message know better.
     fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
-        let other = vote.filter(|vote| sure.commands.iter().all(|command| command.name != vote.name));
+        let other = vote.filter(|vote| sure.commands.iter().all(|command| !same_question(command, vote.name)));
         other.is_some_and(|vote| match sure.firm {
             Firm::Final => false,
             Firm::Cued => vote.confidence >= self.settings.cue_yields,
@@ -271,6 +271,12 @@ impl Understander {
 fn whole<'a>(vote: Option<&'a Vote>, sure: Option<&rules::Sure>) -> several::Whole<'a> {
     let cued = sure.map(|sure| sure.commands.iter().map(|command| command.name).collect());
     several::Whole { vote, cued: cued.unwrap_or_default() }
+}
+
+/// A question about delivery that the rules answer is still one about delivery.
+fn same_question(command: &Command, name: CommandName) -> bool {
+    let of_delivery = command.slots.topic.as_deref().is_some_and(|topic| topic.starts_with("delivery"));
+    command.name == name || (command.name == CommandName::Policy && of_delivery && name == CommandName::DeliveryInfo)
 }
 
 /// A product's name alone may be taken for any of these.

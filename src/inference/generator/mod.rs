@@ -59,7 +59,7 @@ pub struct GeneratorSettings {
     pub context: usize,
     /// Where the model runs.
     pub device: DeviceChoice,
-    /// Whether drafts are made of what stands in the prompt; what is written is the same.
+    /// Whether drafts are made of what stands in the prompt; under a grammar near ties may be decided otherwise then.
     pub drafts: bool,
     /// candle's own model of the file instead of ours, for comparison.
     pub stock: bool,
@@ -82,7 +82,7 @@ impl Default for GeneratorSettings {
             memory: 512 << 20,
             context: 4096,
             device: DeviceChoice::Cpu,
-            drafts: true,
+            drafts: false,
             stock: false,
         }
     }

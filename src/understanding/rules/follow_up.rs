@@ -20,7 +20,12 @@ impl CommandRules {
         let folded = fold(text);
         let opened = self.slots.after_opening(&folded);
         let rest = opened.clone().unwrap_or(folded);
-        let found = self.fill(Passage { message: input.message, text: &rest, about: None });
+        let mut found = self.fill(Passage { message: input.message, text: &rest, about: None });
+        // "And the last one?": without its "one" it is no place.
+        if found.slots.product.is_none() {
+            let whole = self.fill(Passage { message: input.message, text, about: None });
+            found.slots.pick = found.slots.pick.or(whole.slots.pick);
+        }
         // A place in the list needs no "and".
         if opened.is_none() && found.slots.pick.is_none() {
             return None;
@@ -108,6 +113,7 @@ mod tests {
         check("a ten druhý?", "stock(pick=2)");
         check("那最后一个呢", "stock(pick=-1)");
         check("the cheaper one?", "stock(pick=cheapest)");
+        check("and the last one?", "stock(pick=-1)");
         check("ok the cheaper one, 2 pieces please", "cart_add(pick=cheapest,quantity=2)");
         check("второй, две штуки", "cart_add(pick=2,quantity=2)");
         check("tú lacnejšiu, dva kusy", "cart_add(pick=cheapest,quantity=2)");
