@@ -24,7 +24,9 @@ pub(super) fn asks(app: &App, session: &Session, screened: &Screened) -> bool {
 /// True when the last reply asked where offers should go.
 pub(super) fn waits_for_contact(session: &Session) -> bool {
     let waits = session.pending.as_ref().filter(|pending| pending.asked == Ask::Contact);
-    waits.is_some_and(|pending| pending.command.slots.topic.as_deref() == Some(TOPIC))
+    // Who got no answer sends the contact again, after the question about it was asked.
+    let asked = session.consent.as_ref().is_some_and(|consent| consent.purpose == Purpose::Offers);
+    asked || waits.is_some_and(|pending| pending.command.slots.topic.as_deref() == Some(TOPIC))
 }
 
 /// Asks for the contact, or whether it may be used; false when the message is no such wish.
