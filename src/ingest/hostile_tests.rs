@@ -28,7 +28,7 @@ fn request(feed: &Path, index: &Path) -> IndexRequest {
         time_zone: TimeZone::get("Europe/Bratislava").unwrap(),
         dry_run: false,
         strict: false,
-        max_shrink: 0.5,
+        max_shrink: 1.0,
         now: "2026-11-21T12:00:00Z".parse().unwrap(),
     }
 }

@@ -20,12 +20,12 @@ impl CommandRules {
         let folded = fold(text);
         let opened = self.slots.after_opening(&folded);
         let rest = opened.clone().unwrap_or(folded);
-        let mut found = self.fill(Passage { message: input.message, text: &rest, about: None });
         // "And the last one?": without its "one" it is no place.
-        if found.slots.product.is_none() {
-            let whole = self.fill(Passage { message: input.message, text, about: None });
-            found.slots.pick = found.slots.pick.or(whole.slots.pick);
-        }
+        let whole = self.fill(Passage { message: input.message, text, about: None });
+        let found = match whole.slots.pick {
+            Some(_) => whole,
+            None => self.fill(Passage { message: input.message, text: &rest, about: None }),
+        };
         // A place in the list needs no "and".
         if opened.is_none() && found.slots.pick.is_none() {
             return None;

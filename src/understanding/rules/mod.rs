@@ -176,7 +176,11 @@ impl CommandRules {
             meanings.retain(|meaning| meaning.name == CommandName::Compare);
         }
         // Delivery to another country is a matter of the rules: the table of prices knows towns.
-        if meanings.iter().any(|meaning| meaning.topic.as_deref() == Some("delivery.abroad")) {
+        let abroad =
+            |meaning: &Meaning| matches!(meaning.topic.as_deref(), Some("delivery.abroad" | "delivery.country"));
+        if !meanings.iter().any(|meaning| meaning.name == CommandName::DeliveryInfo) {
+            meanings.retain(|meaning| meaning.topic.as_deref() != Some("delivery.country"));
+        } else if meanings.iter().any(abroad) {
             meanings.retain(|meaning| meaning.name != CommandName::DeliveryInfo);
         }
         // A rule about delivery and a question about it are the same question.
