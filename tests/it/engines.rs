@@ -194,7 +194,7 @@ async fn a_job_that_nobody_waits_for_ends_and_a_full_line_refuses() {
     let mut held = Vec::new();
     let refused = loop {
         let mut job = endless(&remote);
-        match tokio::time::timeout(Duration::from_millis(200), &mut job).await {
+        match tokio::time::timeout(Duration::from_secs(2), &mut job).await {
             Ok(done) => break done.unwrap(),
             Err(_) => held.push(job),
         }
@@ -218,7 +218,7 @@ async fn a_server_that_lies_changes_no_price() {
     for (message, expected) in [(question, price), ("a lamp for my desk", "Lumen")] {
         let reply = test.post("/api/v1/chat", json!({"message": message}).to_string(), &[]).await;
         let text = reply.json()["reply"]["text"].as_str().unwrap_or_default().to_string();
-        assert!(text.contains(expected) && !text.contains("90"), "{text}");
+        assert!(text.contains(expected) && !text.contains("90 %") && !text.contains("1 euro"), "{text}");
     }
     let metrics = test.get("/metrics").await.body;
     assert!(metrics.contains("truetill_engine_asked_total"), "{metrics}");
