@@ -21,7 +21,7 @@ pub(super) async fn or_named(
     if session.pending.is_some() || !chat(&understood) || screened.text.split_whitespace().count() > MOST_WORDS {
         return understood;
     }
-    let Some(words) = app.understander.product_words(screened) else { return understood };
+    let Some(words) = app.understander.slots(screened).product else { return understood };
     let query = ProductQuery {
         text: words.clone(),
         vector: None,

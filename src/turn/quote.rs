@@ -21,7 +21,9 @@ pub(super) async fn taken(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut
     if waited.is_none() && !turn.app.cart_words.with_delivery(&turn.screened.text) {
         return commands;
     }
-    let named = commands.iter().find_map(|command| command.slots.town.clone());
+    // Words of the cart carry no slots: the town is looked for in the message itself.
+    let said = || turn.app.understander.slots(turn.screened).town;
+    let named = commands.iter().find_map(|command| command.slots.town.clone()).or_else(said);
     let (about, rest): (Vec<Command>, Vec<Command>) = commands.into_iter().partition(|command| is_about(turn, command));
     // The town alone answers the question of before.
     let question = waited.filter(|_| named.is_some()).or(about.iter().max_by_key(|command| says_what(command)));

@@ -3,7 +3,7 @@
 //! it looks up no product and writes no reply.
 
 use crate::domain::session::Session;
-use crate::domain::{Command, CommandName, Screened, Tier, Understanding};
+use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
 use crate::engine::{Embed, Generate, Reading};
 
 mod alarms;
@@ -178,9 +178,9 @@ impl Understander {
         self.rules.decide(input).map(|sure| self.ruled(input, &sure))
     }
 
-    /// The words of a message that may name a product.
-    pub fn product_words(&self, message: &Screened) -> Option<String> {
-        self.rules.fill(Passage { message, text: &message.text, about: None }).slots.product
+    /// What a message speaks of, whichever command it is for.
+    pub fn slots(&self, message: &Screened) -> Slots {
+        self.rules.fill(Passage { message, text: &message.text, about: None }).slots
     }
 
     fn ruled(&self, input: Input<'_>, sure: &rules::Sure) -> Understanding {
