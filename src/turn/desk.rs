@@ -10,6 +10,7 @@ use crate::tasks::{self, Door, Identity};
 use crate::understanding::Answer;
 
 use super::code;
+use super::lacking;
 use super::respond::{Outcome, Turn};
 
 /// Answers a command, if it is the desk's business.
@@ -35,7 +36,9 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let all = turn.app.answers.all(text);
             let day = turn.app.day_words.day(&turn.screened.text, turn.app.shop.today(outcome.now));
             let defective = turn.app.answers.defective(text);
-            counter.wish(&Said { command, wish, text, all, town: &town, defective, day, who: &who }, talk).await
+            let photos = lacking::photos(turn.app, turn.session).await;
+            let said = Said { command, wish, text, all, town: &town, defective, day, photos: &photos, who: &who };
+            counter.wish(&said, talk).await
         }
         _ => return false,
     };
@@ -169,6 +172,7 @@ fn identity(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Identity {
         email: command.slots.email.clone(),
         proved: turn.session.login.contact(outcome.now).cloned(),
         codes: turn.app.codes.on(),
+        lacks: lacking::lacks(turn.app, turn.session, turn.screened),
         failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
     }
 }

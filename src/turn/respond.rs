@@ -117,6 +117,9 @@ impl Outcome {
         if super::handover(&self.moves).is_some() {
             actions.push(Action::Handover);
         }
+        if self.moves.contains(&Move::Ask { what: Ask::Photo }) {
+            actions.push(Action::AttachPhoto);
+        }
         actions
     }
 

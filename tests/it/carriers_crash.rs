@@ -2,9 +2,6 @@
 //! event, and a parcel that was being asked about is asked about again.
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -16,6 +13,7 @@ use crate::carriers::{parcel, post, settings};
 use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config};
 use crate::fakes::ShopFront;
+use crate::killed::{died, dying, told_to_die};
 
 const WORDS: [(&str, &str, &str); 3] = [
     ("1", "accepted", "2026-11-21T08:00:00Z"),
@@ -36,35 +34,17 @@ async fn send(store: StateStore, folder: &Path) {
     }
 }
 
-/// A store that kills its process at one of its commits, before or after it.
-fn dying(store: StateStore, at: usize) -> StateStore {
-    let count = AtomicUsize::new(0);
-    store.watched(Arc::new(move || {
-        if count.fetch_add(1, Ordering::SeqCst) + 1 == at {
-            let _ = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-            loop {
-                std::thread::park();
-            }
-        }
-    }))
-}
-
 #[tokio::test]
 async fn child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("CARRIER_FOLDER"), std::env::var("CARRIER_AT")) else { return };
-    let folder = Path::new(&folder);
-    send(dying(state_in(folder).await, at.parse().unwrap()), folder).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    send(dying(state_in(&folder).await, at), &folder).await;
 }
 
 /// Lets the child die at a step, looks at what it left, sends again as the carrier would; false when it lived.
 async fn kept_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["carriers_crash::child", "--exact"])
-        .envs([("CARRIER_FOLDER", folder.path().as_os_str()), ("CARRIER_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("carriers_crash::child", folder.path(), (0, at));
     let store = state_in(folder.path()).await;
     let moved = async || -> i64 {
         let counts = store.parcel_counts().await.unwrap();
@@ -78,7 +58,7 @@ async fn kept_though_killed(at: usize) -> bool {
     assert_eq!((moved().await, store.events().await.unwrap()), (3, 3), "step {at}");
     let order = truetill::engine::Orders::find(&store, "TT-10431").await.unwrap().unwrap();
     assert_eq!(order.parcel.unwrap().state, ParcelState::AtPickup, "step {at}");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Payer, ReturnReason};
 use crate::domain::order::OrderState;
+use crate::domain::photo::PhotoRules;
 
 /// The merchant's rules for orders: `data/rules/returns.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -26,6 +27,9 @@ pub struct OrderRules {
     /// The label of a parcel that comes back; none when the shop sends its own.
     #[serde(default)]
     pub label: Option<LabelRule>,
+    /// Limits of the photos that shoppers send.
+    #[serde(default)]
+    pub photos: PhotoRules,
 }
 
 /// The label of a parcel that comes back.
