@@ -11,7 +11,7 @@ use truetill::tracking;
 
 use crate::carriers::{parcel, post, settings};
 use crate::cluster::state_in;
-use crate::common::{TestApp, app_keeping, clock, config};
+use crate::common::{TestApp, app_keeping, clock, quick_config};
 use crate::fakes::ShopFront;
 use crate::killed::{died, dying, told_to_die};
 
@@ -23,8 +23,10 @@ const WORDS: [(&str, &str, &str); 3] = [
 
 /// The carrier sends its words one by one, each until it is answered; the answered ones are counted in `answered`.
 async fn send(store: StateStore, folder: &Path) {
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(settings(""), None, (front, store)).await;
+    let mut settings = settings("");
+    settings.paths.data = quick_config(folder).paths.data;
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, store)).await;
     let door = TestApp::over(app);
     let answered = || std::fs::read_to_string(folder.join("answered")).map_or(0, |text| text.len());
     for (id, word, at) in &WORDS[answered()..] {
@@ -75,8 +77,10 @@ async fn a_process_killed_at_any_write_keeps_every_word_once() {
 async fn a_question_that_died_on_its_way_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = state_in(folder.path()).await;
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(settings("http://127.0.0.1:1"), None, (front, store.clone())).await;
+    let mut settings = settings("http://127.0.0.1:1");
+    settings.paths.data = quick_config(folder.path()).paths.data;
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, store.clone())).await;
     let asked = async |after: i64| {
         let now = clock() + SignedDuration::from_mins(after);
         let due = store.parcels_due(now, 1_000).await.unwrap();

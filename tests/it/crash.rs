@@ -20,7 +20,7 @@ use truetill::tasks::cart::{Cashier, Till, Visit};
 use truetill::tasks::desk::Desk;
 
 use crate::cluster::state_in;
-use crate::common::{TestApp, app_keeping, clock, config};
+use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
 use crate::killed::{died, step, told_to_die};
 
@@ -270,8 +270,9 @@ async fn a_process_killed_at_any_step_of_buying_orders_and_takes_money_once() {
 /// A shopper who asks for a call, leaves a number, agrees, then wants a person; an operator takes the case, answers and closes
 /// it. Whoever gets no answer asks again; what was answered is kept in `client`.
 async fn ask_for_a_call(book: StateStore, folder: &Path) {
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(config(), None, (front, book)).await;
+    let settings = quick_config(folder);
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, book)).await;
     let door = TestApp::over(app);
     let lines = ["please call me back", "+421 900 000 555", "yes please", "operator please", "are you there?"];
     let told = || -> Vec<String> {

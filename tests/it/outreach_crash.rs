@@ -18,7 +18,7 @@ use truetill::outreach;
 use truetill::store::outreach::Listed;
 
 use crate::cluster::{state, state_in};
-use crate::common::{app_keeping, clock, config};
+use crate::common::{app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
 use crate::killed::{died, step, told_to_die};
 use crate::outreach::shop;
@@ -131,7 +131,7 @@ async fn one_round(folder: &Path, at: usize, now: Timestamp) {
     let counter = Arc::new(AtomicUsize::new(0));
     let watch = Arc::clone(&counter);
     let book = state_in(folder).await;
-    let mut app = app_keeping(config(), None, (front(), book.clone())).await;
+    let mut app = app_keeping(quick_config(folder), None, (front(), book.clone())).await;
     let ledger = Ledger { folder: folder.to_path_buf(), counter, at };
     let inner = Arc::get_mut(&mut app).unwrap();
     inner.courier = Some(Arc::new(ledger));
