@@ -189,7 +189,10 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
             contact::restock(command, outcome);
         }
         DeliveryInfo => policy::delivery(turn, command, outcome).await,
-        Policy => policy::policy(turn, command, outcome).await,
+        Policy => {
+            policy::policy(turn, command, outcome).await;
+            desk::own_refund(turn, outcome).await;
+        }
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),

@@ -143,7 +143,7 @@ async fn who_has_no_photo_is_helped_by_a_person_in_every_language() {
             "A colleague will take care",
         ),
         (
-            ["订单TT-10436的商品坏了，我要退货", "ondrej.polak@example.sk", "酒杯"],
+            ["订单TT-10436的商品坏了，我要退货", "ondrej.polak@example.sk", "玻璃杯"],
             "我们需要先看到照片",
             "我没有照片",
             "人工客服会为您办理",

@@ -102,6 +102,9 @@ pub struct ReturnRule {
     pub clause: String,
     /// Where the policies name what cannot be sent back.
     pub clause_excluded: String,
+    /// Where the policies say when money goes back; who is known hears beside it how far their own is.
+    #[serde(default)]
+    pub clause_refund: Option<String>,
     /// Other terms for what is broken or not what was ordered; the same ones when absent.
     #[serde(default)]
     pub defective: Option<OtherTerms>,
