@@ -147,7 +147,9 @@ impl Part<'_> {
                         format!("`{}` is not the product named before", span.fact),
                     ));
                 }
-                Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary if !same_product(fact, name) => {
+                Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary | Role::Detail
+                    if !same_product(fact, name) =>
+                {
                     found.push((
                         Code::SpanUnbound,
                         span.range.clone(),

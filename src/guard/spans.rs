@@ -162,6 +162,9 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
     match (&fact.body, role) {
         (FactBody::Offer(offer), Role::Name) => all(&offer.name),
         (FactBody::Offer(offer), Role::Summary) => all(&offer.summary),
+        (FactBody::Offer(offer), Role::Detail) => {
+            offer.details.iter().flat_map(|detail| all(&detail.name).into_iter().chain(all(&detail.value))).collect()
+        }
         (FactBody::Offer(offer), Role::Colour) => all(&offer.colour),
         (FactBody::Offer(offer), Role::Size) => offer.offer.size.as_deref().into_iter().collect(),
         (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.as_str()],
@@ -189,6 +192,7 @@ fn strings(fact: &Fact, role: Role) -> Vec<&str> {
             order.parcel.iter().filter_map(|parcel| parcel.place.as_deref()).collect()
         }
         (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
+        (FactBody::Range(range), Role::Kind) => range.kinds.iter().flat_map(all).collect(),
         (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
         (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),

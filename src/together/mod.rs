@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use crate::domain::order::{Order, OrderState};
 use crate::domain::together::{Companion, Together, TogetherRules};
 use crate::domain::{Currency, Offer, Product, ProductId, Sku};
-use crate::engine::{Catalog, LiveState};
+use crate::engine::{Catalog, LiveState, PriceRange};
 use crate::store::StateStore;
 
 use counting::Counts;
@@ -125,6 +125,14 @@ impl Catalog for Shelf {
 
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
         self.catalog.reduced(currency, limit).await
+    }
+
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        self.catalog.by_price(range).await
+    }
+
+    async fn kinds(&self, limit: usize) -> anyhow::Result<Vec<String>> {
+        self.catalog.kinds(limit).await
     }
 
     async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {
