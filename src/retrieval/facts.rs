@@ -75,8 +75,19 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
     let ids = first.product.accessories.clone();
     let products = sources.catalog.products(&ids).await?;
     let offers = sources.catalog.told(&ids, question.currency).await?;
-    let sellable = |offer: &&Offer| offer.price.now().is_some() && offer.in_stock() != Some(0);
+    let bought = sources.catalog.together(&first.product.id);
+    let bought = bought.filter(|bought| bought.companions.iter().map(|companion| &companion.product).eq(&ids));
+    let most = bought.as_ref().map(|bought| dearest(first, &found.facts, bought.most_percent));
+    let sellable = |offer: &&Offer| {
+        let price = offer.price.now();
+        let small = |most: Option<Money>| match (most, price) {
+            (Some(most), Some(price)) => most.currency == price.currency && price.minor <= most.minor,
+            _ => false,
+        };
+        price.is_some() && offer.in_stock() != Some(0) && most.is_none_or(small)
+    };
     let Some(offer) = offers.iter().find(sellable) else { return Ok(()) };
+    found.bought_together = bought.is_some();
     let Some(product) = products.iter().find(|product| product.id == offer.product) else { return Ok(()) };
     let source = format!("catalog@{}", sources.search.generation().id);
     found.accessory = Some(fact_id(offer));
@@ -84,6 +95,17 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
         found.facts.push(fact(sources, product, offer, (&None, None, &source)));
     }
     Ok(())
+}
+
+/// What something may cost at most to be put forward unasked beside a product; none where no price of that one is known.
+fn dearest(beside: &Candidate, facts: &[Fact], percent: u32) -> Option<Money> {
+    let price = |id: &FactId| match &facts.iter().find(|fact| fact.id == *id)?.body {
+        FactBody::Offer(offer) => offer.offer.price.now(),
+        _ => None,
+    };
+    let least = beside.matching.iter().filter_map(price).min_by_key(|price| price.minor)?;
+    let minor = i128::from(least.minor) * i128::from(percent) / 100;
+    Some(Money::new(i64::try_from(minor).ok()?, least.currency))
 }
 
 fn pieces(offers: &[&Offer]) -> Option<u32> {

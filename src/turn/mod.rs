@@ -13,6 +13,7 @@ mod desk;
 mod detail;
 mod focus;
 mod known;
+mod lacking;
 mod login;
 mod menu;
 mod named;
@@ -260,6 +261,11 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
         Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
         None => {}
+    }
+    if let Some(command) = lacking::goes_on(app, session, screened).await {
+        let name = command.name;
+        let notes = vec!["has not what was asked for, or sent it as a photo".to_string()];
+        return Understanding { commands: vec![command], notes, ..decided(name, 0.97) };
     }
     if let Some(command) = menu::chosen(app, session, screened) {
         let name = command.name;

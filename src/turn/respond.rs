@@ -119,6 +119,9 @@ impl Outcome {
         if super::handover(&self.moves).is_some() {
             actions.push(Action::Handover);
         }
+        if self.moves.contains(&Move::Ask { what: Ask::Photo }) {
+            actions.push(Action::AttachPhoto);
+        }
         actions
     }
 
@@ -195,7 +198,10 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
             contact::restock(command, outcome);
         }
         DeliveryInfo => policy::delivery(turn, command, outcome).await,
-        Policy => policy::policy(turn, command, outcome).await,
+        Policy => {
+            policy::policy(turn, command, outcome).await;
+            desk::own_refund(turn, outcome).await;
+        }
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
