@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{is_han, spaced_letter};
+use super::lexicon::{is_han, spaced_letter, word_end};
 use super::norm::fold;
 
 /// One way to write a name.
@@ -163,7 +163,7 @@ impl Names {
                     found.push(Found { row, range: at..end });
                     at = end;
                 }
-                None => at += 1,
+                None => at = past(text, at),
             }
         }
         found
@@ -178,7 +178,7 @@ impl Names {
         }
         let from = self.aliases.partition_point(|(known, _)| *known < sign);
         let alike = self.aliases[from..].iter().take_while(|(known, _)| *known == sign);
-        let first = if is_han(sign) { at } else { run(text, at, word_sign) };
+        let first = if is_han(sign) { at } else { word_run(text, at) };
         alike.filter_map(|(_, alias)| matches(alias, text, (at, first)).map(|end| (end, alias.row))).max()
     }
 }
@@ -225,22 +225,35 @@ fn distinctive(words: &[&str]) -> bool {
     })
 }
 
-/// Where the signs of this kind that begin at `at` end.
-fn run(text: &str, at: usize, kind: impl Fn(char) -> bool) -> usize {
-    text[at..].find(|sign| !kind(sign)).map_or(text.len(), |index| at + index)
+/// Where the letters and figures that begin at `at` end.
+fn word_run(text: &str, at: usize) -> usize {
+    let mut end = word_end(text, at);
+    while text.as_bytes().get(end).is_some_and(u8::is_ascii_digit) {
+        end = word_end(text, end + 1);
+    }
+    end
+}
+
+/// Behind the word or sign at `at`, inside which no name begins.
+fn past(text: &str, at: usize) -> usize {
+    let sign = || text[at..].chars().next().map_or(1, char::len_utf8);
+    match word_run(text, at) {
+        end if end > at => end,
+        _ => at + sign(),
+    }
 }
 
 /// The end of a name that begins at byte `at`, where a word ends at `first`.
 fn matches(alias: &Alias, text: &str, (mut at, first): (usize, usize)) -> Option<usize> {
     for (index, part) in alias.parts.iter().enumerate() {
         if index > 0 {
-            at = run(text, at, connector);
+            at = text[at..].find(|sign| !connector(sign)).map_or(text.len(), |index| at + index);
         }
         if part.text.starts_with(is_han) {
             at += text[at..].starts_with(part.text.as_str()).then_some(part.text.len())?;
             continue;
         }
-        let end = if index == 0 { first } else { run(text, at, word_sign) };
+        let end = if index == 0 { first } else { word_run(text, at) };
         let word = &text[at..end];
         if word != part.text && (alias.exact || !part.inflected(word)) {
             return None;

@@ -26,8 +26,13 @@ pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact]
     let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact)).collect();
     let mut found = Vec::new();
     for (index, segment) in draft.segments.iter().enumerate() {
-        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named, shopper: &shopper };
-        let faults = part.check();
+        let faults = match placed(segment, &known) {
+            Ok(told) => {
+                let (known, named, shopper) = (&known, &named[..], shopper.as_str());
+                Part { lexicon, language: draft.language, segment, told, known, named, shopper }.check()
+            }
+            Err(fault) => vec![fault],
+        };
         found.extend(faults.into_iter().map(|(code, at, detail)| Violation { code, segment: index, at, detail }));
     }
     found
@@ -50,10 +55,38 @@ impl<'a> Known<'a> {
 
 type Fault = (Code, Range<usize>, String);
 
+/// A stretch of a segment with its fact.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    span: &'a Span,
+    fact: &'a Fact,
+}
+
+/// The spans of a segment with their facts, when they are in order and known.
+fn placed<'a>(segment: &'a DraftSegment, known: &Known<'a>) -> Result<Vec<Told<'a>>, Fault> {
+    let mut end = 0;
+    let mut told = Vec::with_capacity(segment.spans.len());
+    for span in &segment.spans {
+        let inside = span.range.start >= end
+            && span.range.start < span.range.end
+            && segment.text.get(span.range.clone()).is_some();
+        match known.get(&span.fact).filter(|_| inside) {
+            Some(fact) => told.push(Told { span, fact }),
+            None => {
+                let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
+                return Err((Code::BadSpan, span.range.clone(), detail));
+            }
+        }
+        end = span.range.end;
+    }
+    Ok(told)
+}
+
 struct Part<'a> {
     lexicon: &'a Lexicon,
     language: Language,
     segment: &'a DraftSegment,
+    told: Vec<Told<'a>>,
     known: &'a Known<'a>,
     named: &'a [&'a Fact],
     shopper: &'a str,
@@ -61,10 +94,10 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn check(&self) -> Vec<Fault> {
-        if let Some(fault) = self.misplaced().or_else(|| self.turned()) {
+        if let Some(fault) = self.turned() {
             return vec![fault];
         }
-        let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
+        let mut found: Vec<Fault> = self.told.iter().filter_map(|told| self.span(told)).collect();
         found.extend(self.binding());
         found.extend(self.between());
         found
@@ -74,35 +107,17 @@ impl Part<'_> {
         self.segment.text.get(span.range.clone()).unwrap_or("")
     }
 
-    fn fact(&self, span: &Span) -> Option<&Fact> {
-        self.known.get(&span.fact)
-    }
-
-    fn misplaced(&self) -> Option<Fault> {
-        let mut end = 0;
-        for span in &self.segment.spans {
-            let inside = span.range.start >= end
-                && span.range.start < span.range.end
-                && self.segment.text.get(span.range.clone()).is_some();
-            if !inside || self.fact(span).is_none() {
-                let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
-                return Some((Code::BadSpan, span.range.clone(), detail));
-            }
-            end = span.range.end;
-        }
-        None
-    }
-
     /// A control that turns the direction of writing, inside a name too: it could show other digits than are written.
     fn turned(&self) -> Option<Fault> {
-        let turns = |sign: char| matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        let (at, sign) = self.segment.text.char_indices().find(|(_, sign)| turns(*sign))?;
-        Some((Code::BidiControl, at..at + sign.len_utf8(), "a direction control".to_string()))
+        // U+202A to U+202E and U+2066 to U+2069.
+        let turns = |sign: &[u8]| matches!(sign, [0xE2, 0x80, 0xAA..=0xAE] | [0xE2, 0x81, 0xA6..=0xA9]);
+        let at = self.segment.text.as_bytes().windows(3).position(turns)?;
+        Some((Code::BidiControl, at..at + 3, "a direction control".to_string()))
     }
 
-    fn span(&self, span: &Span) -> Option<Fault> {
+    fn span(&self, &Told { span, fact }: &Told<'_>) -> Option<Fault> {
         let said = (span.role, self.language, self.text(span));
-        let why = spans::verify(self.lexicon, self.fact(span)?, said).err()?;
+        let why = spans::verify(self.lexicon, fact, said).err()?;
         Some((
             Code::SpanMismatch,
             span.range.clone(),
@@ -116,15 +131,15 @@ impl Part<'_> {
         let mut name: Option<&Fact> = None;
         let mut place: Option<&Span> = None;
         let mut order: Option<&Span> = None;
-        let mut piece: Option<&Span> = None;
+        let mut piece: Option<Told<'_>> = None;
         let names = self.segment.spans.iter().filter(|span| span.role == Role::Name).count();
-        for span in &self.segment.spans {
-            let Some(fact) = self.fact(span) else { continue };
+        for &told in &self.told {
+            let Told { span, fact } = told;
             match span.role {
                 Role::Name => name = Some(fact),
                 Role::Place => place = Some(span),
                 Role::OrderNumber => order = Some(span),
-                Role::Piece => piece = Some(span),
+                Role::Piece => piece = Some(told),
                 Role::Refund | Role::Due | Role::Address if order.is_some_and(|order| order.fact != span.fact) => {
                     found.push((
                         Code::SpanUnbound,
@@ -132,11 +147,11 @@ impl Part<'_> {
                         format!("`{}` is about another order than the one named", span.fact),
                     ));
                 }
-                Role::Pieces if !self.pieces_bound(span, piece) => {
+                Role::Pieces if !self.pieces_bound(told, piece) => {
                     let detail = format!("`{}` counts another piece than the one named", span.fact);
                     found.push((Code::SpanUnbound, span.range.clone(), detail));
                 }
-                Role::LineTotal if !self.line_bound(span, piece) => {
+                Role::LineTotal if !self.line_bound(told, piece) => {
                     let detail = format!("`{}` is another line's sum than the one named", span.fact);
                     found.push((Code::SpanUnbound, span.range.clone(), detail));
                 }
@@ -206,8 +221,8 @@ impl Part<'_> {
     }
 
     /// A count of pieces belongs to the piece named before it.
-    fn pieces_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
-        let (Some(piece), Some(fact)) = (piece, self.fact(span)) else { return false };
+    fn pieces_bound(&self, Told { span, fact }: Told<'_>, piece: Option<Told<'_>>) -> bool {
+        let Some(Told { span: piece, .. }) = piece else { return false };
         let count: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
         let counted = match &fact.body {
             FactBody::Task(task) => task::counted(task, self.text(piece), &count),
@@ -218,13 +233,10 @@ impl Part<'_> {
     }
 
     /// The sum of a cart's line belongs to the piece named before it.
-    fn line_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
-        let (Some(piece), Some(FactBody::Cart(cart))) = (piece, self.fact(span).map(|fact| &fact.body)) else {
-            return false;
-        };
+    fn line_bound(&self, Told { span, fact }: Told<'_>, piece: Option<Told<'_>>) -> bool {
+        let (Some(Told { span: piece, .. }), FactBody::Cart(cart)) = (piece, &fact.body) else { return false };
         let own = cart::total_of(cart, self.text(piece));
-        piece.fact == span.fact
-            && own.into_iter().any(|money| spans::reads(self.lexicon, (self.language, self.text(span)), money))
+        piece.fact == span.fact && spans::reads(self.lexicon, (self.language, self.text(span)), own)
     }
 
     /// The words between the spans.
@@ -327,23 +339,23 @@ impl Part<'_> {
         number.value.is_some() && asked && measured && !items.iter().any(claims) && licence::holds(self.shopper, phrase)
     }
 
-    fn island(&self, item: &Item) -> Option<&Span> {
+    fn island(&self, item: &Item) -> Option<&Told<'_>> {
         match item.kind {
-            ItemKind::Island(index) => self.segment.spans.get(index),
+            ItemKind::Island(index) => self.told.get(index),
             _ => None,
         }
     }
 
     fn role(&self, item: &Item) -> Option<Role> {
-        self.island(item).map(|span| span.role)
+        self.island(item).map(|told| told.span.role)
     }
 
     /// True when the one product of the sentence is the cheapest (or dearest) of all the draft names.
     fn compared(&self, items: &[Item], dearer: bool) -> bool {
-        let mut names = items.iter().filter_map(|item| self.island(item)).filter(|span| span.role == Role::Name);
-        let (Some(span), None) = (names.next(), names.next()) else { return false };
+        let mut names = items.iter().filter_map(|item| self.island(item)).filter(|told| told.span.role == Role::Name);
+        let (Some(told), None) = (names.next(), names.next()) else { return false };
         let prices: Vec<(Currency, i64)> = self.named.iter().filter_map(|fact| price(fact)).collect();
-        let own = self.fact(span).and_then(price);
+        let own = price(told.fact);
         let one_currency = prices.iter().all(|price| Some(price.0) == own.map(|own| own.0));
         let best = if dearer { prices.iter().max() } else { prices.iter().min() };
         one_currency && prices.len() > 1 && best.copied() == own
@@ -351,16 +363,15 @@ impl Part<'_> {
 
     /// True when all amounts are what orders cost: those are told as waiting for payment.
     fn due(&self, items: &[Item]) -> bool {
-        items.iter().filter_map(|item| self.island(item)).all(|span| match span.role {
+        items.iter().filter_map(|item| self.island(item)).all(|told| match told.span.role {
             Role::Price | Role::OldPrice => false,
-            Role::Total => self.fact(span).is_some_and(|fact| matches!(fact.body, FactBody::Order(_))),
+            Role::Total => matches!(told.fact.body, FactBody::Order(_)),
             _ => true,
         })
     }
 
     fn lowest(&self, item: Option<&Item>) -> bool {
-        let own = item.and_then(|item| self.island(item)).and_then(|span| self.fact(span));
-        let Some(own) = own else { return false };
+        let Some(own) = item.and_then(|item| self.island(item)).map(|told| told.fact) else { return false };
         let rivals = self.known.0.iter().filter(|fact| same_product(fact, Some(own))).filter_map(|fact| price(fact));
         rivals.min() == price(own)
     }

@@ -12,7 +12,7 @@ pub(super) use super::class::{Class, LOCAL, Term};
 use super::norm::fold;
 use super::shape::Shape;
 use super::trie::{Node, Trie, insert};
-pub(super) use super::trie::{is_han, spaced_letter, word_end};
+pub(super) use super::trie::{is_han, mark, spaced_letter, word_end};
 
 /// Why the word lists cannot be used.
 #[derive(Debug, thiserror::Error)]

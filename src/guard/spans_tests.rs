@@ -105,7 +105,7 @@ fn free_delivery_and_whole_hours_are_read_back() {
     );
     let half = DeliveryFact { cutoff: time(14, 30, 0, 0), ..delivery };
     check(FactBody::Delivery(half), &[(Role::Cutoff, "14:30", "14|30|14:00|30:14")]);
-    let reads = |text: &str| spans::reads(&GUARD.lexicon, (Language::En, text), eur(390));
+    let reads = |text: &str| spans::reads(&GUARD.lexicon, (Language::En, text), [eur(390)]);
     assert!(reads("€3.90") && !reads("€3.09") && !reads("free"));
 }
 

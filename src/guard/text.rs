@@ -14,7 +14,7 @@ use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
 use super::numeral::Numeral;
 use super::sentence::Sentence;
-use super::told::Told;
+use super::told::{Said, Told};
 use super::verdict::{Code, Violation};
 
 /// A fault before its place is known in the original text.
@@ -34,6 +34,7 @@ pub(super) struct Checker<'a> {
     pub ledger: &'a Ledger,
     pub reading: Reading<'a>,
     told: OnceCell<Told>,
+    said: OnceCell<Said>,
 }
 
 /// Checks `text`; the first fault in reading order of the rules.
@@ -46,7 +47,7 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
     let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new() };
+    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new(), said: OnceCell::new() };
     checker.run(text, &normal).map_err(|fault| place(fault, &normal, &tokens))
 }
 
@@ -172,14 +173,19 @@ impl<'a> Checker<'a> {
         self.ledger.rows.get(index)
     }
 
-    /// What the facts' texts and the shopper tell; read at the first question.
+    /// What the facts' texts tell; read at the first question.
     pub fn told(&self) -> &Told {
         self.told.get_or_init(|| Told::read(self.lexicon, self.ledger, self.reading.language))
     }
 
+    /// What the shopper's message names; read at the first question.
+    pub fn said(&self) -> &Said {
+        self.said.get_or_init(|| Said::read(self.lexicon, &self.ledger.shopper, self.reading.language))
+    }
+
     /// True when the shopper's message holds this very amount.
     pub fn shopper_said(&self, written: &Amount) -> bool {
-        written.value.is_some() && self.told().said(written)
+        written.value.is_some() && self.said().names(written)
     }
 
     /// The shopper's own number, told as theirs beside a price: "155, so it is above the 120 you mentioned".
