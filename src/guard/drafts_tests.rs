@@ -2,7 +2,7 @@
 //! line, whatever each span says by itself.
 
 use super::tests::GUARD;
-use super::{Code, Verdict, cart, mutants, task};
+use super::{Code, Ledger, Verdict, cart, mutants, task};
 use crate::domain::desk::Piece;
 use crate::domain::order::OrderState;
 use crate::domain::product::{Quote, StockLine};
@@ -193,6 +193,28 @@ fn spans_are_in_order_and_of_known_facts() {
     assert_eq!(wrong(&[(0, 9), (5, 9)]), bad);
     assert_eq!(wrong(&[(0, 99)]), bad);
     assert_eq!(wrong(&[(0, 22)]), bad);
+}
+
+/// Free text over the same facts: stock, days and what each product's own text says.
+#[test]
+fn free_text_over_the_facts_of_a_turn() {
+    let mut facts = shop();
+    for (index, about) in [(0, "Holds 2 l."), (3, "Holds 3 l.")] {
+        let FactBody::Offer(offer) = &mut facts[index].body else { unreachable!() };
+        offer.summary = Localised::only(Language::En, about);
+    }
+    let ledger = Ledger::from_facts(&facts, "");
+    let check = |text: &str, expected: bool| {
+        let verdict = GUARD.check_text(Language::En, &ledger, text);
+        assert_eq!(verdict.is_ok(), expected, "{text}: {verdict:?}");
+    };
+    check("We have 9 pieces of the Steam lamp left.", true);
+    check("We have 8 pieces of the Steam lamp left.", false);
+    check("The Steam lamp holds 3 l.", true);
+    check("The Steam lamp holds 2 l.", false);
+    check("It arrives on the ninth of May.", false);
+    check("Delivery is on the ninth of May.", false);
+    check("We were founded on the ninth of May.", true);
 }
 
 #[test]

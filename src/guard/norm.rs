@@ -33,7 +33,8 @@ impl Normal {
         start..self.origin(range.end).max(start)
     }
 
-    fn origin(&self, index: usize) -> usize {
+    /// The original byte behind a byte of the plain text.
+    pub fn origin(&self, index: usize) -> usize {
         let known = self.breaks.partition_point(|(plain, _)| *plain as usize <= index);
         let (plain, origin) = known.checked_sub(1).map_or((0, 0), |before| self.breaks[before]);
         origin as usize + index.min(self.text.len()) - plain as usize

@@ -169,7 +169,6 @@ fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
 impl What {
     fn is(&self, token: &Token, written: &str) -> bool {
         match self {
-            What::Figures { .. } if token.kind != Kind::Figures => false,
             What::Figures { bounds, comma } => {
                 let mut parts = written.split(|sign| sign == '.' || (*comma && sign == ','));
                 bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part))) && parts.next().is_none()
@@ -224,6 +223,22 @@ mod tests {
     use super::super::tests::GUARD;
     use super::super::{lex, norm};
     use super::*;
+
+    #[test]
+    fn a_form_begins_with_figures() {
+        let row = |forms: &[&str]| Row {
+            name: "row".to_string(),
+            kind: Form::Time,
+            forms: forms.iter().map(|form| form.to_string()).collect(),
+            line: false,
+            accept: BTreeMap::new(),
+            refuse: BTreeMap::new(),
+        };
+        assert!(Shape::compile(row(&["0-24 : 00-59"])).is_ok());
+        for forms in [&[][..], &["<of> 1-5"], &[": 1-5"], &["1-5", ": 1-5"], &["1-x"]] {
+            assert!(Shape::compile(row(forms)).is_err(), "{forms:?}");
+        }
+    }
 
     #[test]
     fn forms_are_found_whole() {

@@ -93,8 +93,7 @@ const ABBREVIATED: u64 = Class::Currency.bit() | Class::Minor.bit() | Class::Ide
 impl<'a> Checker<'a> {
     fn run(&self, original: &str, normal: &Normal) -> Result<(), Fault> {
         let opens = |at: usize| {
-            let byte = normal.original(at..at + 1).start;
-            original.get(byte..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
+            original.get(normal.origin(at)..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
         };
         let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
@@ -105,9 +104,7 @@ impl<'a> Checker<'a> {
                 return Err(fault);
             }
             told |= sentence.has_amount();
-            if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
-                focus = sentence.only_product(self).or(focus.filter(|_| sentence.items.is_empty()));
-            }
+            focus = sentence.only_product(self);
         }
         Ok(())
     }
@@ -121,7 +118,7 @@ impl<'a> Checker<'a> {
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let claims = sentence.claims();
         // Rules look at words near and far: that each sentence is bounded makes the whole text cost what its length says.
-        if sentence.items.len() > LONGEST && (claims || sentence.has_value()) {
+        if sentence.items.len() > LONGEST && claims {
             return Err(sentence.fault(Code::UnlicensedNumber, LONGEST, "a sentence too long to be judged"));
         }
         if claims {

@@ -83,7 +83,8 @@ fn items(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnc
 
 /// Day and month of a written date.
 pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
-    let parts = written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
+    // A year is no `u8`.
+    let parts = written.split(|sign: char| !sign.is_ascii_digit());
     let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
     let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
     match (lexicon.month_in(written), parts.as_slice()) {
@@ -119,6 +120,7 @@ mod tests {
         check(En, TERMS, "You have one month to send it back.", false);
         check(En, TERMS, "You have a month to return it.", false);
         check(En, TERMS, "Have a nice day!", true);
+        check(En, TERMS, "A day at the sea!", true);
         check(En, "[]", "It takes a couple of days.", true);
         check(Ru, TERMS, "Деньги придут за пару дней.", false);
         check(Sk, TERMS, "Peniaze sú na účte do pár dní.", false);
