@@ -327,6 +327,7 @@ fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
         slots: &read("slots.toml")?,
         places: &read("places.toml")?,
         colours: &read("colours.toml")?,
+        details: &read("details.toml")?,
     })?)
 }
 

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 
 use crate::domain::fact::Passage;
 use crate::domain::{Currency, Language, Offer, Product, ProductId, Sku};
-use crate::engine::{Catalog, GenerationInfo, PassageHit, PassageQuery, ProductHit, ProductQuery, Search};
+use crate::engine::{
+    Catalog, Familiar, GenerationInfo, PassageHit, PassageQuery, PriceRange, ProductHit, ProductQuery, Search,
+};
 use crate::generation;
 
 /// Search and catalog of one generation.
@@ -95,6 +97,10 @@ impl Search for Live {
         self.serving().search.products(query).await
     }
 
+    async fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar> {
+        self.serving().search.familiar(query).await
+    }
+
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
         self.serving().search.passages(query).await
     }
@@ -124,6 +130,14 @@ impl Catalog for Live {
 
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
         self.serving().catalog.reduced(currency, limit).await
+    }
+
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        self.serving().catalog.by_price(range).await
+    }
+
+    async fn kinds(&self, limit: usize) -> anyhow::Result<Vec<String>> {
+        self.serving().catalog.kinds(limit).await
     }
 
     async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {

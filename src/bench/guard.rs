@@ -208,8 +208,12 @@ fn told(reply: &Reply) -> HashSet<String> {
                 );
             }
             FactBody::Order(order) => found.extend([peers::plain(&order.total), peers::plain(&order.shipping)]),
-            FactBody::Task(_) | FactBody::Cart(_) | FactBody::Menu(_) | FactBody::Passage(_) | FactBody::Contact(_) => {
-            }
+            FactBody::Task(_)
+            | FactBody::Cart(_)
+            | FactBody::Menu(_)
+            | FactBody::Range(_)
+            | FactBody::Passage(_)
+            | FactBody::Contact(_) => {}
         }
     }
     found

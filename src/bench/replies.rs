@@ -172,6 +172,7 @@ impl Teller<'_> {
                 name: product.name.clone(),
                 summary: summary.clone(),
                 colour: variant.colour.as_deref().map(|colour| shop.colour_name(colour)).unwrap_or_default(),
+                details: Vec::new(),
                 places: stock.iter().map(|line| (shop.place_name(&line.place), line.count)).collect(),
                 offer: Offer {
                     product: product.id.clone(),

@@ -91,6 +91,8 @@ pub enum Wish {
     GoesWith,
     /// Sold below an older price.
     OnSale,
+    /// Of everything the shop has: the cheapest, all up to a budget, or just what there is.
+    Range,
 }
 
 /// What a command is about. Absent slots are not written out.
@@ -118,6 +120,9 @@ pub struct Slots {
     /// Which of the products shown last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pick: Option<Pick>,
+    /// What is asked of a product: an id of `data/rules/details.toml`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
     /// How many pieces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,

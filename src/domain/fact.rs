@@ -61,6 +61,8 @@ pub enum FactBody {
     Contact(ContactFact),
     /// A sum computed by code: so many pieces of a variant.
     Total(TotalFact),
+    /// The kinds of things the shop sells.
+    Range(RangeFact),
 }
 
 /// A product's name with one of its variants.
@@ -78,6 +80,18 @@ pub struct OfferFact {
     pub offer: Offer,
     /// Names of the places where there is stock, with the pieces there.
     pub places: Vec<(Localised, u32)>,
+    /// What was asked of the product: how loud it is, what it is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+}
+
+/// One attribute of a product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detail {
+    /// What it is called, per language: `noise level`.
+    pub name: Localised,
+    /// Its value, per language, as the feed tells it; empty when it tells none.
+    pub value: Localised,
 }
 
 /// Delivery to one place.
@@ -123,6 +137,13 @@ pub struct ContactFact {
     pub email: String,
     /// Opening hours per language.
     pub hours: Localised,
+}
+
+/// What the shop sells, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RangeFact {
+    /// Names of the kinds, the largest first.
+    pub kinds: Vec<Localised>,
 }
 
 /// A sum of equal pieces.

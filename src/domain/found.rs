@@ -35,6 +35,8 @@ pub struct Found {
     pub near: Vec<Candidate>,
     /// The wish that the candidates fulfil: they were chosen by it, not by the words of the question.
     pub wish: Option<Wish>,
+    /// What kinds of things there are, where that was asked for.
+    pub kinds: Option<FactId>,
     /// Something that goes with the first candidate and can be bought now.
     pub accessory: Option<FactId>,
     /// All facts of candidates and near misses.

@@ -25,6 +25,11 @@ pub enum Move {
         /// Offers of one product.
         facts: Vec<FactId>,
     },
+    /// Tells what was asked of products: how loud they are, what they are made of.
+    Detail {
+        /// Offers that hold the details.
+        facts: Vec<FactId>,
+    },
     /// Puts two or more side by side.
     Compare {
         /// Offers.
@@ -56,6 +61,11 @@ pub enum Move {
         wish: Wish,
         /// Offers, best first.
         facts: Vec<FactId>,
+    },
+    /// Says what kinds of things the shop sells.
+    Range {
+        /// The range.
+        fact: FactId,
     },
     /// Says offers in the model's own words; each value is a slot such as `{price1}` that code fills.
     Prose {

@@ -60,6 +60,10 @@ pub enum Role {
     Colour,
     /// A product's one-line summary.
     Summary,
+    /// An attribute of a product: its name or its value.
+    Detail,
+    /// A kind of thing the shop sells.
+    Kind,
     /// A product's code.
     Sku,
     /// The price now.

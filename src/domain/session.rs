@@ -77,6 +77,9 @@ pub struct Session {
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
     pub pushed: Vec<ProductId>,
+    /// The document of the rules told last: "and who pays for that?" goes on with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
     /// The town named last.
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
@@ -182,6 +185,7 @@ impl Default for Session {
             focus: Vec::new(),
             listed: Vec::new(),
             pushed: Vec::new(),
+            rules: None,
             town: None,
             pending: None,
             talk: None,

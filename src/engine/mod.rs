@@ -23,7 +23,9 @@ pub use carriers::{AskError, Carrier};
 pub use codes::{CodeBook, CodeCounts, CodeLetter, CodeSender, CodeTried, NewCode, Proofs, WrongProofs};
 pub use live::LiveState;
 pub use payments::{Notice, NoticeError, PaymentLinks};
-pub use search::{GenerationInfo, Only, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode};
+pub use search::{
+    Familiar, GenerationInfo, Only, PassageHit, PassageQuery, ProductHit, ProductQuery, Search, SearchMode,
+};
 
 /// Which model produced something; part of an index generation's identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,6 +199,10 @@ pub trait Catalog: Send + Sync {
     }
     /// Products with a variant that has an older, higher price in `currency`; what is true of it now, `offers` tells.
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>>;
+    /// Products by their least price in `currency`, the dearest first or the cheapest, none above `most` minor units.
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>>;
+    /// The kinds of products there are, as the feed calls them, the most frequent first.
+    async fn kinds(&self, limit: usize) -> anyhow::Result<Vec<String>>;
     /// Which of these SKUs are in the catalog, written exactly so.
     async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {
         let mut known = Vec::with_capacity(skus.len());
@@ -207,6 +213,19 @@ pub trait Catalog: Send + Sync {
     }
     /// The product and variant behind a product id, SKU or other code, compared without case and separators.
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>>;
+}
+
+/// A stretch of the whole range by price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceRange {
+    /// The currency of the prices.
+    pub currency: Currency,
+    /// The most a product may cost, in minor units.
+    pub most: Option<i64>,
+    /// From the top, not from the bottom.
+    pub dearest_first: bool,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// The merchant's orders.

@@ -14,6 +14,8 @@ use super::ModelId;
 pub trait Search: Send + Sync {
     /// Products for a query, best first.
     async fn products(&self, query: &ProductQuery) -> anyhow::Result<Vec<ProductHit>>;
+    /// How well the shop's own words know what a query names.
+    async fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar>;
     /// Policy passages for a query, best first.
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>>;
     /// The generation that answers: its id and what it holds.
@@ -91,6 +93,17 @@ pub struct ProductHit {
     pub name_in_query: f32,
     /// Share of the query's words that stand in its name, brand or codes, 0 to 1.
     pub query_in_name: f32,
+}
+
+/// How well the shop's own words know what a query names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Familiar {
+    /// Words of the query that count.
+    pub words: usize,
+    /// Those of them that stand in a name, a kind, a brand or a code of the shop, as they are or as another word for it.
+    pub known: usize,
+    /// The cosine of the nearest product; none without vectors.
+    pub nearest: Option<f32>,
 }
 
 /// A search for policy passages.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Role, Span};
+use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Localised, Role, Span};
 
 use super::cart;
 use super::lex;
@@ -60,6 +60,15 @@ type Fault = (Code, Range<usize>, String);
 struct Told<'a> {
     span: &'a Span,
     fact: &'a Fact,
+}
+
+/// What was named last before a span.
+#[derive(Default)]
+struct Seen<'a> {
+    name: Option<&'a Fact>,
+    place: Option<&'a Span>,
+    order: Option<&'a Span>,
+    piece: Option<Told<'a>>,
 }
 
 /// The spans of a segment with their facts, when they are in order and known.
@@ -128,87 +137,72 @@ impl Part<'_> {
     /// An amount belongs to the nearest name before it; counts and places to their own product or delivery.
     fn binding(&self) -> Vec<Fault> {
         let mut found = Vec::new();
-        let mut name: Option<&Fact> = None;
-        let mut place: Option<&Span> = None;
-        let mut order: Option<&Span> = None;
-        let mut piece: Option<Told<'_>> = None;
-        let names = self.segment.spans.iter().filter(|span| span.role == Role::Name).count();
+        let mut seen = Seen::default();
         for &told in &self.told {
-            let Told { span, fact } = told;
-            match span.role {
-                Role::Name => name = Some(fact),
-                Role::Place => place = Some(span),
-                Role::OrderNumber => order = Some(span),
-                Role::Piece => piece = Some(told),
-                Role::Refund | Role::Due | Role::Address if order.is_some_and(|order| order.fact != span.fact) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is about another order than the one named", span.fact),
-                    ));
-                }
-                Role::Pieces if !self.pieces_bound(told, piece) => {
-                    let detail = format!("`{}` counts another piece than the one named", span.fact);
-                    found.push((Code::SpanUnbound, span.range.clone(), detail));
-                }
-                Role::LineTotal if !self.line_bound(told, piece) => {
-                    let detail = format!("`{}` is another line's sum than the one named", span.fact);
-                    found.push((Code::SpanUnbound, span.range.clone(), detail));
-                }
-                Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is not the product named before", span.fact),
-                    ));
-                }
-                Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary if !same_product(fact, name) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is another product than the one named", span.fact),
-                    ));
-                }
-                Role::Total | Role::Quantity if !self.total_bound(fact, name) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` totals another product", span.fact),
-                    ));
-                }
-                Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff
-                    if place.is_some_and(|place| place.fact != span.fact) =>
-                {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is another delivery than the place named", span.fact),
-                    ));
-                }
+            match told.span.role {
+                Role::Name => seen.name = Some(told.fact),
+                Role::Place => seen.place = Some(told.span),
+                Role::OrderNumber => seen.order = Some(told.span),
+                Role::Piece => seen.piece = Some(told),
                 _ => {}
             }
-            if let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) {
-                let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
-                let own = offer
-                    .places
-                    .iter()
-                    .filter(|(name, _)| town.is_some_and(|town| name.all().any(|(_, known)| known == town)));
-                let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
-                let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
-                let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
-                if !digits.is_empty() && !known.iter().any(|count| count.to_string() == digits) {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("the fact has {known:?} here")));
-                }
+            let at = || told.span.range.clone();
+            if let Some(why) = self.astray(told, &seen) {
+                found.push((Code::SpanUnbound, at(), format!("`{}` {why}", told.span.fact)));
+            }
+            if let Some(known) = self.miscounted(told, seen.place) {
+                found.push((Code::SpanUnbound, at(), format!("the fact has {known:?} here")));
             }
         }
         found
     }
 
-    fn bound(&self, fact: &Fact, name: Option<&Fact>, names: usize) -> bool {
+    /// What else a span is about than what was named before it.
+    fn astray(&self, told: Told<'_>, seen: &Seen<'_>) -> Option<&'static str> {
+        let Told { span, fact } = told;
+        let other = |named: Option<&Span>| named.is_some_and(|named| named.fact != span.fact);
+        let (astray, why) = match span.role {
+            Role::Refund | Role::Due | Role::Address => {
+                (other(seen.order), "is about another order than the one named")
+            }
+            Role::Pieces => (!self.pieces_bound(told, seen.piece), "counts another piece than the one named"),
+            Role::LineTotal => (!self.line_bound(told, seen.piece), "is another line's sum than the one named"),
+            Role::Price | Role::OldPrice | Role::SaleUntil => {
+                (!self.bound(fact, seen.name), "is not the product named before")
+            }
+            Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary | Role::Detail => {
+                (!same_product(fact, seen.name), "is another product than the one named")
+            }
+            Role::Total | Role::Quantity => (!self.total_bound(fact, seen.name), "totals another product"),
+            Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff => {
+                (other(seen.place), "is another delivery than the place named")
+            }
+            _ => return None,
+        };
+        astray.then_some(why)
+    }
+
+    /// The counts a fact has for the town named, or in all, where a count of pieces is none of them.
+    fn miscounted(&self, Told { span, fact }: Told<'_>, place: Option<&Span>) -> Option<Vec<u32>> {
+        let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) else { return None };
+        let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
+        let here = |name: &Localised| town.is_some_and(|town| name.all().any(|(_, known)| known == town));
+        let own = offer.places.iter().filter(|(name, _)| here(name));
+        let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
+        let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
+        let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
+        let wrong = !digits.is_empty() && !known.iter().any(|count| count.to_string() == digits);
+        wrong.then_some(known)
+    }
+
+    fn bound(&self, fact: &Fact, name: Option<&Fact>) -> bool {
         match name {
             Some(name) => name.id == fact.id || (same_product(fact, Some(name)) && same_price(fact, name)),
             // "19.90 for the mug": one product alone in the segment may follow its price.
-            None => names == 1 && self.segment.spans.iter().any(|span| span.role == Role::Name && span.fact == fact.id),
+            None => {
+                let mut names = self.told.iter().filter(|told| told.span.role == Role::Name);
+                names.next().is_some_and(|only| only.span.fact == fact.id) && names.next().is_none()
+            }
         }
     }
 

@@ -174,6 +174,7 @@ impl Ledger {
                     row.now = super::cart::estimate(menu);
                     ledger.rows.extend(row.now.is_some().then_some(row));
                 }
+                FactBody::Range(_) => {}
                 FactBody::Contact(contact) => {
                     ledger.rows.push(Row::new(RowKind::Phone, &contact.phone));
                     ledger.texts.extend(contact.hours.all().map(|(_, hours)| fold(hours)));

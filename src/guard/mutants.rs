@@ -123,6 +123,7 @@ fn fact(shop: &Shop, index: usize, now: Money) -> Fact {
         colour: Localised::default(),
         offer,
         places: Vec::new(),
+        details: Vec::new(),
     };
     Fact { id: FactId(format!("offer:{index}")), body: FactBody::Offer(body), source: "test".to_string(), as_of }
 }

@@ -180,6 +180,9 @@ fn strings<'a>(fact: &'a Fact, role: Role, test: &mut dyn FnMut(&'a str) -> bool
     match (&fact.body, role) {
         (FactBody::Offer(offer), Role::Name) => all(&offer.name),
         (FactBody::Offer(offer), Role::Summary) => all(&offer.summary),
+        (FactBody::Offer(offer), Role::Detail) => {
+            offer.details.iter().any(|detail| all(&detail.name) || all(&detail.value))
+        }
         (FactBody::Offer(offer), Role::Colour) => all(&offer.colour),
         (FactBody::Offer(offer), Role::Size) => offer.offer.size.as_deref().is_some_and(test),
         (FactBody::Offer(offer), Role::Sku) => test(offer.offer.sku.as_str()),
@@ -205,6 +208,7 @@ fn strings<'a>(fact: &'a Fact, role: Role, test: &mut dyn FnMut(&'a str) -> bool
             order.parcel.iter().filter_map(|parcel| parcel.place.as_deref()).any(test)
         }
         (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
+        (FactBody::Range(range), Role::Kind) => range.kinds.iter().any(all),
         (FactBody::Contact(contact), Role::Phone) => test(contact.phone.as_str()),
         (FactBody::Contact(contact), Role::Email) => test(contact.email.as_str()),
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),

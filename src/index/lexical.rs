@@ -235,7 +235,7 @@ impl Lexical {
         let tokens = languages
             .iter()
             .flat_map(|language| analyzer.word_tokens(*language, word).into_iter().map(|token| (*language, token, 1.0)))
-            .filter(|(language, token, _)| self.known(*language, token))
+            .filter(|(language, token, _)| self.holds((*language, token), true))
             .collect();
         TermGroup { word: word.text.clone(), tokens, phrases: Vec::new(), extra: word.joined }
     }
@@ -243,7 +243,7 @@ impl Lexical {
     /// Adds the other words for what a group says, as far as the index holds them.
     fn widen(&self, group: &mut TermGroup, met: &Met<'_>, languages: &[Language], boosts: &Boosts) {
         for (language, tokens) in met.phrases.iter().copied().filter(|phrase| languages.contains(&phrase.0)) {
-            if !tokens.iter().all(|token| self.known(*language, token)) {
+            if !tokens.iter().all(|token| self.holds((*language, token), true)) {
                 continue;
             }
             match tokens.as_slice() {
@@ -284,14 +284,23 @@ impl Lexical {
         analyzer.word_tokens(language, word).into_iter().chain(other.into_iter().flatten()).collect()
     }
 
-    fn fields_of(&self, language: Language) -> Vec<Field> {
+    /// The fields of a language and those of none; with or without what is told about a product.
+    fn fields_of(&self, language: Language, texts: bool) -> Vec<Field> {
         let of_language = self.fields.by_language.iter().filter(|fields| fields.language == language);
-        of_language.flat_map(|fields| [fields.name, fields.kind, fields.text]).chain([self.fields.label]).collect()
+        let own = of_language.flat_map(|fields| [Some(fields.name), Some(fields.kind), texts.then_some(fields.text)]);
+        own.flatten().chain([self.fields.label]).collect()
     }
 
-    fn known(&self, language: Language, token: &str) -> bool {
-        let exists = |field| self.searcher.doc_freq(&Term::from_field_text(field, token)).unwrap_or(0) > 0;
-        self.fields_of(language).into_iter().any(exists)
+    fn holds(&self, (language, token): (Language, &str), texts: bool) -> bool {
+        let stands = |field| self.searcher.doc_freq(&Term::from_field_text(field, token)).unwrap_or(0) > 0;
+        self.fields_of(language, texts).into_iter().any(stands)
+    }
+
+    /// True when what stands for a word is in a name, a kind, a brand or a code, and not only in what is told about a product.
+    pub fn names_something(&self, group: &TermGroup) -> bool {
+        let named = |language: Language, token: &str| self.holds((language, token), false);
+        group.tokens.iter().any(|(language, text, _)| named(*language, text))
+            || group.phrases.iter().any(|(language, words, _)| words.iter().all(|word| named(*language, word)))
     }
 
     /// The words of the index nearest to a mistyped one: same first letter, fewest edits, then most frequent.
@@ -299,7 +308,7 @@ impl Lexical {
         let farthest = if letters >= TWO_TYPOS { 2 } else { 1 };
         for distance in 1..=farthest {
             let mut found: Vec<(u64, String)> = Vec::new();
-            for field in self.fields_of(language) {
+            for field in self.fields_of(language, true) {
                 found.extend(self.within(field, token, distance).unwrap_or_default());
             }
             found.retain(|(_, spelling)| spelling.chars().next() == token.chars().next());

@@ -5,6 +5,7 @@ mod analysis;
 pub mod batch;
 mod builder;
 mod concepts;
+mod familiar;
 mod find;
 mod fusion;
 mod lexical;
@@ -30,7 +31,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::fact::Passage;
 use crate::domain::{Language, ProductId};
-use crate::engine::{GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search};
+use crate::engine::{Familiar, GenerationInfo, ModelId, PassageHit, PassageQuery, ProductHit, ProductQuery, Search};
 
 pub use crate::generation::{Building, CATALOG, IndexError, MANIFEST, Manifest, SCHEMA, current};
 pub use analysis::Analyzer;
@@ -236,6 +237,11 @@ impl Search for Index {
         let (inner, query) = (self.inner.clone(), query.clone());
         // A few milliseconds of computing: not on the threads that serve connections.
         tokio::task::spawn_blocking(move || inner.find_products(&query)).await?
+    }
+
+    async fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar> {
+        let (inner, query) = (self.inner.clone(), query.clone());
+        tokio::task::spawn_blocking(move || inner.familiar(&query)).await?
     }
 
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {

@@ -96,10 +96,13 @@ struct Row {
 }
 
 /// All products of a generation by row.
+#[derive(Default)]
 pub struct Names {
     rows: Vec<Row>,
     tokens: HashMap<String, u32>,
     codes: HashMap<String, (u32, Option<Sku>)>,
+    /// How many products have a name in each language.
+    told_in: HashMap<Language, usize>,
 }
 
 /// How a question and a product's name cover one another.
@@ -119,8 +122,7 @@ pub struct QueryTokens(Vec<Vec<(Language, u32)>>);
 impl Names {
     /// Builds the tables from the entries in row order.
     pub fn new(entries: Vec<NameEntry>, concepts: &Concepts) -> Self {
-        let mut names =
-            Names { rows: Vec::with_capacity(entries.len()), tokens: HashMap::new(), codes: HashMap::new() };
+        let mut names = Names { rows: Vec::with_capacity(entries.len()), ..Names::default() };
         let mut shared = HashSet::new();
         for (row, entry) in entries.iter().enumerate() {
             let further = entry.codes.iter().filter(|code| is_code(&code_key(code))).map(|code| (code_key(code), None));
@@ -137,6 +139,9 @@ impl Names {
             names.codes.entry(code_key(entry.id.as_str())).or_insert((row as u32, None));
         }
         for entry in entries {
+            for (language, _) in &entry.names {
+                *names.told_in.entry(*language).or_default() += 1;
+            }
             let parts =
                 entry.names.iter().flat_map(|(language, tokens)| concepts.parts(*language, tokens.iter())).collect();
             let list = entry.names.into_iter().map(|(language, list)| (language, names.intern(list))).collect();
@@ -172,6 +177,11 @@ impl Names {
     pub fn is_unasked_part(&self, row: usize, asked: &HashSet<usize>) -> bool {
         let parts = &self.rows[row].parts;
         !parts.is_empty() && !parts.iter().any(|part| asked.contains(part))
+    }
+
+    /// True when most products have a name in this language.
+    pub fn are_in(&self, language: Language) -> bool {
+        self.told_in.get(&language).is_some_and(|named| named * 2 > self.rows.len())
     }
 
     /// How many products.

@@ -146,6 +146,30 @@ async fn coverage_tells_whether_it_is_the_one() {
 }
 
 #[tokio::test]
+async fn words_of_names_and_kinds_are_known() {
+    let (_folder, index) = opened().await;
+    let check = async |text: &str, language: Language, words: usize, known: usize| {
+        let vector = EMBED.embed(EmbedInput::Query, vec![text.to_string()]).await.unwrap().pop();
+        let only = Only::default();
+        let query = ProductQuery { text: text.into(), vector, language, mode: SearchMode::Hybrid, only, limit: 5 };
+        let told = index.familiar(&query).await.unwrap();
+        assert_eq!((told.words, told.known), (words, known), "{text}");
+    };
+    check("electric kettle", Language::En, 2, 2).await;
+    check("trainers", Language::En, 1, 1).await;
+    check("electric guitar", Language::En, 2, 1).await;
+    check("dishwasher", Language::En, 1, 0).await;
+    // None of the products has a name in this language, so nothing is known of its words.
+    let only = r#"{"id":"CB-1","name":{"en":"HP Pavilion notebook"},"variants":[{"sku":"CB-1"}]}"#;
+    let product: Product = serde_json::from_str(only).unwrap();
+    let names = super::names::Names::new(
+        vec![super::names::NameEntry::new(&product, &Analyzer::new(), 1)],
+        &super::concepts::Concepts::new(&Analyzer::new()),
+    );
+    assert!(names.are_in(Language::En) && !names.are_in(Language::Ru));
+}
+
+#[tokio::test]
 async fn a_code_names_its_variant() {
     let (_folder, index) = opened().await;
     let hit = search(&index, "is kt 101 blk in stock", SearchMode::Hybrid).await.remove(0);

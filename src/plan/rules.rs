@@ -9,8 +9,14 @@ use super::{Brief, alternatives, matching};
 /// The moves, when they need no judgement; none when several facts might fit.
 pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
     if let (Some(wish), None) = (brief.found.wish, brief.found.absence) {
+        if let Some(kinds) = &brief.found.kinds {
+            return Some(vec![Move::Range { fact: kinds.clone() }]);
+        }
         let shown = &brief.found.candidates[..brief.found.candidates.len().min(brief.offers)];
         return Some(vec![Move::Suggest { wish, facts: matching(shown) }]);
+    }
+    if let Some(step) = detail(brief) {
+        return Some(vec![step]);
     }
     match brief.found.absence {
         Some(Absence::FilteredOut) => Some(filtered_out(brief)),
@@ -23,6 +29,19 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
         }
         None => None,
     }
+}
+
+/// A property of products was asked for: that is told of those that are meant.
+fn detail(brief: &Brief<'_>) -> Option<Move> {
+    let found = brief.found;
+    brief.command.slots.detail.as_ref().filter(|_| found.absence.is_none())?;
+    let meant = if found.sure > 0 {
+        brief.named().iter().take(brief.offers).cloned().collect()
+    } else {
+        // A search that speaks of a property and of nothing that is sold under that name stays a search.
+        covering(brief, if brief.command.name == CommandName::FindProduct { ALL_WORDS } else { HALF })
+    };
+    (!meant.is_empty()).then(|| Move::Detail { facts: matching(&meant) })
 }
 
 /// Share of the question's words in a name that makes it what is looked for ...

@@ -121,9 +121,11 @@ impl Page<'_> {
         match step {
             Move::Offer { facts } => self.offers(facts),
             Move::Stock { facts } => self.stock(facts),
+            Move::Detail { facts } => self.details(facts),
             Move::Compare { facts } => self.compare(facts),
             Move::Alternatives { facts } => self.alternatives(facts),
             Move::Suggest { wish, facts } => self.suggest(*wish, facts),
+            Move::Range { fact } => self.range(fact),
             Move::Prose { kind, text, facts, instead } => {
                 if !self.prose(*kind, text, facts) {
                     self.play(instead);
@@ -318,6 +320,7 @@ fn absence_key(why: Absence) -> &'static str {
         Absence::Unfulfilled(Wish::Dearer) => "nothing_dearer",
         Absence::Unfulfilled(Wish::GoesWith) => "nothing_goes_with",
         Absence::Unfulfilled(Wish::OnSale) => "nothing_on_sale",
+        Absence::Unfulfilled(Wish::Range) => "not_found",
         Absence::NoPolicy => "no_policy",
         Absence::NoDelivery => "no_delivery",
         Absence::NoOrder => "no_order",

@@ -1,6 +1,6 @@
 //! Products in sentences: offers, stock, comparisons, totals, what goes with it.
 
-use crate::domain::fact::{OfferFact, TotalFact};
+use crate::domain::fact::{Detail, OfferFact, TotalFact};
 use crate::domain::product::Quote;
 use crate::domain::{Fact, FactBody, FactId, Localised, Role, SegmentKind, Wish};
 
@@ -211,6 +211,38 @@ impl<'a> Page<'a> {
         listed("colours", key("stock_colours", "stock_colours_at"), colours.collect());
     }
 
+    /// What was asked of each product; where the feed does not tell it, that and the product's summary.
+    pub(super) fn details(&mut self, ids: &[FactId]) {
+        for group in self.groups(ids) {
+            let (id, fact) = group.first();
+            let language = self.scene.language;
+            let value = |text: &Localised| Value::of(text.get(language).to_string(), id, Role::Detail);
+            let values = |detail: &Detail| {
+                let named = self.offer_values(id, fact).with("attribute", vec![value(&detail.name)]);
+                named.with("value", vec![value(&detail.value)])
+            };
+            let mut said = Vec::new();
+            match fact.details.as_slice() {
+                [] => return self.single_offer(&group),
+                [only] if only.value.is_empty() => {
+                    let mut segment = self.book.sentence(SegmentKind::Offer, "detail_unknown", &values(only));
+                    if fact.summary.0.contains_key(&language) {
+                        let summary = self.book.sentence(SegmentKind::Offer, "summary", &values(only));
+                        segment.append(self.book.space(), summary);
+                    }
+                    said.push(segment);
+                }
+                [only] => said.push(self.book.sentence(SegmentKind::Offer, "detail", &values(only))),
+                several => {
+                    said.push(self.book.sentence(SegmentKind::Offer, "detail_list", &values(&several[0])));
+                    let line = |detail| self.book.sentence(SegmentKind::Offer, "detail_line", &values(detail));
+                    said.extend(several.iter().map(line));
+                }
+            }
+            self.segments.extend(said);
+        }
+    }
+
     pub(super) fn compare(&mut self, ids: &[FactId]) {
         let groups = self.groups(ids);
         if groups.len() < 2 {
@@ -261,9 +293,18 @@ impl<'a> Page<'a> {
             Wish::Dearer => (SegmentKind::Alternatives, "dearer_intro"),
             Wish::GoesWith => (SegmentKind::Upsell, "goes_with_intro"),
             Wish::OnSale => (SegmentKind::Offer, "on_sale_intro"),
+            Wish::Range => return self.offers(ids),
         };
         self.plain(kind, intro);
         groups.iter().for_each(|group| self.offer_line(kind, group));
+    }
+
+    pub(super) fn range(&mut self, id: &FactId) {
+        let Some(fact) = self.scene.fact(id) else { return };
+        let FactBody::Range(range) = &fact.body else { return };
+        let kind = |kind: &Localised| Value::of(kind.get(self.scene.language).to_string(), id, Role::Kind);
+        let kinds = Value::joined(range.kinds.iter().map(kind).collect(), self.book.comma());
+        self.say(SegmentKind::Offer, "range", &Values::default().with("kinds", kinds));
     }
 
     pub(super) fn recall(&mut self, id: &FactId) {

@@ -43,7 +43,10 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
             product: product.clone(),
         };
         found.facts.extend(total);
-        found.facts.extend(offers.iter().map(|offer| fact(sources, &product, offer, &conditions.place, &source)));
+        let told = |offer: &Offer| {
+            fact(sources, &product, offer, (&conditions.place, question.slots.detail.as_deref(), &source))
+        };
+        found.facts.extend(offers.iter().map(told));
         if candidate.matching.is_empty() { found.near.push(candidate) } else { found.candidates.push(candidate) }
     }
     Ok(found)
@@ -78,7 +81,7 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
     let source = format!("catalog@{}", sources.search.generation().id);
     found.accessory = Some(fact_id(offer));
     if !found.facts.iter().any(|fact| fact.id == fact_id(offer)) {
-        found.facts.push(fact(sources, product, offer, &None, &source));
+        found.facts.push(fact(sources, product, offer, (&None, None, &source)));
     }
     Ok(())
 }
@@ -94,6 +97,12 @@ pub(super) fn only(question: &Question<'_>) -> Only {
     Only { colour: colour.map(str::to_string), size: size.as_deref().map(size_key) }
 }
 
+/// The most the shopper wants to pay.
+pub(super) fn most(question: &Question<'_>) -> Option<Money> {
+    let budget = question.slots.budget.as_ref()?;
+    Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok()
+}
+
 /// The hard conditions of a question.
 struct Conditions<'a> {
     size: Option<String>,
@@ -105,10 +114,7 @@ struct Conditions<'a> {
 impl<'a> Conditions<'a> {
     fn of(question: &'a Question<'_>) -> Self {
         let slots = question.slots;
-        let most = slots
-            .budget
-            .as_ref()
-            .and_then(|budget| Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok());
+        let most = most(question);
         Conditions {
             size: slots.size.clone(),
             colour: slots.colour.as_deref(),
@@ -154,7 +160,12 @@ fn fact_id(offer: &Offer) -> FactId {
     FactId(format!("offer:{}", offer.sku))
 }
 
-fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<PlaceId>, source: &str) -> Fact {
+fn fact(
+    sources: Sources<'_>,
+    product: &Product,
+    offer: &Offer,
+    (place, asked, source): (&Option<PlaceId>, Option<&str>, &str),
+) -> Fact {
     let colour = offer.colour.as_deref().map(|colour| sources.shop.colour_name(colour)).unwrap_or_default();
     let places = places(sources, offer, place);
     let short = |(_, text): &(crate::domain::Language, &str)| text.chars().count() <= LONGEST_SUMMARY;
@@ -170,6 +181,7 @@ fn fact(sources: Sources<'_>, product: &Product, offer: &Offer, place: &Option<P
             colour,
             offer: offer.clone(),
             places,
+            details: asked.map(|asked| sources.shop.details().of(product, asked)).unwrap_or_default(),
         }),
     }
 }

@@ -2,9 +2,11 @@
 //! In: words, slots, the conversation's focus. Out: facts and a typed outcome; "nothing found", "filtered out",
 //! "sold out" and "source down" are different answers. It never decides what to say.
 
+mod carried;
 mod confirm;
 mod facts;
 mod policy;
+mod range;
 mod select;
 mod wish;
 
@@ -93,6 +95,11 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     {
         return Ok(retrieved);
     }
+    if range::of_nothing_named(question)
+        && let Some(retrieved) = range::of_all(sources, question, limits).await?
+    {
+        return Ok(retrieved);
+    }
     let named = select::by_code(sources.catalog, question.slots).await?;
     let pointed = named.is_none() && question.slots.product.is_none() && !question.focus.is_empty();
     let (ids, sure, hits) = match named {
@@ -107,6 +114,9 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         }
     };
     let by_words_alone = sure == 0;
+    if by_words_alone && !carried(sources, question, (&hits, limits)).await? {
+        return Ok(Retrieved { found: Found { absence: Some(Absence::NothingFound), ..Found::default() }, hits });
+    }
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
     let only = facts::only(question);
     if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) && !only.is_empty() {
@@ -127,6 +137,20 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         wish::at_the_end(&mut retrieved.found, end);
     }
     Ok(retrieved)
+}
+
+/// True unless the words name a kind of thing that the shop does not have.
+async fn carried(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    (hits, limits): (&[ProductHit], Limits),
+) -> anyhow::Result<bool> {
+    let Some(words) = question.slots.product.as_deref() else { return Ok(true) };
+    if hits.iter().any(|hit| hit.query_in_name >= carried::NAMED) {
+        return Ok(true);
+    }
+    let familiar = sources.search.familiar(&query(question, words, limits)).await?;
+    Ok(carried::carried(familiar, question.language))
 }
 
 /// "The Volna kettle and a toaster": every part names products of its own. None when one of them does not, for then the words

@@ -8,7 +8,7 @@ use crate::domain::product::Quote;
 use crate::domain::{FactBody, FactId, Money, ProductId, Wish};
 use crate::engine::{Only, ProductHit, ProductQuery};
 
-use super::{Limits, Question, Retrieved, Sources, by_words, facts, query};
+use super::{Limits, Question, Retrieved, Sources, by_words, facts, query, range};
 
 /// Hits among which others of the same kind are looked for.
 const SAME_KIND: usize = 60;
@@ -22,6 +22,9 @@ pub(super) async fn look_up(
     limits: Limits,
     wish: Wish,
 ) -> anyhow::Result<Option<Retrieved>> {
+    if wish == Wish::Range {
+        return range::of_all(sources, question, limits).await;
+    }
     if wish == Wish::OnSale {
         return on_sale(sources, question, limits).await.map(Some);
     }
@@ -48,7 +51,7 @@ pub(super) async fn look_up(
 }
 
 /// Everything was chosen by rule: nothing is left to judge.
-fn settled(mut found: Found, wish: Wish, hits: Vec<ProductHit>) -> Retrieved {
+pub(super) fn settled(mut found: Found, wish: Wish, hits: Vec<ProductHit>) -> Retrieved {
     found.wish = Some(wish);
     found.sure = found.candidates.len();
     found.near.clear();

@@ -2,6 +2,7 @@
 //! In: TOML files. Out: names in the shopper's language and a delivery promise for a moment in time.
 
 mod delivery;
+mod details;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::domain::place::PlaceId;
 use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
 
 pub use delivery::Delivery;
+pub use details::Details;
 
 /// A word of the shop's vocabulary: a town or a colour.
 #[derive(Clone, Debug, Deserialize)]
@@ -52,8 +54,11 @@ pub struct Shop {
     zone: TimeZone,
     places: BTreeMap<PlaceId, Term>,
     colours: BTreeMap<String, Term>,
+    /// Empty where the shop has no such file: its feed's own words are told.
+    categories: BTreeMap<String, Term>,
     delivery: Delivery,
     between: Vec<String>,
+    details: Details,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +68,7 @@ struct SearchWords {
 }
 
 impl Shop {
-    /// Reads `rules/{shop,places,colours,delivery,search}.toml` below `data`.
+    /// Reads `rules/{shop,places,colours,details,delivery,search}.toml` below `data`.
     ///
     /// # Errors
     /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
@@ -74,11 +79,14 @@ impl Shop {
             .with_context(|| format!("{}: timezone `{}`", rules.join("shop.toml").display(), info.timezone))?;
         let places: BTreeMap<PlaceId, Term> = read(&rules.join("places.toml"))?;
         let colours = read(&rules.join("colours.toml"))?;
+        let categories = rules.join("categories.toml");
+        let categories = if categories.exists() { read(&categories)? } else { BTreeMap::new() };
+        let details = read(&rules.join("details.toml"))?;
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
         let SearchWords { between } = read(&rules.join("search.toml"))?;
-        Ok(Shop { info, zone, places, colours, delivery, between })
+        Ok(Shop { info, zone, places, colours, categories, delivery, between, details })
     }
 
     /// The shop's own name.
@@ -111,6 +119,18 @@ impl Shop {
     pub fn colour_name(&self, colour: &str) -> Localised {
         let known = self.colours.get(colour).map(|term| term.name.clone());
         known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, colour))
+    }
+
+    /// The name of a kind of products; the feed's own word when the rules do not know it, of a path its last part.
+    pub fn category_name(&self, category: &str) -> Localised {
+        let known = self.categories.get(category).map(|term| term.name.clone());
+        let last = || category.rsplit(['>', '/', '|']).map(str::trim).find(|part| !part.is_empty()).unwrap_or(category);
+        known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, last()))
+    }
+
+    /// What can be asked of a product.
+    pub fn details(&self) -> &Details {
+        &self.details
     }
 
     /// The names in a list of product names, as the shopper separated them.

@@ -17,7 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use crate::domain::product::{Quote, StockLine, code_key};
 use crate::domain::{Currency, Offer, Product, ProductId, Sku};
-use crate::engine::Catalog;
+use crate::engine::{Catalog, PriceRange};
 
 use super::catalog_writer::Word;
 use super::goods::{self, Goods, PriceRow, Seen, Variant};
@@ -50,6 +50,7 @@ pub struct CatalogStore {
     settings: CatalogSettings,
     fresh: Option<StateStore>,
     seen: Arc<Seen>,
+    kinds: Arc<tokio::sync::OnceCell<Vec<String>>>,
 }
 
 impl CatalogStore {
@@ -79,7 +80,7 @@ impl CatalogStore {
             "{} was written for generation {written_for}, not for {generation}: run make index",
             path.display()
         );
-        Ok(CatalogStore { pool, settings, fresh: None, seen: Arc::default() })
+        Ok(CatalogStore { pool, settings, fresh: None, seen: Arc::default(), kinds: Arc::default() })
     }
 
     /// With the prices and stock told since the feeds were written.
@@ -236,6 +237,32 @@ impl Catalog for CatalogStore {
         );
         let rows = rows.bind(currency.to_string()).bind(i64::try_from(limit)?).fetch_all(&self.pool).await?;
         rows.iter().map(|row| Ok(ProductId(row.try_get("product")?))).collect()
+    }
+
+    /// What a later patch or a live source says of a price is not seen here: it is told by `offers`.
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        let order = if range.dearest_first { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT v.product FROM prices p JOIN variants v ON v.sku = p.sku WHERE p.currency = ?1 AND p.minor <= ?2
+             GROUP BY v.product ORDER BY MIN(p.minor) {order}, v.product LIMIT ?3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(range.currency.to_string());
+        let rows = rows.bind(range.most.unwrap_or(i64::MAX)).bind(i64::try_from(range.limit)?);
+        let rows = rows.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(ProductId(row.try_get("product")?))).collect()
+    }
+
+    /// Counted once: a generation never changes.
+    async fn kinds(&self, limit: usize) -> anyhow::Result<Vec<String>> {
+        let counted = self.kinds.get_or_try_init(|| async {
+            let rows = sqlx::query(
+                "SELECT json_extract(document, '$.category') kind FROM products
+                 WHERE kind <> '' GROUP BY kind ORDER BY COUNT(*) DESC, kind",
+            );
+            let rows = rows.fetch_all(&self.pool).await?;
+            rows.iter().map(|row| Ok(row.try_get("kind")?)).collect::<anyhow::Result<Vec<String>>>()
+        });
+        Ok(counted.await?.iter().take(limit).cloned().collect())
     }
 
     /// Ids and SKUs come before further codes; a code that several products share names none of them.

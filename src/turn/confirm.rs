@@ -127,6 +127,7 @@ fn told(step: &Move) -> Vec<&FactId> {
     match step {
         Move::Offer { facts }
         | Move::Stock { facts }
+        | Move::Detail { facts }
         | Move::Compare { facts }
         | Move::Alternatives { facts }
         | Move::Suggest { facts, .. } => facts.iter().collect(),

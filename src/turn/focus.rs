@@ -11,9 +11,11 @@ pub(super) fn told(moves: &[Move], facts: &[Fact]) -> Vec<ProductId> {
 /// Products a move shows as the answer itself.
 pub(super) fn products_of(step: &Move, facts: &[Fact]) -> Vec<ProductId> {
     let ids: Vec<&FactId> = match step {
-        Move::Offer { facts } | Move::Stock { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
-            facts.iter().collect()
-        }
+        Move::Offer { facts }
+        | Move::Stock { facts }
+        | Move::Detail { facts }
+        | Move::Compare { facts }
+        | Move::Suggest { facts, .. } => facts.iter().collect(),
         Move::Prose { facts, .. } => facts.iter().flatten().collect(),
         _ => Vec::new(),
     };

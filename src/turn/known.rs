@@ -147,6 +147,7 @@ mod tests {
             colour: Localised::default(),
             offer,
             places: Vec::new(),
+            details: Vec::new(),
         };
         let id = FactId("offer:TRAY-1".to_string());
         Fact { id, body: FactBody::Offer(fact), source: "test".to_string(), as_of: Timestamp::UNIX_EPOCH }

@@ -10,6 +10,7 @@ mod code;
 mod confirm;
 mod contact;
 mod desk;
+mod detail;
 mod focus;
 mod known;
 mod login;
@@ -274,7 +275,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     }
     let input = Input { message: screened, session };
     let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
-    named::or_named(app, session, screened, understood).await
+    let understood = named::or_named(app, session, screened, understood).await;
+    detail::or_asked(app, session, screened, understood)
 }
 
 /// What code alone has understood.
@@ -322,6 +324,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
+    session.rules = policy::told(outcome);
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;

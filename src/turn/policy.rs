@@ -3,7 +3,7 @@
 
 use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::session::Pending;
-use crate::domain::{Command, Move};
+use crate::domain::{Command, Fact, FactBody, Move};
 use crate::engine::PassageQuery;
 use crate::plan;
 use crate::retrieval;
@@ -63,6 +63,15 @@ fn document(topic: &str) -> String {
     topic.split('.').next().unwrap_or(topic).to_string()
 }
 
+/// The document of the rules that a reply tells from.
+pub(super) fn told(outcome: &Outcome) -> Option<String> {
+    let quoted = |fact: &Fact| outcome.moves.contains(&Move::Policy { fact: fact.id.clone() });
+    outcome.facts.iter().filter(|fact| quoted(fact)).find_map(|fact| match &fact.body {
+        FactBody::Passage(passage) => Some(passage.document.clone()),
+        _ => None,
+    })
+}
+
 /// The passage that answers a question about the rules.
 pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
@@ -72,6 +81,8 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     }
     // "What is your warranty?" asks for nothing in particular.
     let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
+    let going_on = turn.session.rules.as_deref().filter(|_| command.slots.topic.is_none());
+    let general = general.or_else(|| passages.going_on(going_on?));
     let chosen = match turn.app.generate.as_deref() {
         _ if general.is_some() => general,
         Some(generate) if passages.facts.len() > 1 && !passages.clear() => {

@@ -104,9 +104,10 @@ impl Outcome {
         for fact in &self.facts {
             let FactBody::Offer(offer) = &fact.body else { continue };
             let shown = self.moves.iter().any(|step| match step {
-                Move::Offer { facts } | Move::Compare { facts } | Move::Suggest { facts, .. } => {
-                    facts.contains(&fact.id)
-                }
+                Move::Offer { facts }
+                | Move::Detail { facts }
+                | Move::Compare { facts }
+                | Move::Suggest { facts, .. } => facts.contains(&fact.id),
                 Move::Prose { facts, .. } => facts.iter().flatten().any(|id| *id == fact.id),
                 _ => false,
             });
@@ -151,7 +152,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
     let commands = quote::taken(turn, commands, &mut outcome).await;
-    for command in &commands {
+    // "All right, and what about instalments?" wants no "all right" back.
+    let beside = commands.len() > 1;
+    for command in commands.iter().filter(|command| !(beside && agrees(command))) {
         outcome.town = command.slots.town.clone().or(outcome.town.take());
         clock.enter(Stage::Searching);
         if !desk::desk(turn, command, &mut outcome).await && !cart::cart(turn, command, &mut outcome).await {
@@ -166,6 +169,11 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
     }
     person::call(turn, understanding, &mut outcome);
     outcome
+}
+
+/// True for a bare yes or no.
+fn agrees(command: &Command) -> bool {
+    matches!(command.name, CommandName::Confirm | CommandName::Deny)
 }
 
 /// True for a command that does something about an order.
@@ -220,7 +228,8 @@ fn courtesy(command: &Command) -> Courtesy {
 /// "The second one" of no list, or of one: there is nothing to look for, and the reply asks what is meant.
 pub(super) fn points_nowhere(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
     let named = command.slots.product.is_some() || command.slots.sku.is_some();
-    if named || turn.session.shows(&command.slots) {
+    let asks_of_nothing = command.slots.detail.is_some() && turn.session.focus.is_empty();
+    if named || turn.session.shows(&command.slots) && !asks_of_nothing {
         return false;
     }
     outcome.say(Move::Ask { what: Ask::Product });

@@ -110,6 +110,7 @@ fn plain_offers(outcome: &Outcome) -> Vec<Move> {
         outcome.moves.iter().any(|step| match step {
             Move::Offer { facts }
             | Move::Stock { facts }
+            | Move::Detail { facts }
             | Move::Compare { facts }
             | Move::Alternatives { facts }
             | Move::Suggest { facts, .. } => facts.contains(id),

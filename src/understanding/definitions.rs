@@ -26,6 +26,8 @@ pub struct RuleTexts<'a> {
     pub places: &'a str,
     /// `data/rules/colours.toml`.
     pub colours: &'a str,
+    /// `data/rules/details.toml`.
+    pub details: &'a str,
 }
 
 /// Why the rules cannot be used.
@@ -99,8 +101,13 @@ impl Meaning {
 }
 
 /// The topics of `cues.find_product`.
-const WISHES: [(&str, Wish); 4] =
-    [("cheaper", Wish::Cheaper), ("dearer", Wish::Dearer), ("goes_with", Wish::GoesWith), ("on_sale", Wish::OnSale)];
+const WISHES: [(&str, Wish); 5] = [
+    ("cheaper", Wish::Cheaper),
+    ("dearer", Wish::Dearer),
+    ("goes_with", Wish::GoesWith),
+    ("on_sale", Wish::OnSale),
+    ("range", Wish::Range),
+];
 
 /// All rules of understanding.
 pub struct CommandRules {
@@ -126,6 +133,8 @@ pub struct CommandRules {
     pub(super) bought: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
+    /// Ways to ask for an attribute of a product, with the attribute's id.
+    pub(super) details: Lexicon<String>,
     pub(super) slots: SlotTable,
     /// Changes when an example does.
     pub(super) examples_hash: String,
@@ -198,6 +207,7 @@ impl CommandRules {
             places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
+            details: details(texts.details)?,
             slots: SlotTable::new(slots)?,
         })
     }
@@ -267,6 +277,16 @@ fn named(file: &'static str, text: &str) -> Result<Lexicon<String>, RulesError> 
     Ok(Lexicon::new(words))
 }
 
+#[derive(Deserialize)]
+struct RawDetail {
+    asks: Vec<String>,
+}
+
+fn details(text: &str) -> Result<Lexicon<String>, RulesError> {
+    let all: BTreeMap<String, RawDetail> = parse("details.toml", text)?;
+    Ok(Lexicon::new(all.into_iter().flat_map(|(id, raw)| raw.asks.into_iter().map(move |ask| (ask, id.clone())))))
+}
+
 fn parse<T: serde::de::DeserializeOwned>(file: &'static str, text: &str) -> Result<T, RulesError> {
     toml::from_str(text).map_err(|source| RulesError::Shape { file, source: Box::new(source) })
 }
@@ -288,6 +308,7 @@ pub(crate) mod tests {
             slots: include_str!("../../data/rules/slots.toml"),
             places: include_str!("../../data/rules/places.toml"),
             colours: include_str!("../../data/rules/colours.toml"),
+            details: include_str!("../../data/rules/details.toml"),
         }
     }
 

@@ -40,6 +40,7 @@ impl CommandRules {
         let folded = Folded::new(passage.text);
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
+        slots.detail = first(&self.details, &mut taken);
         // Before numbers: the ten of "ten druhý" is no ten.
         slots.pick = first(&self.places_in_list, &mut taken);
         self.slots.numbers(&mut taken, &mut slots, passage.about);
@@ -281,8 +282,22 @@ pub fn e164(typed: &str) -> String {
 pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     use CommandName as C;
     let nothing = Slots::default();
-    let Slots { product, sku, size, colour, budget, wish, pick, quantity, town, order_number, phone, email, topic } =
-        slots;
+    let Slots {
+        product,
+        sku,
+        size,
+        colour,
+        budget,
+        wish,
+        pick,
+        detail,
+        quantity,
+        town,
+        order_number,
+        phone,
+        email,
+        topic,
+    } = slots;
     match name {
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout => {
             // Paying for an order that waits needs its number and its owner.
@@ -292,6 +307,7 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
             let wish = wish.filter(|_| name == C::FindProduct);
             // "Which is the cheapest one?" compares all of them.
             let pick = pick.filter(|pick| name != C::Compare || !matches!(pick, Pick::Price(_)));
+            let detail = detail.filter(|_| matches!(name, C::FindProduct | C::Price | C::Stock | C::Compare));
             Slots {
                 product,
                 sku,
@@ -300,6 +316,7 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
                 budget,
                 wish,
                 pick,
+                detail,
                 quantity,
                 town,
                 order_number,

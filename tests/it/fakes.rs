@@ -11,8 +11,8 @@ use truetill::domain::fact::Passage;
 use truetill::domain::product::{Price, Quote, StockLine};
 use truetill::domain::{Currency, Language, Money, Offer, Product, ProductId, Sku};
 use truetill::engine::{
-    Catalog, Embed, EmbedInput, Generate, GenerateError, Generated, GenerationInfo, Job, ModelId, PassageHit,
-    PassageQuery, ProductHit, ProductQuery, Search,
+    Catalog, Embed, EmbedInput, Familiar, Generate, GenerateError, Generated, GenerationInfo, Job, ModelId, PassageHit,
+    PassageQuery, PriceRange, ProductHit, ProductQuery, Search,
 };
 
 /// Vectors of letter trigrams: alike texts are close, and no model is needed.
@@ -143,6 +143,13 @@ impl Search for ShopFront {
         Ok(hits)
     }
 
+    async fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar> {
+        let asked = words(&query.text);
+        let names: HashSet<String> =
+            self.products.iter().flat_map(|product| words(product.name.get(query.language))).collect();
+        Ok(Familiar { words: asked.len(), known: asked.intersection(&names).count(), nearest: None })
+    }
+
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {
         let asked = words(&query.text);
         let mut hits: Vec<PassageHit> = self
@@ -207,6 +214,14 @@ impl Catalog for ShopFront {
             prices.into_iter().any(|price| price.currency == currency && price.old.is_some())
         };
         Ok(self.products.iter().filter(reduced).take(limit).map(|product| product.id.clone()).collect())
+    }
+
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        Ok(self.products.iter().take(range.limit).map(|product| product.id.clone()).collect())
+    }
+
+    async fn kinds(&self, _: usize) -> anyhow::Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>> {

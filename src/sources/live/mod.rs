@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::place::PlaceId;
 use crate::domain::product::{Quote, StockLine};
 use crate::domain::{Currency, Offer, Product, ProductId, Sku};
-use crate::engine::{Catalog, LiveState};
+use crate::engine::{Catalog, LiveState, PriceRange};
 
 use mapping::Mapping;
 use reading::Told;
@@ -150,6 +150,14 @@ impl Catalog for LiveCatalog {
 
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {
         self.inner.reduced(currency, limit).await
+    }
+
+    async fn by_price(&self, range: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        self.inner.by_price(range).await
+    }
+
+    async fn kinds(&self, limit: usize) -> anyhow::Result<Vec<String>> {
+        self.inner.kinds(limit).await
     }
 
     async fn known(&self, skus: &[Sku]) -> anyhow::Result<Vec<bool>> {

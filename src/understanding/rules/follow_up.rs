@@ -39,6 +39,17 @@ impl CommandRules {
             Some(size) => Slots { size: Some(size), ..Slots::default() },
             None => found.slots,
         };
+        if said.detail.is_some() {
+            // "And is it noisy?" asks about those shown, whatever was asked of them before.
+            let Slots { product, sku, pick, detail, .. } = said;
+            let slots = Slots { product, sku, pick, detail, ..Slots::default() };
+            return Some(Sure {
+                commands: vec![Command { name: CommandName::FindProduct, slots }],
+                confidence: 0.9,
+                notes: vec!["asks for a property".into()],
+                firm: Firm::Named,
+            });
+        }
         // "а скидка будет?" names something as well, but only "what about X" says that X is what the question goes on with.
         if said.product.is_some() && !self.slots.names_another(&fold(text)) {
             return None;
@@ -121,6 +132,8 @@ mod tests {
         check("what about the leather sandals", "stock(product=leather sandals)");
         check("а скидка будет", "find_product(wish=on_sale)");
         check("а шарф будет", "-");
+        check("а он шумный?", "find_product(detail=noise)");
+        check("and how heavy is the second one?", "find_product(detail=weight,pick=2)");
         check("and how much is it?", "price");
         check("а сколько стоит доставка в Москву", "delivery_info(town=moskva)");
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use truetill::app::{App, Engines};
 use truetill::domain::product::{Price, Quote, StockLine};
 use truetill::domain::{Currency, Money, Offer, Product, ProductId, Sku};
-use truetill::engine::Catalog;
+use truetill::engine::{Catalog, PriceRange};
 use truetill::store::OrderBook;
 
 use crate::cluster;
@@ -182,6 +182,14 @@ impl Catalog for Shelf {
     }
 
     async fn reduced(&self, _: Currency, _: usize) -> anyhow::Result<Vec<ProductId>> {
+        Ok(Vec::new())
+    }
+
+    async fn by_price(&self, _: PriceRange) -> anyhow::Result<Vec<ProductId>> {
+        Ok(Vec::new())
+    }
+
+    async fn kinds(&self, _: usize) -> anyhow::Result<Vec<String>> {
         Ok(Vec::new())
     }
 

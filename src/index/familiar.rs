@@ -1,0 +1,32 @@
+//! How well the shop's own words know what a question names. In: a query. Out: how many of its words stand in a name, a kind, a
+//! brand or a code, and how near the nearest product is in meaning. Whether that is enough is for retrieval to say.
+
+use crate::engine::{Familiar, ProductQuery};
+
+use super::Inner;
+use super::neighbours::{Closeness, Wanted};
+use crate::domain::Language;
+
+impl Inner {
+    pub(super) fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar> {
+        let terms = self.products.terms(&query.text, &self.vocabulary, &Language::ALL, &self.tuning.boosts);
+        let words = || terms.words.iter().filter(|group| !group.extra);
+        if !self.names.are_in(query.language) {
+            // A catalog in another language knows none of the words and may have the thing all the same.
+            let words = words().count();
+            return Ok(Familiar { words, known: words, nearest: None });
+        }
+        let known = words().filter(|group| self.products.names_something(group)).count();
+        let together = terms.words.iter().any(|group| group.extra && self.products.names_something(group));
+        let nearest = match &query.vector {
+            Some(question) => {
+                let wanted = Wanted { question, limit: 1, closeness: Closeness::Exact, only: None };
+                self.neighbours.nearest(&wanted)?.and_then(|rows| rows.first().map(|row| row.1))
+            }
+            None => None,
+        };
+        // Several words that say one thing together are known by it: a power bank, or two words written as one.
+        let (words, together) = (words().count(), usize::from(together && known == 0));
+        Ok(Familiar { words, known: (known + together).min(words), nearest })
+    }
+}
