@@ -130,11 +130,15 @@ fn figures_and_what_stands_around_them() {
         SHOP,
         &[
             ("Yours for $ 21.11.2026.", "no"),
+            ("We open at 9:50.", "ok"),
+            ("We open at 9:50k.", "unlicensed_number"),
             ("+421 2 5555 0199 is our number.", "ok"),
             ("Our number is 0199.", "malformed_number"),
             ("The price line is +421 2 5555 0199.", "ok"),
             ("We have sizes 41, 42 purple 43.", "unlicensed_number"),
             ("We have 41, 42 and 43 sizes.", "ok"),
+            ("We have sizes 41 and 44.", "ok"),
+            ("We have sizes 41 and 48.", "unlicensed_number"),
             ("The Volt kettle is XL 24.90 EUR.", "mixed_token"),
             ("The Volt kettle v 24.90 EUR.", "mixed_token"),
             ("24.12. That is the day.", "ok"),
@@ -289,6 +293,7 @@ fn amounts_one_after_another() {
             ("Prices are 10 EUR.", "no"),
             ("Prices are up to 10 EUR.", "no"),
             ("Prices are from 10 EUR.", "ok"),
+            ("From 10 EUR: the Alder mug or the Cedar mug.", "unbound_price"),
             ("It is not cheaper.", "comparison"),
             ("Cheaper one do you mean?", "ok"),
         ],
@@ -297,7 +302,18 @@ fn amounts_one_after_another() {
         {"sku":"@total","name":"total","price":"9.80","currency":"EUR"}]"#;
     all(Language::En, ONE, &[("1 Alder mug is 9.80 EUR.", "ok"), ("1 Alder mug is 9.80 EUR per kg.", "unit_mismatch")]);
     const COFFEE: &str = r#"[{"sku":"CO","name":"Ridge coffee","price":"24","currency":"EUR","per":"1 kg"}]"#;
-    all(Language::En, COFFEE, &[("Ridge coffee is 24 EUR for 1 litre or kg.", "unit_mismatch")]);
+    all(Language::En, COFFEE, &[("Ridge coffee is 24 EUR for 1 litre kg.", "unit_mismatch")]);
+    const PLAN: &str = r#"[{"sku":"CO","name":"Ridge coffee","price":"24","currency":"EUR","per":"1 kg"},
+        {"sku":"BK-9","name":"Harrow bike","price":"720","currency":"EUR"},
+        {"sku":"@instalment:BK-9","name":"plan","price":"60","currency":"EUR","months":12}]"#;
+    all(
+        Language::En,
+        PLAN,
+        &[
+            ("The Harrow bike is 720 EUR, or 60 EUR a month for 12 months.", "ok"),
+            ("The Harrow bike is 720 EUR, or 60 EUR a month for 12.", "unit_mismatch"),
+        ],
+    );
     all(
         Language::En,
         SHOP,
@@ -308,6 +324,9 @@ fn amounts_one_after_another() {
             ("The Harrow bike is 720 EUR, or 60 EUR a month for 12.", "ok"),
             ("The Harrow bike is 720 EUR, or 60 EUR a month for 6.", "no"),
             ("For days delivery is free from 50 EUR.", "price_talk"),
+            ("The Volt kettle is here. The price is a nice one.", "ok"),
+            ("The Volt kettle is 24.90 EUR, the Steam lamp 60 EUR. The price is a nice one.", "ok"),
+            ("The Volt kettle is 24.90 EUR. The price is a nice one.", "price_talk"),
         ],
     );
 }
@@ -324,6 +343,8 @@ fn whose_budget_it_is() {
     );
     const STOOL: &str = r#"[{"sku":"ST-1","name":"凳子“橡树”","price":"750","currency":"CNY"}]"#;
     all(Language::Zh, STOOL, &[("800元的预算，我推荐凳子“橡树”，750元。", "price_mismatch")]);
+    const BENCH: &str = r#"[{"sku":"ST-2","name":"长椅“白蜡”","price":"920","currency":"CNY"}]"#;
+    all(Language::Zh, BENCH, &[("好的，800元的预算，我推荐凳子“橡树”，750元。", "price_mismatch")]);
     let said = |message: &str| {
         format!(
             r#"[{{"sku":"A","name":"Alder mug","price":"9.80","currency":"EUR"}},{{"sku":"@user","name":"message","text":"{message}"}}]"#
@@ -334,4 +355,7 @@ fn whose_budget_it_is() {
     all(Language::En, &said("I have 80 EUR"), &[(FITS, "ok")]);
     all(Language::En, &said("I have 9"), &[(FITS, "comparison")]);
     all(Language::En, &said("I have 80 USD"), &[(FITS, "comparison")]);
+    const TAKE: &str = "For 80 EUR you could take the Alder mug at 9.80 EUR.";
+    all(Language::En, &said("I have 80 EUR"), &[(TAKE, "ok")]);
+    all(Language::En, &said("I have 80 USD"), &[(TAKE, "no")]);
 }

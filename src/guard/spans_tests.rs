@@ -66,7 +66,11 @@ fn an_offer_is_read_back() {
                 "3 May|3 May 2026|3.5.|3.5.2026|2026-05-03",
                 "4 May|3 June|5.3.|3 May 2027|3|3 May $|3 May 4|",
             ),
-            (Role::Name, "Trailhead 45 backpack", "Trailhead 46 backpack|Summit 60 backpack| |"),
+            (
+                Role::Name,
+                "Trailhead 45 backpack| Trailhead 45 backpack ",
+                "Trailhead 46 backpack|Summit 60 backpack| |",
+            ),
             (Role::Summary, "A quiet pack.", "A quiet pack for $5."),
             (Role::Colour, "grey", "blue"),
             (Role::Size, "42", "43"),
