@@ -80,6 +80,23 @@ fn advice_with_the_price_in_brackets() {
 }
 
 #[test]
+fn a_product_is_spoken_of_again() {
+    all(
+        Language::En,
+        LAMPS,
+        &[
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Vesper is the new one.", "ok"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Orion is the new one.", "ok"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Glim is the new one.", "unbound_price"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Glim, the Orion.", "unbound_price"),
+            ("The Orion is 118 EUR and the Vesper 42.30 EUR; the Vesper is the new one.", "price_mismatch"),
+            ("The Orion 42.30 EUR 118 EUR the Vesper.", "no"),
+            ("42.30 EUR: the Orion.", "ok"),
+        ],
+    );
+}
+
+#[test]
 fn as_many_as_there_are() {
     all(
         Language::En,
