@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{is_han, spaced_letter};
+use super::lexicon::{is_han, spaced_letter, word_end};
 use super::norm::fold;
 
 /// One way to write a name.
@@ -91,7 +91,7 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&[String]]) -> Vec<Alias
         // 耳机Echo 7: the model alone, behind the Chinese noun.
         let tail = tail.trim_start_matches(is_han).trim_start();
         offer(parts(tail), !tail.contains(is_han) && distinctive(&tail.split_whitespace().collect::<Vec<_>>()));
-    } else if full.len() > 1 && !name.contains(is_han) {
+    } else if !name.contains(is_han) {
         let words: Vec<&str> = name.split_whitespace().collect();
         // `stolová lampa Maják`: the proper noun alone. One that stands first may be a common noun in a capital.
         let front = words.iter().take_while(|word| common(word)).count();
@@ -111,7 +111,6 @@ pub(super) fn aliases(row: usize, name: &str, rivals: &[&[String]]) -> Vec<Alias
         }
         // `Orion desk lamp`: where all that follows is common, the first word is the proper one.
         if let [first, rest @ ..] = words.as_slice()
-            && rest.len() > 1
             && rest.iter().all(|word| common(word))
         {
             offer(parts(first), distinctive(&[*first]));
@@ -163,7 +162,7 @@ impl Names {
                     found.push(Found { row, range: at..end });
                     at = end;
                 }
-                None => at += 1,
+                None => at = past(text, at),
             }
         }
         found
@@ -172,13 +171,9 @@ impl Names {
     /// The longest name that begins at `at`, with its end.
     fn longest(&self, text: &str, at: usize) -> Option<(usize, usize)> {
         let sign = text[at..].chars().next()?;
-        let inside = || text[..at].chars().next_back().is_some_and(word_sign);
-        if !is_han(sign) && (!word_sign(sign) || inside()) {
-            return None;
-        }
         let from = self.aliases.partition_point(|(known, _)| *known < sign);
         let alike = self.aliases[from..].iter().take_while(|(known, _)| *known == sign);
-        let first = if is_han(sign) { at } else { run(text, at, word_sign) };
+        let first = if is_han(sign) { at } else { word_run(text, at) };
         alike.filter_map(|(_, alias)| matches(alias, text, (at, first)).map(|end| (end, alias.row))).max()
     }
 }
@@ -225,22 +220,35 @@ fn distinctive(words: &[&str]) -> bool {
     })
 }
 
-/// Where the signs of this kind that begin at `at` end.
-fn run(text: &str, at: usize, kind: impl Fn(char) -> bool) -> usize {
-    text[at..].find(|sign| !kind(sign)).map_or(text.len(), |index| at + index)
+/// Where the letters and figures that begin at `at` end.
+fn word_run(text: &str, at: usize) -> usize {
+    let mut end = word_end(text, at);
+    while text.as_bytes().get(end).is_some_and(u8::is_ascii_digit) {
+        end = word_end(text, end + 1);
+    }
+    end
+}
+
+/// Behind the word or sign at `at`, inside which no name begins.
+fn past(text: &str, at: usize) -> usize {
+    let sign = || text[at..].chars().next().map_or(1, char::len_utf8);
+    match word_run(text, at) {
+        end if end > at => end,
+        _ => at + sign(),
+    }
 }
 
 /// The end of a name that begins at byte `at`, where a word ends at `first`.
 fn matches(alias: &Alias, text: &str, (mut at, first): (usize, usize)) -> Option<usize> {
     for (index, part) in alias.parts.iter().enumerate() {
         if index > 0 {
-            at = run(text, at, connector);
+            at = text[at..].find(|sign| !connector(sign)).map_or(text.len(), |index| at + index);
         }
         if part.text.starts_with(is_han) {
             at += text[at..].starts_with(part.text.as_str()).then_some(part.text.len())?;
             continue;
         }
-        let end = if index == 0 { first } else { run(text, at, word_sign) };
+        let end = if index == 0 { first } else { word_run(text, at) };
         let word = &text[at..end];
         if word != part.text && (alias.exact || !part.inflected(word)) {
             return None;
@@ -272,5 +280,35 @@ mod tests {
         check("iPhone 15 128 GB", "", "iPhone 15 128 GB", 1);
         check("水壶“清风”", "水壶“云海”", "水壶“清风”和“清风”", 2);
         check("káva Orava", "", "kávy Orava, káva", 1);
+    }
+
+    #[test]
+    fn only_endings_of_words_differ() {
+        check("tea mug", "", "tea mug, tea mugs", 2);
+        check("tea mug", "", "tea mugger, tea mu, tea cup, tea mux, tea bugs", 0);
+        check("tea kettle", "", "tea kettles", 1);
+        check("tea kettle", "", "tea kitchen, tea kettlemaker, tea kettle9", 0);
+        check("чайник «Кремень»", "", "«Кремень», «Кремни»", 1);
+        check("iPhone 128", "", "iPhone 128", 1);
+        check("iPhone 128", "", "iPhone 128s, iPhone 12, iPhone 1289", 0);
+        check("Pixel9 phone", "", "Pixel9 phones", 1);
+        check("Pixel9 phone", "", "Pixel phone", 0);
+        check("Alder mug", "", "xAlder mug, 5Alder", 0);
+    }
+
+    #[test]
+    fn a_name_is_shortened_to_what_no_other_has() {
+        check("slúchadlá Echo 7", "slúchadlá Echo 9", "slúchadlá Echo", 0);
+        check("slúchadlá Echo 7", "slúchadlá Dunaj 9", "slúchadlá Echo", 1);
+        check("Gora casserole 4 l", "", "Gora casserole", 1);
+        check("Gora casserole 4 l", "Gora casserole 6 l", "Gora casserole", 0);
+        check("Gora casserole 4 inch", "", "Gora casserole", 0);
+        check("Pixel 4 GB", "", "Pixel", 0);
+        check("耳机Echo 7", "", "Echo 7", 1);
+        check("耳机echo", "", "echo", 0);
+        check("耳机Echo红", "", "Echo红", 0);
+        check("Echo 7 耳机", "", "Echo 7", 0);
+        check("Orion desk lamp", "", "Orion", 1);
+        check("Orion Desk lamp", "", "Orion", 0);
     }
 }

@@ -44,11 +44,11 @@ pub(super) fn amounts(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Result<
 fn claims(checker: &Checker<'_>, sentence: &Sentence<'_>, at: &[usize]) -> Result<(), Fault> {
     let names = sentence.names();
     let last = at.last().copied().unwrap_or_default();
-    if let (Some(first), Some(dangling)) = (names.clone().next(), names.clone().next_back())
-        && first < last
-        && dangling > last
-        && row(sentence, dangling) != row(sentence, first)
-    {
+    // One that was named before too is spoken of again: "A at 10, B at 20; A is the warmer one".
+    let before = || names.clone().filter(|name| *name < last);
+    let alone = |name: &usize| before().all(|other| row(sentence, other) != row(sentence, *name));
+    let dangling = names.clone().filter(|name| *name > last).find(alone);
+    if let Some(dangling) = dangling.filter(|_| before().next().is_some()) {
         return Err(sentence.fault(Code::UnboundPrice, dangling, "a product without an amount after another's amount"));
     }
     let paired = sentence.has(Class::Respectively)

@@ -185,23 +185,27 @@ impl Checker<'_> {
 
     fn percent(&self, sentence: &Sentence<'_>, index: usize, value: Option<i64>) -> bool {
         let Some(value) = value.map(i128::from) else { return false };
-        let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
-        let promo = self.rows().any(|row| row.percent.as_deref().is_some_and(written));
         let named = sentence.has(Class::Discount) || sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Name(row) if self.row(row).is_some_and(|row| row.kind == RowKind::Promo)));
-        let zh_off = sentence.items[index].tokens.len() > 1
-            && self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
+        let zh_off = self.reading.words(sentence.items[index].tokens.clone()).ends_with('折');
         let material =
             sentence.items[index + 1..].iter().take(2).any(|item| item.is(Class::Material)) && !sentence.priced();
         let whole = value == 100 * ONE
             && ![Class::Discount, Class::Terms, Class::Zero].iter().any(|&class| sentence.has(class));
         let material = material || (whole && !sentence.priced());
+        !zh_off && ((self.promoted(value) && named) || material || (self.listed(value) && !sentence.priced()))
+    }
+
+    /// True for the percentage of a promotion.
+    fn promoted(&self, value: i128) -> bool {
+        let written = |text: &str| text.parse::<i128>().is_ok_and(|percent| percent * ONE == value);
+        self.rows().any(|row| row.percent.as_deref().is_some_and(written))
+    }
+
+    /// True for a percentage that a text of the facts gives.
+    fn listed(&self, value: i128) -> bool {
         let figure = (value / ONE).to_string();
-        let listed = self
-            .ledger
-            .texts
-            .iter()
-            .any(|text| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %")));
-        !zh_off && ((promo && named) || material || (listed && !sentence.priced()))
+        let gives = |text: &String| text.contains(&format!("{figure}%")) || text.contains(&format!("{figure} %"));
+        self.ledger.texts.iter().any(gives)
     }
 
     /// "Free" is true of delivery that costs nothing, or beside its threshold.
@@ -237,13 +241,18 @@ impl Checker<'_> {
     /// A reduction is true of a product with an old price, or of a promotion named beside it.
     fn discount(&self, sentence: &Sentence<'_>, index: usize) -> bool {
         let percent = sentence.items.iter().any(|item| matches!(item.kind, ItemKind::Percent(_)));
+        // "100% cotton on sale": what the thing is made of reduces no price.
+        let reduces = |item: &Item| match item.kind {
+            ItemKind::Percent(Some(value)) => self.promoted(i128::from(value)) || self.listed(i128::from(value)),
+            _ => false,
+        };
         let facts = sentence.items.iter().any(|item| match item.kind {
             ItemKind::Name(row) => self.row(row).is_some_and(|row| row.kind == RowKind::Promo || row.old.is_some()),
             _ => false,
         });
         let denied = sentence.items.iter().any(|item| item.is(Class::Negation)) && !sentence.has_amount() && !percent;
-        percent
-            || facts
+        facts
+            || sentence.items.iter().any(reduces)
             || denied
             || (sentence.question && sentence.nameless() && !sentence.has_amount())
             || sentence.negated(index, 2)

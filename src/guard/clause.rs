@@ -53,8 +53,7 @@ impl Sentence<'_> {
                 _ => {}
             }
         }
-        rows.len() > 1
-            && number.value == Some(rows.len() as i128 * ONE)
+        number.value == Some(rows.len() as i128 * ONE)
             && self.names().next() > Some(index)
             && self.amounts().next() > Some(index)
             && self.amounts().count() == rows.len()
@@ -119,7 +118,7 @@ impl Sentence<'_> {
         let ItemKind::Number(number) = &self.items[index].kind else { return false };
         let joined = index.checked_sub(1).is_some_and(|before| self.items[before].kind == ItemKind::Word);
         let counts = matches!(self.items.get(index + 1).map(|item| &item.kind), Some(ItemKind::Name(_)));
-        let all = products > 1 && number.value == Some(products as i128 * ONE);
+        let all = number.value == Some(products as i128 * ONE);
         all && joined && !counts && self.has(Class::Superlative) && self.names().next() > Some(index)
     }
 
@@ -128,12 +127,13 @@ impl Sentence<'_> {
     pub fn recommends(&self, index: usize) -> bool {
         let sign = |at: usize, sign: char| self.items.get(at).is_some_and(|item| item.kind == ItemKind::Sign(sign));
         let named = |at: usize| matches!(self.items[at].kind, ItemKind::Name(_));
-        let quote = |at: usize| usize::from(at > 0 && (sign(at - 1, '"') || sign(at - 1, '”') || sign(at - 1, '»')));
-        let bracketed = |at: usize| {
-            at > 1 && sign(at - 1, '(') && sign(at + 1, ')') && {
-                let name = (at - 2).checked_sub(quote(at - 1));
-                name.is_some_and(named)
+        let quote = |at: usize| usize::from(sign(at, '"') || sign(at, '”') || sign(at, '»'));
+        // A name stands before the bracket, or before its own quotation mark.
+        let bracketed = |at: usize| match at.checked_sub(2) {
+            Some(before) if sign(at - 1, '(') && sign(at + 1, ')') => {
+                before.checked_sub(quote(before)).is_some_and(named)
             }
+            _ => false,
         };
         if !self.amounts().all(bracketed) {
             return false;
@@ -143,7 +143,7 @@ impl Sentence<'_> {
         let advised = name.is_some_and(|name| ADVICE.iter().any(|stem| words(name).contains(stem)));
         let last = self.names().next_back() < Some(index);
         let closed = (0..index).rev().find(|&at| sign(at, ')')).filter(|_| last);
-        advised || closed.is_some_and(|at| self.items[at + 1].is(Class::Neutral) && at + 1 < index)
+        advised || closed.is_some_and(|at| self.items[at + 1].is(Class::Neutral))
     }
 
     /// "9.80 each", `po 9,80`, `每只62元`: the price of one, whatever is counted beside it.
@@ -210,6 +210,12 @@ mod tests {
         check(SHOP, "The Cinder backpack at $64.50 and the Tarn backpack at $89.00 are two: nice.", false);
         check(SHOP, "Take two: the Cinder backpack and the Tarn backpack at $89.00.", false);
         check(SHOP, "Take two: the Cinder backpack at $64.50.", false);
+        check(SHOP, "We have 1: the Cinder backpack at $64.50.", true);
+        check(
+            SHOP,
+            "We have 3: the Cinder backpack at $64.50, the Tarn backpack at $89.00 and the Cinder backpack at $64.50.",
+            false,
+        );
     }
 
     #[test]
@@ -219,6 +225,8 @@ mod tests {
         check(SHOP, "The Tarn backpack has dropped in price from $89.00 to $110.00.", false);
         check(SHOP, "The Cinder backpack has a discount from $110.00 to $64.50.", false);
         check(SHOP, "The Tarn backpack goes from $89.00 to $110.00.", false);
+        check(SHOP, "The Tarn backpack is reduced $110.00 to $89.00.", false);
+        check(SHOP, "The Tarn backpack is reduced from $110.00 $89.00.", false);
     }
 
     #[test]
@@ -229,6 +237,13 @@ mod tests {
         check(SHOP, "The Cinder backpack is $64.50, more expensive than your 60 dollars.", false);
         check(SHOP, "The Cinder backpack is $64.50, but for you the 50 dollars you mentioned.", false);
         check(SHOP, "The Cinder backpack is the 50 dollars you mentioned.", false);
+        check(SHOP, "The Cinder backpack is $64.50, above: the 50 dollars you mentioned.", false);
+        check(SHOP, "The Cinder backpack is $64.50; the Cinder backpack is above the 50 dollars you mentioned.", true);
+        check(
+            SHOP,
+            "The Cinder backpack is $64.50, dearer than the Tarn backpack, above the 50 dollars you mentioned.",
+            false,
+        );
         check(SHOP, "The Cinder backpack is more expensive, take it for the 50 dollars you mentioned.", false);
     }
 
@@ -239,6 +254,8 @@ mod tests {
         check(SHOP, "Sadly $60 is not possible: the Cinder backpack is $64.50.", false);
         check(SHOP, "I can change the price: the Cinder backpack is $50.", false);
         check(SHOP, "That is not the case: the Cinder backpack is $64.50.", false);
+        check(SHOP, "Sadly a total of $50 is not possible: the Cinder backpack is $64.50.", true);
+        check(SHOP, "Sadly a total of $60 is not possible: the Cinder backpack is $64.50.", false);
         check(SHOP, "I cannot change the price: the Cinder backpack is not $64.50.", false);
         check(SHOP, "I cannot change the price: it is low.", true);
         check(SHOP, "I cannot lower the price of the Cinder backpack myself; it is $64.50.", true);
@@ -250,6 +267,7 @@ mod tests {
     fn delivery_may_be_added() {
         check(SHOP, "The Cinder backpack is $64.50 plus $5.90 for delivery.", true);
         check(SHOP, "The Cinder backpack is $64.50 plus delivery.", true);
+        check(SHOP, "The Cinder backpack is $64.50 plus $5.90 for the delivery.", true);
         check(SHOP, "The Cinder backpack is $64.50 plus $6.90 for delivery.", false);
         check(SHOP, "The Cinder backpack is $64.50 plus tax.", false);
         check(SHOP, "The Cinder backpack is $64.50 plus $5.90.", false);
@@ -263,6 +281,7 @@ mod tests {
         const OTHER: &str = r#"[{"sku":"A","name":"Cinder backpack","price":"64.50","currency":"USD","qty":4},
             {"sku":"@total","name":"total","price":"300.00","currency":"USD"}]"#;
         check(CART, "4 Cinder backpacks come to $258.00.", true);
+        check(CART, "Yes. 4 Cinder backpacks come to $258.00.", true);
         check(CART, "3 Cinder backpacks come to $258.00.", false);
         check(CART, "The Cinder backpack comes to $258.00.", false);
         check(CART, "4 Cinder backpacks come to $64.50.", false);

@@ -119,7 +119,7 @@ impl Checker<'_> {
         if sentence.question || sentence.nameless() || other.iter().any(|&class| sentence.has(class)) {
             return Ok(());
         }
-        let fits = |money: Money| self.told().covers(money, self.lexicon);
+        let fits = |money: Money| self.said().covers(money, self.lexicon);
         let mut prices = sentence.names().filter_map(|at| match sentence.items[at].kind {
             ItemKind::Name(row) => self.row(row).and_then(|row| row.now),
             _ => None,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Role, Span};
+use crate::domain::{Currency, Draft, DraftSegment, Fact, FactBody, FactId, Language, Localised, Role, Span};
 
 use super::cart;
 use super::lex;
@@ -26,8 +26,13 @@ pub(super) fn check(lexicon: &Lexicon, draft: &Draft, (facts, shopper): (&[Fact]
     let named: Vec<&Fact> = named.filter_map(|span| known.get(&span.fact)).collect();
     let mut found = Vec::new();
     for (index, segment) in draft.segments.iter().enumerate() {
-        let part = Part { lexicon, language: draft.language, segment, known: &known, named: &named, shopper: &shopper };
-        let faults = part.check();
+        let faults = match placed(segment, &known) {
+            Ok(told) => {
+                let (known, named, shopper) = (&known, &named[..], shopper.as_str());
+                Part { lexicon, language: draft.language, segment, told, known, named, shopper }.check()
+            }
+            Err(fault) => vec![fault],
+        };
         found.extend(faults.into_iter().map(|(code, at, detail)| Violation { code, segment: index, at, detail }));
     }
     found
@@ -50,10 +55,47 @@ impl<'a> Known<'a> {
 
 type Fault = (Code, Range<usize>, String);
 
+/// A stretch of a segment with its fact.
+#[derive(Clone, Copy)]
+struct Told<'a> {
+    span: &'a Span,
+    fact: &'a Fact,
+}
+
+/// What was named last before a span.
+#[derive(Default)]
+struct Seen<'a> {
+    name: Option<&'a Fact>,
+    place: Option<&'a Span>,
+    order: Option<&'a Span>,
+    piece: Option<Told<'a>>,
+}
+
+/// The spans of a segment with their facts, when they are in order and known.
+fn placed<'a>(segment: &'a DraftSegment, known: &Known<'a>) -> Result<Vec<Told<'a>>, Fault> {
+    let mut end = 0;
+    let mut told = Vec::with_capacity(segment.spans.len());
+    for span in &segment.spans {
+        let inside = span.range.start >= end
+            && span.range.start < span.range.end
+            && segment.text.get(span.range.clone()).is_some();
+        match known.get(&span.fact).filter(|_| inside) {
+            Some(fact) => told.push(Told { span, fact }),
+            None => {
+                let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
+                return Err((Code::BadSpan, span.range.clone(), detail));
+            }
+        }
+        end = span.range.end;
+    }
+    Ok(told)
+}
+
 struct Part<'a> {
     lexicon: &'a Lexicon,
     language: Language,
     segment: &'a DraftSegment,
+    told: Vec<Told<'a>>,
     known: &'a Known<'a>,
     named: &'a [&'a Fact],
     shopper: &'a str,
@@ -61,10 +103,10 @@ struct Part<'a> {
 
 impl Part<'_> {
     fn check(&self) -> Vec<Fault> {
-        if let Some(fault) = self.misplaced().or_else(|| self.turned()) {
+        if let Some(fault) = self.turned() {
             return vec![fault];
         }
-        let mut found: Vec<Fault> = self.segment.spans.iter().filter_map(|span| self.span(span)).collect();
+        let mut found: Vec<Fault> = self.told.iter().filter_map(|told| self.span(told)).collect();
         found.extend(self.binding());
         found.extend(self.between());
         found
@@ -74,35 +116,17 @@ impl Part<'_> {
         self.segment.text.get(span.range.clone()).unwrap_or("")
     }
 
-    fn fact(&self, span: &Span) -> Option<&Fact> {
-        self.known.get(&span.fact)
-    }
-
-    fn misplaced(&self) -> Option<Fault> {
-        let mut end = 0;
-        for span in &self.segment.spans {
-            let inside = span.range.start >= end
-                && span.range.start < span.range.end
-                && self.segment.text.get(span.range.clone()).is_some();
-            if !inside || self.fact(span).is_none() {
-                let detail = format!("span {:?} of fact `{}`", span.range, span.fact);
-                return Some((Code::BadSpan, span.range.clone(), detail));
-            }
-            end = span.range.end;
-        }
-        None
-    }
-
     /// A control that turns the direction of writing, inside a name too: it could show other digits than are written.
     fn turned(&self) -> Option<Fault> {
-        let turns = |sign: char| matches!(sign, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        let (at, sign) = self.segment.text.char_indices().find(|(_, sign)| turns(*sign))?;
-        Some((Code::BidiControl, at..at + sign.len_utf8(), "a direction control".to_string()))
+        // U+202A to U+202E and U+2066 to U+2069.
+        let turns = |sign: &[u8]| matches!(sign, [0xE2, 0x80, 0xAA..=0xAE] | [0xE2, 0x81, 0xA6..=0xA9]);
+        let at = self.segment.text.as_bytes().windows(3).position(turns)?;
+        Some((Code::BidiControl, at..at + 3, "a direction control".to_string()))
     }
 
-    fn span(&self, span: &Span) -> Option<Fault> {
+    fn span(&self, &Told { span, fact }: &Told<'_>) -> Option<Fault> {
         let said = (span.role, self.language, self.text(span));
-        let why = spans::verify(self.lexicon, self.fact(span)?, said).err()?;
+        let why = spans::verify(self.lexicon, fact, said).err()?;
         Some((
             Code::SpanMismatch,
             span.range.clone(),
@@ -113,89 +137,72 @@ impl Part<'_> {
     /// An amount belongs to the nearest name before it; counts and places to their own product or delivery.
     fn binding(&self) -> Vec<Fault> {
         let mut found = Vec::new();
-        let mut name: Option<&Fact> = None;
-        let mut place: Option<&Span> = None;
-        let mut order: Option<&Span> = None;
-        let mut piece: Option<&Span> = None;
-        let names = self.segment.spans.iter().filter(|span| span.role == Role::Name).count();
-        for span in &self.segment.spans {
-            let Some(fact) = self.fact(span) else { continue };
-            match span.role {
-                Role::Name => name = Some(fact),
-                Role::Place => place = Some(span),
-                Role::OrderNumber => order = Some(span),
-                Role::Piece => piece = Some(span),
-                Role::Refund | Role::Due | Role::Address if order.is_some_and(|order| order.fact != span.fact) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is about another order than the one named", span.fact),
-                    ));
-                }
-                Role::Pieces if !self.pieces_bound(span, piece) => {
-                    let detail = format!("`{}` counts another piece than the one named", span.fact);
-                    found.push((Code::SpanUnbound, span.range.clone(), detail));
-                }
-                Role::LineTotal if !self.line_bound(span, piece) => {
-                    let detail = format!("`{}` is another line's sum than the one named", span.fact);
-                    found.push((Code::SpanUnbound, span.range.clone(), detail));
-                }
-                Role::Price | Role::OldPrice | Role::SaleUntil if !self.bound(fact, name, names) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is not the product named before", span.fact),
-                    ));
-                }
-                Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary | Role::Detail
-                    if !same_product(fact, name) =>
-                {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is another product than the one named", span.fact),
-                    ));
-                }
-                Role::Total | Role::Quantity if !self.total_bound(fact, name) => {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` totals another product", span.fact),
-                    ));
-                }
-                Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff
-                    if place.is_some_and(|place| place.fact != span.fact) =>
-                {
-                    found.push((
-                        Code::SpanUnbound,
-                        span.range.clone(),
-                        format!("`{}` is another delivery than the place named", span.fact),
-                    ));
-                }
+        let mut seen = Seen::default();
+        for &told in &self.told {
+            match told.span.role {
+                Role::Name => seen.name = Some(told.fact),
+                Role::Place => seen.place = Some(told.span),
+                Role::OrderNumber => seen.order = Some(told.span),
+                Role::Piece => seen.piece = Some(told),
                 _ => {}
             }
-            if let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) {
-                let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
-                let own = offer
-                    .places
-                    .iter()
-                    .filter(|(name, _)| town.is_some_and(|town| name.all().any(|(_, known)| known == town)));
-                let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
-                let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
-                let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
-                if !digits.is_empty() && !known.iter().any(|count| count.to_string() == digits) {
-                    found.push((Code::SpanUnbound, span.range.clone(), format!("the fact has {known:?} here")));
-                }
+            let at = || told.span.range.clone();
+            if let Some(why) = self.astray(told, &seen) {
+                found.push((Code::SpanUnbound, at(), format!("`{}` {why}", told.span.fact)));
+            }
+            if let Some(known) = self.miscounted(told, seen.place) {
+                found.push((Code::SpanUnbound, at(), format!("the fact has {known:?} here")));
             }
         }
         found
     }
 
-    fn bound(&self, fact: &Fact, name: Option<&Fact>, names: usize) -> bool {
+    /// What else a span is about than what was named before it.
+    fn astray(&self, told: Told<'_>, seen: &Seen<'_>) -> Option<&'static str> {
+        let Told { span, fact } = told;
+        let other = |named: Option<&Span>| named.is_some_and(|named| named.fact != span.fact);
+        let (astray, why) = match span.role {
+            Role::Refund | Role::Due | Role::Address => {
+                (other(seen.order), "is about another order than the one named")
+            }
+            Role::Pieces => (!self.pieces_bound(told, seen.piece), "counts another piece than the one named"),
+            Role::LineTotal => (!self.line_bound(told, seen.piece), "is another line's sum than the one named"),
+            Role::Price | Role::OldPrice | Role::SaleUntil => {
+                (!self.bound(fact, seen.name), "is not the product named before")
+            }
+            Role::Stock | Role::Size | Role::Colour | Role::Sku | Role::Summary | Role::Detail => {
+                (!same_product(fact, seen.name), "is another product than the one named")
+            }
+            Role::Total | Role::Quantity => (!self.total_bound(fact, seen.name), "totals another product"),
+            Role::DeliveryCost | Role::FreeFrom | Role::Earliest | Role::Latest | Role::Cutoff => {
+                (other(seen.place), "is another delivery than the place named")
+            }
+            _ => return None,
+        };
+        astray.then_some(why)
+    }
+
+    /// The counts a fact has for the town named, or in all, where a count of pieces is none of them.
+    fn miscounted(&self, Told { span, fact }: Told<'_>, place: Option<&Span>) -> Option<Vec<u32>> {
+        let (Role::Stock, FactBody::Offer(offer)) = (span.role, &fact.body) else { return None };
+        let town = place.filter(|place| place.fact == span.fact).map(|place| self.text(place));
+        let here = |name: &Localised| town.is_some_and(|town| name.all().any(|(_, known)| known == town));
+        let own = offer.places.iter().filter(|(name, _)| here(name));
+        let counts: Vec<u32> = own.map(|(_, count)| *count).collect();
+        let known = if counts.is_empty() { offer.offer.in_stock().into_iter().collect() } else { counts };
+        let digits: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
+        let wrong = !digits.is_empty() && !known.iter().any(|count| count.to_string() == digits);
+        wrong.then_some(known)
+    }
+
+    fn bound(&self, fact: &Fact, name: Option<&Fact>) -> bool {
         match name {
             Some(name) => name.id == fact.id || (same_product(fact, Some(name)) && same_price(fact, name)),
             // "19.90 for the mug": one product alone in the segment may follow its price.
-            None => names == 1 && self.segment.spans.iter().any(|span| span.role == Role::Name && span.fact == fact.id),
+            None => {
+                let mut names = self.told.iter().filter(|told| told.span.role == Role::Name);
+                names.next().is_some_and(|only| only.span.fact == fact.id) && names.next().is_none()
+            }
         }
     }
 
@@ -208,8 +215,8 @@ impl Part<'_> {
     }
 
     /// A count of pieces belongs to the piece named before it.
-    fn pieces_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
-        let (Some(piece), Some(fact)) = (piece, self.fact(span)) else { return false };
+    fn pieces_bound(&self, Told { span, fact }: Told<'_>, piece: Option<Told<'_>>) -> bool {
+        let Some(Told { span: piece, .. }) = piece else { return false };
         let count: String = norm::fold(self.text(span)).chars().filter(char::is_ascii_digit).collect();
         let counted = match &fact.body {
             FactBody::Task(task) => task::counted(task, self.text(piece), &count),
@@ -220,13 +227,10 @@ impl Part<'_> {
     }
 
     /// The sum of a cart's line belongs to the piece named before it.
-    fn line_bound(&self, span: &Span, piece: Option<&Span>) -> bool {
-        let (Some(piece), Some(FactBody::Cart(cart))) = (piece, self.fact(span).map(|fact| &fact.body)) else {
-            return false;
-        };
+    fn line_bound(&self, Told { span, fact }: Told<'_>, piece: Option<Told<'_>>) -> bool {
+        let (Some(Told { span: piece, .. }), FactBody::Cart(cart)) = (piece, &fact.body) else { return false };
         let own = cart::total_of(cart, self.text(piece));
-        piece.fact == span.fact
-            && own.into_iter().any(|money| spans::reads(self.lexicon, (self.language, self.text(span)), money))
+        piece.fact == span.fact && spans::reads(self.lexicon, (self.language, self.text(span)), own)
     }
 
     /// The words between the spans.
@@ -329,23 +333,23 @@ impl Part<'_> {
         number.value.is_some() && asked && measured && !items.iter().any(claims) && licence::holds(self.shopper, phrase)
     }
 
-    fn island(&self, item: &Item) -> Option<&Span> {
+    fn island(&self, item: &Item) -> Option<&Told<'_>> {
         match item.kind {
-            ItemKind::Island(index) => self.segment.spans.get(index),
+            ItemKind::Island(index) => self.told.get(index),
             _ => None,
         }
     }
 
     fn role(&self, item: &Item) -> Option<Role> {
-        self.island(item).map(|span| span.role)
+        self.island(item).map(|told| told.span.role)
     }
 
     /// True when the one product of the sentence is the cheapest (or dearest) of all the draft names.
     fn compared(&self, items: &[Item], dearer: bool) -> bool {
-        let mut names = items.iter().filter_map(|item| self.island(item)).filter(|span| span.role == Role::Name);
-        let (Some(span), None) = (names.next(), names.next()) else { return false };
+        let mut names = items.iter().filter_map(|item| self.island(item)).filter(|told| told.span.role == Role::Name);
+        let (Some(told), None) = (names.next(), names.next()) else { return false };
         let prices: Vec<(Currency, i64)> = self.named.iter().filter_map(|fact| price(fact)).collect();
-        let own = self.fact(span).and_then(price);
+        let own = price(told.fact);
         let one_currency = prices.iter().all(|price| Some(price.0) == own.map(|own| own.0));
         let best = if dearer { prices.iter().max() } else { prices.iter().min() };
         one_currency && prices.len() > 1 && best.copied() == own
@@ -353,16 +357,15 @@ impl Part<'_> {
 
     /// True when all amounts are what orders cost: those are told as waiting for payment.
     fn due(&self, items: &[Item]) -> bool {
-        items.iter().filter_map(|item| self.island(item)).all(|span| match span.role {
+        items.iter().filter_map(|item| self.island(item)).all(|told| match told.span.role {
             Role::Price | Role::OldPrice => false,
-            Role::Total => self.fact(span).is_some_and(|fact| matches!(fact.body, FactBody::Order(_))),
+            Role::Total => matches!(told.fact.body, FactBody::Order(_)),
             _ => true,
         })
     }
 
     fn lowest(&self, item: Option<&Item>) -> bool {
-        let own = item.and_then(|item| self.island(item)).and_then(|span| self.fact(span));
-        let Some(own) = own else { return false };
+        let Some(own) = item.and_then(|item| self.island(item)).map(|told| told.fact) else { return false };
         let rivals = self.known.0.iter().filter(|fact| same_product(fact, Some(own))).filter_map(|fact| price(fact));
         rivals.min() == price(own)
     }

@@ -26,6 +26,7 @@ fn free_text_is_judged_as_before() {
     check("fresh", include_str!("../../data/eval/guard/free_text_fresh.tsv"), &[112]);
     check("fifth", include_str!("../../data/eval/guard/free_text_fifth.tsv"), &[34]);
     check("sixth", include_str!("../../data/eval/guard/free_text_sixth.tsv"), &[148, 208]);
+    check("seventh", include_str!("../../data/eval/guard/free_text_seventh.tsv"), &[6, 21, 36, 51]);
 }
 
 /// The reason given is one the file names, on nine rows of ten at least.

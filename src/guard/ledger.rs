@@ -268,7 +268,7 @@ impl Ledger {
             if row.kind == RowKind::Product {
                 aliases.extend(known[row.names.as_slice()].iter().map(|alias| alias.of(index)));
             }
-            if matches!(row.kind, RowKind::Product | RowKind::Promo) && !row.code.is_empty() {
+            if matches!(row.kind, RowKind::Product | RowKind::Promo) && telling(&row.code) {
                 aliases.push(alias::code(index, &row.code));
             }
         }
@@ -295,6 +295,13 @@ impl Ledger {
         };
         apart.iter().map(|(names, _)| (*names, ways(names))).collect()
     }
+}
+
+/// True for a code that is no word and no number: `A` stands in most sentences, `42` is whatever is counted.
+fn telling(code: &str) -> bool {
+    let signs = code.chars().filter(|sign| sign.is_alphanumeric()).count();
+    let digit = code.chars().any(char::is_numeric);
+    code.chars().any(char::is_alphabetic) && (signs > 2 || (signs == 2 && digit))
 }
 
 /// What is said about the product that was read last, in plain form: its variants share it.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::domain::Language;
 
 use super::alias::Found;
-use super::lexicon::{Class, Composite, Lexicon, Term, is_han, spaced_letter, word_end};
+use super::lexicon::{Class, Composite, Lexicon, Term, is_han, mark, spaced_letter, word_end};
 use super::norm::{self, Normal};
 
 /// What a token is.
@@ -141,9 +141,7 @@ impl Lexer<'_> {
     fn known(&self) -> Option<Token> {
         let (end, term) = self.lexicon.longest(self.text, self.at)?;
         let kind = match self.text[self.at..end].chars().next() {
-            Some(sign) if end == self.at + sign.len_utf8() && !is_han(sign) && !sign.is_alphanumeric() => {
-                Kind::Sign(sign)
-            }
+            Some(sign) if end == self.at + sign.len_utf8() && mark(sign) => Kind::Sign(sign),
             _ => Kind::Word,
         };
         Some(self.token(kind, end, term))

@@ -12,7 +12,7 @@ pub(super) use super::class::{Class, LOCAL, Term};
 use super::norm::fold;
 use super::shape::Shape;
 use super::trie::{Node, Trie, insert};
-pub(super) use super::trie::{is_han, spaced_letter, word_end};
+pub(super) use super::trie::{is_han, mark, spaced_letter, word_end};
 
 /// Why the word lists cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -321,6 +321,28 @@ mod tests {
     fn files_of_data_guard_compile() {
         let lexicon = lexicon();
         assert!(lexicon.currencies.len() < 64, "the currency mask has 64 bits");
+    }
+
+    /// The longest entry wins, so a harmless phrase must not take in a word that claims something.
+    #[test]
+    fn no_neutral_phrase_hides_a_claim() {
+        const CLAIMS: [Class; 4] = [Class::Discount, Class::Zero, Class::Commit, Class::Slang];
+        let lexicon = lexicon();
+        let (_, neutral) = CLASS_FILES[2];
+        let table: WordTable = toml::from_str(neutral).unwrap();
+        let entries = table["neutral"].values().flatten().map(|entry| fold_entry(entry).replace('*', ""));
+        let own = |word: &str| match lexicon.longest(word, 0) {
+            Some((end, term)) if end == word.len() => term.bits,
+            _ => 0,
+        };
+        let hides = |phrase: &String| {
+            let bits = phrase.split(' ').fold(0, |bits, word| bits | own(word));
+            // "Without a promo code".
+            let denies = bits & Class::Negation.bit() != 0;
+            !denies && CLAIMS.iter().any(|class| bits & !own(phrase) & class.bit() != 0)
+        };
+        let hiding: Vec<String> = entries.filter(|entry| entry.contains(' ')).filter(hides).collect();
+        assert!(hiding.is_empty(), "{hiding:?}");
     }
 
     #[test]

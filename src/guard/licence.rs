@@ -95,7 +95,9 @@ pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral,
     }
     let counted = after.is_some_and(|item| item.is(Class::Counted) || noun(reading, ledger, item));
     if around.priced {
-        return value == ONE && counted;
+        // "1 kettle is 24.90": the price is that of one.
+        let named = after.is_some_and(|item| matches!(item.kind, ItemKind::Name(_)));
+        return value == ONE && (counted || named);
     }
     if quoted(reading, ledger, number, around) {
         return true;
@@ -149,17 +151,22 @@ fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
     measured && value == ONE && ledger.rows.iter().any(|row| row.per.as_deref().is_some_and(|per| per.starts_with('1')))
 }
 
-/// True when `known` holds `written` as a whole number.
+/// True when `known` holds `written` as a whole number: `1.7 l` holds no 7.
 pub(super) fn holds(known: &str, written: &str) -> bool {
+    let digit = |sign: char| sign.is_ascii_digit();
+    let point = |sign: char| matches!(sign, '.' | ',');
     let stands = |known: &str, written: &str| {
         known.match_indices(written).any(|(at, _)| {
-            let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-            let goes_on = digit(written.chars().next_back()) && digit(known[at + written.len()..].chars().next());
-            !digit(known[..at].chars().next_back()) && !goes_on
+            let (before, behind) = (&known[..at], &known[at + written.len()..]);
+            let begun = before.ends_with(digit) || before.strip_suffix(point).is_some_and(|rest| rest.ends_with(digit));
+            let goes_on =
+                behind.starts_with(digit) || behind.strip_prefix(point).is_some_and(|rest| rest.starts_with(digit));
+            !begun && !(goes_on && written.ends_with(digit))
         })
     };
     // `1,7 l` where the fact has `1.7 l`: one writes the point, the other the comma.
-    stands(known, written) || (written.contains(',') && stands(known, &written.replace(',', ".")))
+    let other = |from: char, to: &str| written.contains(from) && stands(known, &written.replace(from, to));
+    stands(known, written) || other(',', ".") || other('.', ",")
 }
 
 /// True when `known` gives a number in the unit `word`: a fact weighs the thing, another weight is not its own.

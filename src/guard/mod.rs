@@ -15,6 +15,8 @@ mod compare;
 mod cost_tests;
 mod draft;
 #[cfg(test)]
+mod drafts_tests;
+#[cfg(test)]
 mod edges_tests;
 #[cfg(test)]
 mod free_tests;

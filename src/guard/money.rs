@@ -148,8 +148,14 @@ impl Reading<'_> {
             | Class::Tenth.bit()
             | Class::Percent.bit();
         let token = &self.tokens[at];
-        if token.term.bits & VALUED == 0 && token.kind == Kind::Word {
-            return Item { kind: ItemKind::Word, tokens: at..at + 1, bits: token.term.bits };
+        let plain = match token.kind {
+            Kind::Word => Some(ItemKind::Word),
+            // A plus may begin a phone.
+            Kind::Sign(sign) if sign != '+' => Some(ItemKind::Sign(sign)),
+            _ => None,
+        };
+        if let Some(kind) = plain.filter(|_| token.term.bits & VALUED == 0) {
+            return Item { kind, tokens: at..at + 1, bits: token.term.bits };
         }
         let item = |kind: ItemKind, end: usize| Item { kind, tokens: at..end, bits: token.term.bits };
         if let Some((end, form)) = licence::pattern(self, at, sentence) {

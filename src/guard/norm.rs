@@ -33,7 +33,8 @@ impl Normal {
         start..self.origin(range.end).max(start)
     }
 
-    fn origin(&self, index: usize) -> usize {
+    /// The original byte behind a byte of the plain text.
+    pub fn origin(&self, index: usize) -> usize {
         let known = self.breaks.partition_point(|(plain, _)| *plain as usize <= index);
         let (plain, origin) = known.checked_sub(1).map_or((0, 0), |before| self.breaks[before]);
         origin as usize + index.min(self.text.len()) - plain as usize
@@ -48,7 +49,8 @@ pub(super) fn island(sign: char) -> Option<usize> {
 
 /// The plain form of `text`, in which each of `islands` (ascending, on character boundaries) is one sign.
 pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
-    let mut out = Writer { text: String::with_capacity(text.len()), breaks: Vec::new(), ahead: 0, bidi: None };
+    let breaks = Vec::with_capacity(8 + text.len() / 16);
+    let mut out = Writer { text: String::with_capacity(text.len()), breaks, ahead: 0, bidi: None };
     let mut at = 0;
     let mut next_island = 0;
     while at < text.len() {
@@ -63,8 +65,13 @@ pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
         let run = plain_run(&text.as_bytes()[at..stop], out.text.ends_with([' ', '\n']));
         out.copy(&text[at..at + run], at);
         at += run;
-        if at < stop {
-            at += out.step(&text[at..stop], at);
+        match text.as_bytes().get(at).filter(|_| at < stop) {
+            Some(capital @ b'A'..=b'Z') => {
+                out.push(char::from(capital.to_ascii_lowercase()), at);
+                at += 1;
+            }
+            Some(_) => at += out.step(&text[at..stop], at),
+            None => {}
         }
     }
     out.mark(text.len());

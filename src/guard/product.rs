@@ -6,7 +6,6 @@ use crate::domain::{Currency, Fact, FactBody};
 pub(super) fn same_product(fact: &Fact, name: Option<&Fact>) -> bool {
     match (&fact.body, name.map(|name| &name.body)) {
         (FactBody::Offer(own), Some(FactBody::Offer(named))) => own.product == named.product,
-        (FactBody::Offer(_), None) => true,
         _ => true,
     }
 }

@@ -92,7 +92,7 @@ impl<'a> Sentence<'a> {
     /// A fault at one item.
     pub fn fault(&self, code: Code, index: usize, why: &str) -> Fault {
         let tokens = self.items[index].tokens.clone();
-        let why = format!("`{}`: {why}", self.reading.words(tokens.clone()));
+        let why = ["`", self.reading.words(tokens.clone()), "`: ", why].concat();
         Fault { code, tokens, why }
     }
 

@@ -53,6 +53,8 @@ pub(super) struct Shape {
 #[derive(Clone, Debug, Default)]
 struct Next {
     signs: String,
+    /// Those of them that are ASCII: a bit each.
+    ascii: u128,
     bits: u64,
     words: Vec<String>,
     /// True when one form is figures alone.
@@ -66,6 +68,7 @@ impl Next {
         for part in form.iter().skip(1).take(1 + usize::from(optional)) {
             if let What::Mark { signs, bits, words } = &part.what {
                 self.signs.push_str(signs);
+                self.ascii |= signs.bytes().filter(u8::is_ascii).fold(0, |ascii, sign| ascii | 1 << sign);
                 self.bits |= bits;
                 self.words.extend(words.iter().cloned());
             }
@@ -75,7 +78,11 @@ impl Next {
     fn fits(&self, reading: &Reading<'_>, at: usize) -> bool {
         let pointed = || reading.text.as_bytes()[reading.tokens[at].range()].contains(&b'.');
         let next = reading.tokens.get(at + 1).is_some_and(|next| {
-            matches!(next.kind, Kind::Sign(sign) if self.signs.contains(sign))
+            let sign = |sign: char| match sign.is_ascii() {
+                true => self.ascii & (1 << sign as u32) != 0,
+                false => self.signs.contains(sign),
+            };
+            matches!(next.kind, Kind::Sign(own) if sign(own))
                 || next.term.bits & self.bits != 0
                 || self.words.iter().any(|word| *word == reading.text[next.range()])
         });
@@ -112,7 +119,9 @@ impl Shape {
     pub fn compile(row: Row) -> Result<Shape, String> {
         let forms: Option<Vec<Vec<Part>>> =
             row.forms.iter().map(|form| form.split(' ').map(part).collect::<Option<Vec<Part>>>()).collect();
-        match forms.filter(|forms| !forms.is_empty()) {
+        // `find` looks at figures alone.
+        let figures = |form: &Vec<Part>| matches!(form.first(), Some(Part { what: What::Figures { .. }, .. }));
+        match forms.filter(|forms| !forms.is_empty() && forms.iter().all(figures)) {
             Some(forms) => {
                 let mut next = Next { alone: forms.iter().any(|form| form.len() == 1), ..Next::default() };
                 forms.iter().for_each(|form| next.add(form));
@@ -132,6 +141,9 @@ impl Shape {
 
 /// The end of the number written at token `at`, and what it is.
 pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(usize, Form)> {
+    if reading.tokens[at].kind != Kind::Figures {
+        return None;
+    }
     let shape = |shape: &Shape| {
         let end = shape.end(reading, at)?;
         let begins = at == start && (at == 0 || reading.tokens[at - 1].kind == Kind::Newline);
@@ -157,7 +169,6 @@ fn fits(form: &[Part], reading: &Reading<'_>, mut at: usize) -> Option<usize> {
 impl What {
     fn is(&self, token: &Token, written: &str) -> bool {
         match self {
-            What::Figures { .. } if token.kind != Kind::Figures => false,
             What::Figures { bounds, comma } => {
                 let mut parts = written.split(|sign| sign == '.' || (*comma && sign == ','));
                 bounds.iter().all(|bounds| parts.next().is_some_and(|part| bounds.hold(part))) && parts.next().is_none()
@@ -212,6 +223,22 @@ mod tests {
     use super::super::tests::GUARD;
     use super::super::{lex, norm};
     use super::*;
+
+    #[test]
+    fn a_form_begins_with_figures() {
+        let row = |forms: &[&str]| Row {
+            name: "row".to_string(),
+            kind: Form::Time,
+            forms: forms.iter().map(|form| form.to_string()).collect(),
+            line: false,
+            accept: BTreeMap::new(),
+            refuse: BTreeMap::new(),
+        };
+        assert!(Shape::compile(row(&["0-24 : 00-59"])).is_ok());
+        for forms in [&[][..], &["<of> 1-5"], &[": 1-5"], &["1-5", ": 1-5"], &["1-x"]] {
+            assert!(Shape::compile(row(forms)).is_err(), "{forms:?}");
+        }
+    }
 
     #[test]
     fn forms_are_found_whole() {

@@ -5,12 +5,12 @@ use jiff::civil::{Date, Time};
 
 use crate::domain::menu::MenuFact;
 use crate::domain::product::Quote;
-use crate::domain::{Fact, FactBody, Language, Money, Role};
+use crate::domain::{Fact, FactBody, Language, Localised, Money, Role};
 
 use super::cart;
 use super::lex;
 use super::lexicon::{Class, Lexicon};
-use super::money::{ItemKind, Reading};
+use super::money::{Item, ItemKind, Reading};
 use super::norm;
 use super::numeral::ONE;
 use super::task;
@@ -37,9 +37,7 @@ pub(super) fn verify(
             None => Err("the fact has no such amount".to_string()),
         },
         Role::LineTotal => match &fact.body {
-            FactBody::Cart(cart) if cart::line_totals(cart).into_iter().any(|money| span.money(money).is_ok()) => {
-                Ok(())
-            }
+            FactBody::Cart(cart) if span.money_of(cart::line_totals(cart)) => Ok(()),
             _ => Err("the fact has no line of this amount".to_string()),
         },
         Role::Choice => match &fact.body {
@@ -80,20 +78,41 @@ pub(super) fn verify(
             }
             _ => Err("the fact has no address".to_string()),
         },
-        _ => one_of(text, &strings(fact, role)),
+        _ => own(fact, role, text),
     }
 }
 
-/// The text must be one of the fact's own strings.
+/// The text must be one of the fact's own strings in this role.
+fn own(fact: &Fact, role: Role, text: &str) -> Result<(), String> {
+    if !text.trim().is_empty() && strings(fact, role, &mut |known| same(known, text)) {
+        return Ok(());
+    }
+    let mut known = Vec::new();
+    strings(fact, role, &mut |one| {
+        known.push(one);
+        false
+    });
+    Err(format!("the fact has {known:?}"))
+}
+
+/// The same but for the spaces around.
+fn same(known: &str, text: &str) -> bool {
+    known == text || known.trim() == text.trim()
+}
+
+/// The text must be one of these.
 fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
-    let own = text.trim();
-    let stands = !own.is_empty() && known.iter().any(|known| known.trim() == own);
+    let stands = !text.trim().is_empty() && known.iter().any(|known| same(known, text));
     if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
 }
 
-/// True when the text is this amount.
-pub(super) fn reads(lexicon: &Lexicon, (language, text): (Language, &str), money: Money) -> bool {
-    Span { lexicon, language, text }.money(money).is_ok()
+/// True when the text is one of these amounts.
+pub(super) fn reads(
+    lexicon: &Lexicon,
+    (language, text): (Language, &str),
+    known: impl IntoIterator<Item = Money>,
+) -> bool {
+    Span { lexicon, language, text }.money_of(known)
 }
 
 /// The amount of a fact in a role.
@@ -155,48 +174,45 @@ fn date(fact: &Fact, role: Role) -> Option<Date> {
     }
 }
 
-fn strings(fact: &Fact, role: Role) -> Vec<&str> {
-    fn all(text: &crate::domain::Localised) -> Vec<&str> {
-        text.all().map(|(_, text)| text).collect()
-    }
+/// True when the test holds for one of the strings a fact has for a role.
+fn strings<'a>(fact: &'a Fact, role: Role, test: &mut dyn FnMut(&'a str) -> bool) -> bool {
+    let mut all = |text: &'a Localised| text.all().any(|(_, text)| test(text));
     match (&fact.body, role) {
         (FactBody::Offer(offer), Role::Name) => all(&offer.name),
         (FactBody::Offer(offer), Role::Summary) => all(&offer.summary),
         (FactBody::Offer(offer), Role::Detail) => {
-            offer.details.iter().flat_map(|detail| all(&detail.name).into_iter().chain(all(&detail.value))).collect()
+            offer.details.iter().any(|detail| all(&detail.name) || all(&detail.value))
         }
         (FactBody::Offer(offer), Role::Colour) => all(&offer.colour),
-        (FactBody::Offer(offer), Role::Size) => offer.offer.size.as_deref().into_iter().collect(),
-        (FactBody::Offer(offer), Role::Sku) => vec![offer.offer.sku.as_str()],
-        (FactBody::Offer(offer), Role::Place) => offer.places.iter().flat_map(|(name, _)| all(name)).collect(),
+        (FactBody::Offer(offer), Role::Size) => offer.offer.size.as_deref().is_some_and(test),
+        (FactBody::Offer(offer), Role::Sku) => test(offer.offer.sku.as_str()),
+        (FactBody::Offer(offer), Role::Place) => offer.places.iter().any(|(name, _)| all(name)),
         (FactBody::Delivery(delivery), Role::Place) => all(&delivery.name),
-        (FactBody::Cart(cart), Role::Place) => cart.delivery.iter().flat_map(|delivery| all(&delivery.name)).collect(),
-        (FactBody::Cart(cart), Role::Piece) => cart.lines.iter().flat_map(|line| all(&line.name)).collect(),
-        (FactBody::Cart(cart), Role::Coupon) => cart.coupon.iter().map(|coupon| coupon.code.as_str()).collect(),
-        (FactBody::Cart(cart), Role::OrderNumber) => cart.order.as_deref().into_iter().collect(),
-        (FactBody::Cart(cart), Role::Link) => cart.link.as_deref().into_iter().collect(),
+        (FactBody::Cart(cart), Role::Place) => cart.delivery.iter().any(|delivery| all(&delivery.name)),
+        (FactBody::Cart(cart), Role::Piece) => cart.lines.iter().any(|line| all(&line.name)),
+        (FactBody::Cart(cart), Role::Coupon) => cart.coupon.iter().any(|coupon| test(coupon.code.as_str())),
+        (FactBody::Cart(cart), Role::OrderNumber) => cart.order.as_deref().is_some_and(test),
+        (FactBody::Cart(cart), Role::Link) => cart.link.as_deref().is_some_and(test),
         (FactBody::Passage(passage), Role::Quote) => {
-            std::iter::once(passage.text.as_str()).chain(passage.text.lines()).collect()
+            std::iter::once(passage.text.as_str()).chain(passage.text.lines()).any(test)
         }
-        (FactBody::Order(order), Role::OrderNumber) => vec![order.number.as_str()],
-        (FactBody::Task(task), Role::OrderNumber) => vec![task.order.number.as_str()],
-        (FactBody::Task(task), Role::Tracking) => task.rma.as_deref().into_iter().collect(),
-        (FactBody::Task(task), Role::Link) => task.label.as_deref().into_iter().collect(),
-        (FactBody::Task(task), Role::Piece) => {
-            task.pieces.iter().chain(&task.wanted).flat_map(|piece| all(&piece.name)).collect()
-        }
-        (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().into_iter().collect(),
-        (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().into_iter().collect(),
-        (FactBody::Order(order), Role::Link) => order.tracking_link.as_deref().into_iter().collect(),
+        (FactBody::Order(order), Role::OrderNumber) => test(order.number.as_str()),
+        (FactBody::Task(task), Role::OrderNumber) => test(task.order.number.as_str()),
+        (FactBody::Task(task), Role::Tracking) => task.rma.as_deref().is_some_and(test),
+        (FactBody::Task(task), Role::Link) => task.label.as_deref().is_some_and(test),
+        (FactBody::Task(task), Role::Piece) => task.pieces.iter().chain(&task.wanted).any(|piece| all(&piece.name)),
+        (FactBody::Order(order), Role::Carrier) => order.carrier.as_deref().is_some_and(test),
+        (FactBody::Order(order), Role::Tracking) => order.tracking.as_deref().is_some_and(test),
+        (FactBody::Order(order), Role::Link) => order.tracking_link.as_deref().is_some_and(test),
         (FactBody::Order(order), Role::ScannedAt) => {
-            order.parcel.iter().filter_map(|parcel| parcel.place.as_deref()).collect()
+            order.parcel.iter().filter_map(|parcel| parcel.place.as_deref()).any(test)
         }
         (FactBody::Menu(menu), Role::Question) => all(&menu.ask),
-        (FactBody::Range(range), Role::Kind) => range.kinds.iter().flat_map(all).collect(),
-        (FactBody::Contact(contact), Role::Phone) => vec![contact.phone.as_str()],
-        (FactBody::Contact(contact), Role::Email) => vec![contact.email.as_str()],
+        (FactBody::Range(range), Role::Kind) => range.kinds.iter().any(all),
+        (FactBody::Contact(contact), Role::Phone) => test(contact.phone.as_str()),
+        (FactBody::Contact(contact), Role::Email) => test(contact.email.as_str()),
         (FactBody::Contact(contact), Role::Hours) => all(&contact.hours),
-        _ => Vec::new(),
+        _ => false,
     }
 }
 
@@ -207,7 +223,7 @@ struct Span<'a> {
 }
 
 impl Span<'_> {
-    fn items(&self) -> Option<Vec<ItemKind>> {
+    fn items(&self) -> Option<Vec<Item>> {
         let normal = norm::normalise(self.text, &[]);
         if normal.bidi.is_some() {
             return None;
@@ -216,22 +232,30 @@ impl Span<'_> {
         let reading = Reading::new(self.lexicon, (&normal.text, &tokens), self.language);
         // `half price` costs something.
         let free = tokens.len() == 1 && tokens[0].is(Class::Zero) && !tokens[0].is(Class::NumberLike);
-        let items = reading.items(0..tokens.len()).into_iter().map(|item| item.kind).collect();
-        Some(if free { Vec::new() } else { items })
+        Some(if free { Vec::new() } else { reading.items(0..tokens.len()) })
     }
 
     fn money(&self, money: Money) -> Result<(), String> {
+        if self.money_of([money]) { Ok(()) } else { Err(format!("the fact has {money}")) }
+    }
+
+    /// True for one of these amounts; for none at all, where "free" is said of nothing.
+    fn money_of(&self, known: impl IntoIterator<Item = Money>) -> bool {
+        let mut known = known.into_iter();
         match self.items().as_deref() {
-            Some([ItemKind::Money(amount)]) if amount.equals(money, self.lexicon).is_ok() => Ok(()),
-            Some([]) if money.minor == 0 && !self.text.trim().is_empty() => Ok(()),
-            _ => Err(format!("the fact has {money}")),
+            Some([Item { kind: ItemKind::Money(amount), .. }]) => {
+                known.any(|money| amount.equals(money, self.lexicon).is_ok())
+            }
+            Some([]) if !self.text.trim().is_empty() => known.any(|money| money.minor == 0),
+            _ => false,
         }
     }
 
     fn count(&self, known: &[u32]) -> Result<(), String> {
         let items = self.items().unwrap_or_default();
+        let kinds = items.iter().map(|item| &item.kind);
         let numbers: Vec<&ItemKind> =
-            items.iter().filter(|item| !matches!(item, ItemKind::Word | ItemKind::Sign('.' | ','))).collect();
+            kinds.filter(|kind| !matches!(kind, ItemKind::Word | ItemKind::Sign('.' | ','))).collect();
         let value = |item: &ItemKind| match item {
             ItemKind::Number(number) => number.value,
             _ => None,
@@ -291,7 +315,7 @@ impl Span<'_> {
     /// A word or two without any number: what the order fact itself does not hold.
     fn plain(&self) -> Result<(), String> {
         let items = self.items().unwrap_or_default();
-        let words = items.iter().all(|item| matches!(item, ItemKind::Word | ItemKind::Sign('-' | '.')));
+        let words = items.iter().all(|item| matches!(item.kind, ItemKind::Word | ItemKind::Sign('-' | '.')));
         if words && !items.is_empty() { Ok(()) } else { Err("only a town's name may stand here".to_string()) }
     }
 }
@@ -302,8 +326,8 @@ mod tests {
 
     use super::super::tests::GUARD;
     use super::*;
+    use crate::domain::FactId;
     use crate::domain::fact::{DeliveryFact, Passage, TotalFact};
-    use crate::domain::{FactId, Localised};
 
     fn fact(body: FactBody) -> Fact {
         let as_of = date(2026, 11, 21).at(10, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();

@@ -66,7 +66,11 @@ fn an_offer_is_read_back() {
                 "3 May|3 May 2026|3.5.|3.5.2026|2026-05-03",
                 "4 May|3 June|5.3.|3 May 2027|3|3 May $|3 May 4|",
             ),
-            (Role::Name, "Trailhead 45 backpack", "Trailhead 46 backpack|Summit 60 backpack| |"),
+            (
+                Role::Name,
+                "Trailhead 45 backpack| Trailhead 45 backpack ",
+                "Trailhead 46 backpack|Summit 60 backpack| |",
+            ),
             (Role::Summary, "A quiet pack.", "A quiet pack for $5."),
             (Role::Colour, "grey", "blue"),
             (Role::Size, "42", "43"),
@@ -105,7 +109,7 @@ fn free_delivery_and_whole_hours_are_read_back() {
     );
     let half = DeliveryFact { cutoff: time(14, 30, 0, 0), ..delivery };
     check(FactBody::Delivery(half), &[(Role::Cutoff, "14:30", "14|30|14:00|30:14")]);
-    let reads = |text: &str| spans::reads(&GUARD.lexicon, (Language::En, text), eur(390));
+    let reads = |text: &str| spans::reads(&GUARD.lexicon, (Language::En, text), [eur(390)]);
     assert!(reads("€3.90") && !reads("€3.09") && !reads("free"));
 }
 
@@ -211,6 +215,9 @@ fn a_task_is_read_back() {
     let piece = |name: &str, quantity| Piece { sku: "A".into(), name: en(name), quantity, price: Some(eur(500)) };
     fact.pieces = vec![piece("mug", 2)];
     fact.wanted = vec![piece("cup", 3)];
+    fact.rma = Some("RMA-1".to_string());
+    fact.label = Some("https://post.example/RMA-1".to_string());
+    fact.first_day = Some(DAY);
     check(
         FactBody::Task(Box::new(fact.clone())),
         &[
@@ -218,24 +225,35 @@ fn a_task_is_read_back() {
             (Role::Pieces, "2|3 pieces", "4|5"),
             (Role::Piece, "mug|cup", "kettle"),
             (Role::OrderNumber, "TT-1", "TT-2"),
+            (Role::Tracking, "RMA-1", "RMA-2"),
+            (Role::Link, "https://post.example/RMA-1", "https://post.example/RMA-2"),
+            (Role::Earliest, "3 May", "4 May"),
         ],
     );
+    none(FactBody::Task(Box::new(fact.clone())), &[Role::Promised, Role::Latest], "3 May");
     none(FactBody::Task(Box::new(fact.clone())), &[Role::Due, Role::Price, Role::Total], "€5.00");
     none(FactBody::Task(Box::new(fact.clone())), &[Role::Address], "Hlavná 5, 949 01 Nitra");
     fact.task.operation = serde_json::from_value(
         serde_json::json!({"do": "change_address", "order": "TT-1", "address": serde_json::to_value(home()).unwrap()}),
     )
     .unwrap();
-    check(FactBody::Task(Box::new(fact)), &[(Role::Address, "Hlavná 5, 949 01 Nitra", "Hlavná 6, 949 01 Nitra")]);
+    let address = [(Role::Address, "Hlavná 5, 949 01 Nitra", "Hlavná 6, 949 01 Nitra")];
+    check(FactBody::Task(Box::new(fact.clone())), &address);
+    const LATER: &str = r#"{"do":"change_date","order":"TT-1","day":"2026-05-09"}"#;
+    fact.task.operation = serde_json::from_str(LATER).unwrap();
+    check(FactBody::Task(Box::new(fact)), &[(Role::Promised, "9 May", "3 May")]);
 }
 
 #[test]
 fn menus_contacts_and_passages_are_read_back() {
     let menu = MenuFact { ask: en("What for?"), choices: vec![en("Hiking"), en("Town")], parts: Vec::new() };
     check(
-        FactBody::Menu(menu),
+        FactBody::Menu(menu.clone()),
         &[(Role::Question, "What for?", "How much?"), (Role::Choice, "1. Hiking|2. Town", "2. Hiking|Town|3. Town")],
     );
+    none(FactBody::Menu(menu.clone()), &[Role::Total], "€0.00");
+    let priced = MenuFact { parts: vec![eur(1000), eur(250)], ..menu };
+    check(FactBody::Menu(priced), &[(Role::Total, "€12.50", "€10.00|€2.50|free")]);
     let [phone, email] = ["+421 2 5555 0199", "help@example.sk"].map(str::to_string);
     check(
         FactBody::Contact(ContactFact { phone, email, hours: en("Mon–Fri 9:00–17:00") }),

@@ -7,13 +7,12 @@ use crate::domain::{Money, Role, Sku};
 
 /// The amount of a task in a role.
 pub(super) fn amount(fact: &TaskFact, role: Role) -> Option<Money> {
-    let difference = || difference(fact).filter(|minor| *minor != 0);
     let money = |minor: i64| Money::new(minor, fact.order.currency);
     match (role, &fact.task.operation) {
         (Role::Refund, Operation::CancelOrder { .. }) => agreed(fact, all_back(fact)?),
         (Role::Refund, Operation::ReturnItems { items, .. }) => agreed(fact, prices(&fact.order, items)?),
-        (Role::Refund, _) => difference().filter(|minor| *minor < 0).map(|minor| money(-minor)),
-        (Role::Due, _) => difference().filter(|minor| *minor > 0).map(money),
+        (Role::Refund, _) => difference(fact).filter(|minor| *minor < 0).map(|minor| money(-minor)),
+        (Role::Due, _) => difference(fact).filter(|minor| *minor > 0).map(money),
         _ => None,
     }
 }
@@ -148,5 +147,95 @@ pub(super) mod tests {
         check("", OrderState::Delivered, &back(r#"["A","A","B"]"#), (1150, Some(1150)));
         check("", OrderState::Delivered, &back(r#"["A","A","A"]"#), (1500, None));
         check("", OrderState::Delivered, &back(r#"["A"]"#), (1250, None));
+    }
+
+    /// A done cancellation pays what was told, as far as the order shows it; one to come, what was paid and is not back.
+    #[test]
+    fn what_is_not_paid_back_is_not_told() {
+        const CANCEL: &str = r#"{"do":"cancel_order","order":"TT-1","reason":"x"}"#;
+        let payment = |refund: bool, minor: i64| {
+            format!(r#"{{"refund":{refund},"amount":{{"minor":{minor},"currency":"EUR"}},"method":"card"}}"#)
+        };
+        let paid = |all: &[(bool, i64)]| {
+            let all: Vec<String> = all.iter().map(|(refund, minor)| payment(*refund, *minor)).collect();
+            format!(r#","payments":[{}]"#, all.join(","))
+        };
+        check(&paid(&[(false, 1250), (true, 1250)]), OrderState::Processing, CANCEL, (0, None));
+        let done = |payments: &str, told: &[(bool, i64)]| {
+            let sum = told.iter().map(|(_, minor)| minor).sum();
+            let mut fact = fact(payments, OrderState::Cancelled, CANCEL, sum);
+            fact.task.state = TaskState::Done;
+            let read = |&(refund, minor): &(bool, i64)| serde_json::from_str(&payment(refund, minor)).unwrap();
+            fact.task.effect.as_mut().unwrap().money = told.iter().map(read).collect();
+            amount(&fact, Role::Refund).map(|money| money.minor)
+        };
+        let there = paid(&[(false, 1250), (true, 1000), (true, 250)]);
+        assert_eq!(done(&there, &[(true, 1000), (true, 250)]), Some(1250));
+        assert_eq!(done(&there, &[(true, 1000)]), Some(1000));
+        assert_eq!(done(&there, &[(true, 999)]), None);
+        assert_eq!(done(&there, &[(false, 1250)]), None);
+    }
+
+    #[test]
+    fn an_exchange_is_settled_by_the_new_prices_less_the_old() {
+        let check = |operation: &str, wanted: &[(u32, Option<i64>)], (back, due): (Option<i64>, Option<i64>)| {
+            let mut fact = fact("", OrderState::Delivered, operation, 0);
+            let money = |minor: i64| Money::new(minor, fact.order.currency);
+            let piece = |&(quantity, minor): &(u32, Option<i64>)| Piece {
+                sku: "N".into(),
+                name: Default::default(),
+                quantity,
+                price: minor.map(money),
+            };
+            fact.wanted = wanted.iter().map(piece).collect();
+            let said = |role: Role| amount(&fact, role).map(|money| money.minor);
+            assert_eq!((said(Role::Refund), said(Role::Due)), (back, due), "{operation} {wanted:?}");
+        };
+        for verb in ["exchange_items", "change_items"] {
+            let swap = |items: &str| format!(r#"{{"do":"{verb}","order":"TT-1","items":{items},"wanted":["N"]}}"#);
+            check(&swap(r#"["A"]"#), &[(1, Some(350))], (Some(150), None));
+            check(&swap(r#"["A"]"#), &[(1, Some(501))], (None, Some(1)));
+            check(&swap(r#"["A"]"#), &[(1, Some(499))], (Some(1), None));
+            check(&swap(r#"["A"]"#), &[(1, Some(500))], (None, None));
+            check(&swap(r#"["A","A"]"#), &[(2, Some(600)), (1, Some(10))], (None, Some(210)));
+            check(&swap(r#"["A"]"#), &[(1, None)], (None, None));
+            check(&swap(r#"["C"]"#), &[(1, Some(350))], (None, Some(350)));
+        }
+        check(r#"{"do":"cancel_order","order":"TT-1","reason":"x"}"#, &[(1, Some(900))], (None, None));
+    }
+
+    #[test]
+    fn a_swap_that_is_done_is_priced_by_the_pieces_it_took() {
+        const SWAP: &str = r#"{"do":"exchange_items","order":"TT-1","items":["C"],"wanted":["N"]}"#;
+        let mut fact = fact("", OrderState::Delivered, SWAP, 0);
+        let piece = |quantity, minor: Option<i64>| Piece {
+            sku: "C".into(),
+            name: Default::default(),
+            quantity,
+            price: minor.map(|minor| Money::new(minor, "EUR".parse().unwrap())),
+        };
+        fact.pieces = vec![piece(2, Some(300))];
+        fact.wanted = vec![piece(1, Some(700))];
+        assert_eq!(amount(&fact, Role::Due).map(|money| money.minor), Some(100));
+        fact.pieces = vec![piece(2, None)];
+        assert_eq!(amount(&fact, Role::Due), None);
+    }
+
+    #[test]
+    fn what_went_back_of_an_order() {
+        let check = |payments: &str, state: OrderState, (returned, wanted): (&str, &str), expected: Option<i64>| {
+            let lists = format!(r#"{payments},"changes":{{"returned":{returned},"wanted":{wanted}}}"#);
+            let fact = fact(&lists, state, r#"{"do":"cancel_order","order":"TT-1","reason":"x"}"#, 0);
+            assert_eq!(refunded(&fact.order).map(|money| money.minor), expected, "{payments} {state:?} {returned}");
+        };
+        let paid = r#","payments":[{"amount":{"minor":1250,"currency":"EUR"},"method":"card"},{"refund":true,"amount":{"minor":250,"currency":"EUR"},"method":"card"}]"#;
+        let nothing = r#","payments":[{"refund":true,"amount":{"minor":0,"currency":"EUR"},"method":"card"}]"#;
+        check(paid, OrderState::Cancelled, ("[]", "[]"), Some(250));
+        check(paid, OrderState::Refunded, (r#"["A"]"#, r#"["N"]"#), Some(250));
+        check(paid, OrderState::Processing, ("[]", "[]"), None);
+        check(nothing, OrderState::Refunded, (r#"["A"]"#, "[]"), Some(500));
+        check("", OrderState::Refunded, (r#"["A"]"#, r#"["N"]"#), None);
+        check("", OrderState::Refunded, ("[]", r#"["N"]"#), None);
+        check("", OrderState::Cancelled, ("[]", "[]"), None);
     }
 }

@@ -150,6 +150,18 @@ fn a_draft_may_repeat_the_shoppers_own_measure_and_nothing_else() {
     check("They cost the same.", "", false);
 }
 
+#[test]
+fn a_sentence_without_an_end_is_not_judged() {
+    let check = |words: usize, claim: &str, expected: bool| {
+        let text = format!("{claim}{}.", " light".repeat(words));
+        let verdict = GUARD.check_text(Language::En, &Ledger::default(), &text);
+        assert_eq!(verdict.is_ok(), expected, "{words}: {verdict:?}");
+    };
+    check(397, "3 pockets", true);
+    check(398, "3 pockets", false);
+    check(398, "Pockets", true);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
     #[test]

@@ -14,7 +14,7 @@ use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
 use super::numeral::Numeral;
 use super::sentence::Sentence;
-use super::told::Told;
+use super::told::{Said, Told};
 use super::verdict::{Code, Violation};
 
 /// A fault before its place is known in the original text.
@@ -34,6 +34,7 @@ pub(super) struct Checker<'a> {
     pub ledger: &'a Ledger,
     pub reading: Reading<'a>,
     told: OnceCell<Told>,
+    said: OnceCell<Said>,
 }
 
 /// Checks `text`; the first fault in reading order of the rules.
@@ -46,7 +47,7 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
     let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new() };
+    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new(), said: OnceCell::new() };
     checker.run(text, &normal).map_err(|fault| place(fault, &normal, &tokens))
 }
 
@@ -92,8 +93,7 @@ const ABBREVIATED: u64 = Class::Currency.bit() | Class::Minor.bit() | Class::Ide
 impl<'a> Checker<'a> {
     fn run(&self, original: &str, normal: &Normal) -> Result<(), Fault> {
         let opens = |at: usize| {
-            let byte = normal.original(at..at + 1).start;
-            original.get(byte..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
+            original.get(normal.origin(at)..).and_then(|rest| rest.chars().next()).is_none_or(|c| !c.is_lowercase())
         };
         let (mut focus, mut told) = (None, false);
         for range in sentences(self.reading.tokens, opens) {
@@ -104,9 +104,7 @@ impl<'a> Checker<'a> {
                 return Err(fault);
             }
             told |= sentence.has_amount();
-            if sentence.items.iter().any(|item| item.kind != ItemKind::Word || item.bits == 0) {
-                focus = sentence.only_product(self).or(focus.filter(|_| sentence.items.is_empty()));
-            }
+            focus = sentence.only_product(self);
         }
         Ok(())
     }
@@ -120,7 +118,7 @@ impl<'a> Checker<'a> {
     fn sentence(&self, sentence: &Sentence<'_>) -> Result<(), Fault> {
         let claims = sentence.claims();
         // Rules look at words near and far: that each sentence is bounded makes the whole text cost what its length says.
-        if sentence.items.len() > LONGEST && (claims || sentence.has_value()) {
+        if sentence.items.len() > LONGEST && claims {
             return Err(sentence.fault(Code::UnlicensedNumber, LONGEST, "a sentence too long to be judged"));
         }
         if claims {
@@ -172,14 +170,19 @@ impl<'a> Checker<'a> {
         self.ledger.rows.get(index)
     }
 
-    /// What the facts' texts and the shopper tell; read at the first question.
+    /// What the facts' texts tell; read at the first question.
     pub fn told(&self) -> &Told {
         self.told.get_or_init(|| Told::read(self.lexicon, self.ledger, self.reading.language))
     }
 
+    /// What the shopper's message names; read at the first question.
+    pub fn said(&self) -> &Said {
+        self.said.get_or_init(|| Said::read(self.lexicon, &self.ledger.shopper, self.reading.language))
+    }
+
     /// True when the shopper's message holds this very amount.
     pub fn shopper_said(&self, written: &Amount) -> bool {
-        written.value.is_some() && self.told().said(written)
+        written.value.is_some() && self.said().names(written)
     }
 
     /// The shopper's own number, told as theirs beside a price: "155, so it is above the 120 you mentioned".

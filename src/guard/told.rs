@@ -11,16 +11,18 @@ use super::norm;
 use super::numeral::ONE;
 use super::shape::{self, Form};
 
-/// What was told.
+/// What the texts of the facts tell.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
-    /// The days the facts' texts speak of: day and month.
+    /// The days they speak of: day and month.
     pub days: Vec<(u8, u8)>,
     /// True when they give a day or a length of time: another one is not theirs.
     pub times: bool,
-    /// The shopper's numbers, with the currencies each may be in.
-    said: Vec<(i128, u64)>,
 }
+
+/// The shopper's numbers, with the currencies each may be in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said(Vec<(i128, u64)>);
 
 impl Told {
     /// Reads the texts of a ledger.
@@ -38,23 +40,29 @@ impl Told {
             });
         }
         told.times |= !told.days.is_empty();
-        items(lexicon, (&ledger.shopper, language), |_, items| {
-            told.said.extend(items.iter().filter_map(|item| match &item.kind {
+        told
+    }
+}
+
+impl Said {
+    /// Reads the shopper's message.
+    pub fn read(lexicon: &Lexicon, message: &str, language: Language) -> Said {
+        let mut said = Said::default();
+        items(lexicon, (message, language), |_, items| {
+            said.0.extend(items.iter().filter_map(|item| match &item.kind {
                 ItemKind::Money(said) => said.value.map(|value| (value, said.currencies)),
                 ItemKind::Number(said) => said.value.map(|value| (value, u64::MAX)),
                 _ => None,
             }));
         });
-        told
+        said
     }
 
     /// True when the shopper named this very amount.
-    pub fn said(&self, written: &Amount) -> bool {
-        self.said.iter().any(|&(value, mask)| written.value == Some(value) && mask & written.currencies != 0)
+    pub fn names(&self, written: &Amount) -> bool {
+        self.0.iter().any(|&(value, mask)| written.value == Some(value) && mask & written.currencies != 0)
     }
-}
 
-impl Told {
     /// True when the shopper named an amount of this currency, or a bare number, that is enough.
     pub fn covers(&self, price: Money, lexicon: &Lexicon) -> bool {
         let mask = lexicon.currency_mask(price.currency.code());
@@ -62,7 +70,7 @@ impl Told {
         let enough = |value: i128| {
             value.checked_mul(10_i128.pow(price.currency.exponent())).zip(needed).is_some_and(|(had, due)| had >= due)
         };
-        self.said.iter().any(|&(value, currencies)| currencies & mask != 0 && enough(value))
+        self.0.iter().any(|&(value, currencies)| currencies & mask != 0 && enough(value))
     }
 }
 
@@ -75,7 +83,8 @@ fn items(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnc
 
 /// Day and month of a written date.
 pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
-    let parts = written.split(|sign: char| !sign.is_ascii_digit()).filter(|part| !part.is_empty() && part.len() <= 2);
+    // A year is no `u8`.
+    let parts = written.split(|sign: char| !sign.is_ascii_digit());
     let parts: Vec<u8> = parts.filter_map(|part| part.parse().ok()).collect();
     let from_year = written.bytes().take_while(u8::is_ascii_digit).count() == 4;
     match (lexicon.month_in(written), parts.as_slice()) {
@@ -111,6 +120,7 @@ mod tests {
         check(En, TERMS, "You have one month to send it back.", false);
         check(En, TERMS, "You have a month to return it.", false);
         check(En, TERMS, "Have a nice day!", true);
+        check(En, TERMS, "A day at the sea!", true);
         check(En, "[]", "It takes a couple of days.", true);
         check(Ru, TERMS, "Деньги придут за пару дней.", false);
         check(Sk, TERMS, "Peniaze sú na účte do pár dní.", false);

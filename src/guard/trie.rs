@@ -54,12 +54,20 @@ pub(super) struct Trie {
 /// One node; indices are one too high, so that 0 is none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    first: u32,
-    count: u16,
-    wide: u16,
+    ways: Ways,
     star: u32,
     term: u32,
     stem: u32,
+}
+
+/// The nodes behind a node. Most words have but one letter that may follow.
+#[derive(Clone, Copy, Debug, Default)]
+enum Ways {
+    #[default]
+    None,
+    One(u8, u32),
+    Few(u8, u32),
+    Many(u32),
 }
 
 impl Trie {
@@ -67,20 +75,7 @@ impl Trie {
     pub(super) fn freeze(nodes: &[Node]) -> Trie {
         let mut trie = Trie::default();
         for node in nodes {
-            let mut slot = Slot {
-                first: trie.edges.len() as u32,
-                count: node.children.len() as u16,
-                star: node.star,
-                ..Slot::default()
-            };
-            if node.children.len() > 6 {
-                let mut wide = [0; 256];
-                node.children.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
-                trie.wide.push(wide);
-                slot.wide = trie.wide.len() as u16;
-            } else {
-                trie.edges.extend(&node.children);
-            }
+            let ways = trie.ways(&node.children);
             let mut keep = |term: Option<Term>| match term {
                 Some(term) => {
                     trie.terms.push(term);
@@ -88,25 +83,43 @@ impl Trie {
                 }
                 None => 0,
             };
-            (slot.term, slot.stem) = (keep(node.term), keep(node.stem));
-            trie.slots.push(slot);
+            let (term, stem) = (keep(node.term), keep(node.stem));
+            trie.slots.push(Slot { ways, star: node.star, term, stem });
         }
         trie
     }
 
-    /// The node behind a byte.
-    pub(super) fn child(&self, node: usize, byte: u8) -> Option<usize> {
-        self.step(self.slots[node], byte)
+    fn ways(&mut self, children: &[(u8, u32)]) -> Ways {
+        match children {
+            [] => Ways::None,
+            [(byte, next)] => Ways::One(*byte, *next),
+            few if few.len() <= 6 => {
+                self.edges.extend(few);
+                Ways::Few(few.len() as u8, (self.edges.len() - few.len()) as u32)
+            }
+            many => {
+                let mut wide = [0; 256];
+                many.iter().for_each(|&(byte, next)| wide[usize::from(byte)] = next);
+                self.wide.push(wide);
+                Ways::Many(self.wide.len() as u32 - 1)
+            }
+        }
     }
 
-    fn step(&self, slot: Slot, byte: u8) -> Option<usize> {
-        let next = match slot.wide {
-            0 => {
-                let first = slot.first as usize;
-                let edges = &self.edges[first..first + usize::from(slot.count)];
+    /// The node behind a byte.
+    pub(super) fn child(&self, node: usize, byte: u8) -> Option<usize> {
+        self.step(self.slots[node].ways, byte)
+    }
+
+    fn step(&self, ways: Ways, byte: u8) -> Option<usize> {
+        let next = match ways {
+            Ways::None => 0,
+            Ways::One(known, next) => return (known == byte).then_some(next as usize),
+            Ways::Few(count, first) => {
+                let edges = &self.edges[first as usize..first as usize + usize::from(count)];
                 edges.iter().find(|(known, _)| *known == byte).map_or(0, |(_, next)| *next)
             }
-            wide => self.wide[usize::from(wide) - 1][usize::from(byte)],
+            Ways::Many(wide) => self.wide[wide as usize][usize::from(byte)],
         };
         (next != 0).then_some(next as usize)
     }
@@ -135,18 +148,21 @@ fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
 fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
     let bytes = text.as_bytes();
     loop {
-        let here = trie.slots[node];
-        if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
-            offer(best, word_end(text, at), term);
-        }
-        if here.star != 0 {
-            walk(trie, here.star as usize, (text, word_end(text, at)), best);
-        }
-        if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
-            offer(best, at, term);
+        let here = &trie.slots[node];
+        // Most nodes are inside of words: nothing ends at them.
+        if here.stem | here.star | here.term != 0 {
+            if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
+                offer(best, word_end(text, at), term);
+            }
+            if here.star != 0 {
+                walk(trie, here.star as usize, (text, word_end(text, at)), best);
+            }
+            if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
+                offer(best, at, term);
+            }
         }
         let Some(&byte) = bytes.get(at) else { return };
-        let Some(next) = trie.step(here, byte) else { return };
+        let Some(next) = trie.step(here.ways, byte) else { return };
         node = next;
         at += 1;
     }
@@ -167,15 +183,25 @@ pub(super) fn spaced_letter(sign: char) -> bool {
     }
     match sign {
         'а'..='я' => true,
-        // Punctuation and currency signs, the most frequent of the others: no need to look them up.
-        '«'
-        | '»'
-        | '\u{2010}'..='\u{205E}'
-        | '\u{20A0}'..='\u{20CF}'
-        | '\u{3001}'..='\u{3004}'
-        | '\u{3008}'..='\u{3020}' => false,
-        _ => !is_han(sign) && sign.is_alphabetic(),
+        _ => !punctuation(sign) && !is_han(sign) && sign.is_alphabetic(),
     }
+}
+
+/// Punctuation and currency signs, the most frequent signs beside letters: no need to look them up.
+fn punctuation(sign: char) -> bool {
+    matches!(
+        sign,
+        '«' | '»'
+            | '\u{2010}'..='\u{205E}'
+            | '\u{20A0}'..='\u{20CF}'
+            | '\u{3001}'..='\u{3004}'
+            | '\u{3008}'..='\u{3020}'
+    )
+}
+
+/// True for signs that are no letter and no numeral of any writing.
+pub(super) fn mark(sign: char) -> bool {
+    punctuation(sign) || !(is_han(sign) || sign.is_alphanumeric())
 }
 
 /// True for signs of Chinese writing (and kana, which is written without spaces too).

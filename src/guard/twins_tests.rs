@@ -19,6 +19,7 @@ fn the_proper_word_of_a_name_stands_for_it() {
         &[
             ("The Orion is 42.30 EUR.", "ok"),
             ("The Orion is 118 EUR.", "price_mismatch"),
+            ("The Orion lamp is 42.30 EUR.", "ok"),
             ("The Orion shade is 42.30 EUR.", "unbound_price"),
             ("The desk is 42.30 EUR.", "unbound_price"),
         ],
@@ -37,6 +38,8 @@ fn the_role_behind_an_amount() {
             ("Orion: 42.30 EUR delivery, Vesper 118 EUR.", "price_mismatch"),
             ("Orion: 4.40 EUR delivery, Vesper 4.40 EUR.", "price_mismatch"),
             ("Orion: 4.40 EUR delivery of the lamp.", "ok"),
+            ("Orion: 42.30 EUR, 4.40 delivery, Vesper 118 EUR.", "price_mismatch"),
+            ("Orion: 4.40 EUR for the delivery of it, the delivery.", "ok"),
             ("Orion: 42.30 EUR delivery 4.40 EUR.", "ok"),
             ("From 60 EUR we deliver free of charge.", "ok"),
             ("From 42.30 EUR we deliver free of charge.", "price_mismatch"),
@@ -55,6 +58,16 @@ fn advice_with_the_price_in_brackets() {
             ("For long evenings we recommend the Orion (42.30 EUR).", "ok"),
             ("For long evenings we recommend the Orion (118 EUR).", "price_mismatch"),
             ("For long evenings the Orion (42.30 EUR).", "unbound_price"),
+            ("For long evenings we recommend the “Orion” (42.30 EUR).", "ok"),
+            ("For long evenings we recommend the \"Orion\" (42.30 EUR).", "ok"),
+            ("For long evenings we recommend the «Orion» (42.30 EUR).", "ok"),
+            ("For long evenings we recommend the “Orion shade” (42.30 EUR).", "unbound_price"),
+            ("For long evenings in the kitchen or in the bedroom we recommend the Orion (42.30 EUR).", "ok"),
+            ("For long evenings we recommend the Orion (42.30 EUR.", "unbound_price"),
+            ("For long evenings we recommend the Orion 42.30 EUR).", "unbound_price"),
+            ("(42.30 EUR) is what we recommend: the Orion.", "ok"),
+            ("42.30 EUR: we recommend the Orion for evenings.", "no"),
+            ("The Orion (42.30 EUR) one shade is cosy.", "unbound_price"),
             ("We recommend the shade of the Orion (42.30 EUR).", "unbound_price"),
             ("For long evenings we recommend the Orion at 42.30 EUR.", "unbound_price"),
             ("The Orion (42.30 EUR) is a cosy thing.", "ok"),
@@ -62,6 +75,23 @@ fn advice_with_the_price_in_brackets() {
             ("The Orion (42.30 EUR) shade.", "unbound_price"),
             ("The Orion (42.30 EUR) is cosy, the Vesper (118 EUR) roomy.", "unbound_price"),
             ("For long evenings we recommend the Orion (42.30 EUR) and the Vesper at 118 EUR.", "unbound_price"),
+        ],
+    );
+}
+
+#[test]
+fn a_product_is_spoken_of_again() {
+    all(
+        Language::En,
+        LAMPS,
+        &[
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Vesper is the new one.", "ok"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Orion is the new one.", "ok"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Glim is the new one.", "unbound_price"),
+            ("The Orion is 42.30 EUR and the Vesper 118 EUR; the Glim, the Orion.", "unbound_price"),
+            ("The Orion is 118 EUR and the Vesper 42.30 EUR; the Vesper is the new one.", "price_mismatch"),
+            ("The Orion 42.30 EUR 118 EUR the Vesper.", "no"),
+            ("42.30 EUR: the Orion.", "ok"),
         ],
     );
 }
@@ -139,6 +169,7 @@ fn a_time_of_arrival_in_words() {
             ("The Orion is new. It arrives on Friday.", "unlicensed_number"),
             ("Does the Orion arrive tomorrow?", "ok"),
             ("The Orion arrives soon.", "ok"),
+            ("The Orion will arrive; all this is easy.", "ok"),
             ("The Orion is here. See you tomorrow.", "ok"),
         ],
     );
@@ -190,6 +221,7 @@ fn a_number_of_another_rule() {
             ("配送需要30天。", "unlicensed_number"),
             ("请等2到4个工作日。", "ok"),
             ("保修24个月。", "ok"),
+            ("保修整整三年。", "number_word"),
         ],
     );
 }
@@ -251,6 +283,8 @@ fn a_measure_of_the_facts_beside_the_price() {
             ("Fjord linen: 14.60 EUR per metre, breadth 140 cm.", "no"),
             ("Fjord linen, breadth 150 cm: 14.60 EUR per metre.", "unbound_price"),
             ("Fjord linen: 14.60 EUR per metre, broad.", "unbound_price"),
+            ("Metre broad: Fjord linen, 14.60 EUR per metre.", "unbound_price"),
+            ("Fjord linen 7 14.60 EUR/metre.", "unlicensed_number"),
             ("Fjord linen holds 1.7 l.", "ok"),
             ("Fjord linen holds 1.8 l.", "unlicensed_number"),
         ],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::fact::{OfferFact, TotalFact};
 use crate::domain::found::{Candidate, Found};
 use crate::domain::place::PlaceId;
-use crate::domain::product::size_key;
+use crate::domain::product::{size_fits, size_key};
 use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
 
 use crate::engine::Only;
@@ -146,8 +146,8 @@ impl<'a> Conditions<'a> {
     }
 
     fn met(&self, offer: &Offer) -> bool {
-        let same = |wanted: Option<&str>, has: &Option<String>| match (wanted, has) {
-            (Some(wanted), Some(has)) => size_key(wanted) == size_key(has),
+        let same = |wanted: Option<&str>, has: &Option<String>, fits: fn(&str, &str) -> bool| match (wanted, has) {
+            (Some(wanted), Some(has)) => fits(wanted, has),
             // A condition says nothing about a product that has no such property.
             _ => true,
         };
@@ -156,7 +156,8 @@ impl<'a> Conditions<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        affordable && same(self.size.as_deref(), &offer.size) && same(self.colour, &offer.colour)
+        let colour = |wanted: &str, has: &str| size_key(wanted) == size_key(has);
+        affordable && same(self.size.as_deref(), &offer.size, size_fits) && same(self.colour, &offer.colour, colour)
     }
 }
 

@@ -330,7 +330,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
-    session.rules = policy::told(outcome);
+    session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;
