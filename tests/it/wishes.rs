@@ -144,6 +144,8 @@ async fn what_is_broken_goes_by_terms_of_its_own() {
     chat.say("chcem vrátiť tovar z objednávky TT-10436").await;
     chat.say("ondrej.polak@example.sk").await;
     has(&chat.say("tie poháre, sú rozbité").await, "fotografiu");
+    assert_eq!(app.state.events().await.unwrap(), 0, "nothing is registered before a photo came");
+    has(&chat.say("nemám fotku").await, "kolega");
     assert_eq!(app.state.events().await.unwrap(), 1, "a person is called, nothing is registered");
     assert!(app.state.slip("TT-10436").await.unwrap().is_none());
     let mut chat = Chat::new(&door, "sk");
