@@ -15,8 +15,9 @@ use crate::domain::cart::{CartRules, Promotion};
 use crate::domain::desk::OrderRules;
 use crate::domain::handover::HandoverRules;
 use crate::domain::menu::Menus;
-use crate::domain::outreach::MessageRules;
+use crate::domain::outreach::{MessageRules, StopWords as Spoken};
 use crate::domain::shipment::CarrierRules;
+use crate::domain::together::TogetherRules;
 use crate::engine::{Catalog, Embed, Generate, Orders, PaymentLinks, Search};
 use crate::guard::Guard;
 use crate::identity::{Codes, Verifier};
@@ -25,6 +26,7 @@ use crate::render::Renderer;
 use crate::screening::Screening;
 use crate::shop::Shop;
 use crate::store::StateStore;
+use crate::together::Shelf;
 use crate::understanding::{
     Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, MenuWords, RuleTexts, Shelves,
     StopWords, Understander, UnderstandingSettings,
@@ -50,6 +52,8 @@ pub struct App {
     pub search: Arc<dyn Search>,
     /// Prices and stock.
     pub catalog: Arc<dyn Catalog>,
+    /// The same catalog, as what is bought together is counted for it.
+    pub together: Arc<Shelf>,
     /// Orders.
     pub orders: Arc<dyn Orders>,
     /// Text to vectors.
@@ -90,6 +94,8 @@ pub struct App {
     pub stop_words: StopWords,
     /// Words that agree to messages the shop starts.
     pub start_words: StopWords,
+    /// Words that say one does not have what was asked for.
+    pub lacking: StopWords,
     /// Who carries events to the merchant's own system; none while no address is set.
     pub courier: Option<Arc<dyn Courier>>,
     /// Who tells where parcels are.
@@ -147,10 +153,15 @@ impl App {
         let message_rules = message_rules(&data, &cart_rules)?;
         let stop_words = StopWords::new(&message_rules.stop);
         let start_words = StopWords::new(&message_rules.start);
+        let Asked { lacks } = rules(&data, "asked.toml")?;
+        let lacking = StopWords::new(&lacks);
         let courier = courier::open(&config.outbox)?;
         let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
         let Engines { search, catalog, orders, embed, generate, state } = engines;
+        let together = Arc::new(Shelf::over(catalog, together_rules(&data)?));
+        together.recall(&state).await?;
+        let catalog = Arc::clone(&together) as Arc<dyn Catalog>;
         let clock = Timestamp::now;
         Ok(App {
             config,
@@ -161,6 +172,7 @@ impl App {
             guard,
             search,
             catalog,
+            together,
             orders,
             embed,
             generate,
@@ -181,6 +193,7 @@ impl App {
             message_rules,
             stop_words,
             start_words,
+            lacking,
             courier,
             carriers,
             answers,
@@ -230,6 +243,12 @@ struct Promotions {
     promotion: Vec<Promotion>,
 }
 
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    lacks: Spoken,
+}
+
 fn cart_rules(data: &Path) -> anyhow::Result<CartRules> {
     let Promotions { promotion: promotions } = rules(data, "promotions.toml")?;
     let read = CartRules { promotions, ..rules(data, "checkout.toml")? };
@@ -241,6 +260,12 @@ fn message_rules(data: &Path, cart: &CartRules) -> anyhow::Result<MessageRules> 
     let read: MessageRules = rules(data, "messages.toml")?;
     let checked = read.check(|code| cart.promotion(code).is_some());
     checked.map_err(|fault| anyhow::anyhow!("in rules/messages.toml: {fault}"))?;
+    Ok(read)
+}
+
+fn together_rules(data: &Path) -> anyhow::Result<TogetherRules> {
+    let read: TogetherRules = rules(data, "together.toml")?;
+    read.check().map_err(|fault| anyhow::anyhow!("in rules/together.toml: {fault}"))?;
     Ok(read)
 }
 

@@ -6,7 +6,7 @@
 //! Beside them: [`app`] builds everything once, [`engine`] holds the seams, [`index`], [`inference`], [`remote`] and
 //! [`store`] stand behind the seams, [`ingest`] and [`pull`] fill them, [`generation`] switches between what was filled and
 //! [`live`] follows it, [`pay`] makes links to pay by, [`label`] draws the label of a return, [`identity`] knows whose word
-//! to take for who somebody is, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`sources`]
+//! to take for who somebody is, [`together`] counts what is bought together, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`sources`]
 //! fetches feeds and asks the merchant's systems for the price of this moment, [`outreach`] decides which messages the shop
 //! starts, [`courier`] carries events out,
 //! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
@@ -52,6 +52,7 @@ pub mod shop;
 pub mod sources;
 pub mod store;
 pub mod tasks;
+pub mod together;
 pub mod tracking;
 pub mod turn;
 pub mod understanding;

@@ -150,6 +150,8 @@ impl Teller<'_> {
             if let Some(accessory) = next.first() {
                 let upsell = Move::Upsell { fact: accessory.id.clone() };
                 self.say(&[Move::Offer { facts: ids(&[own]) }, upsell], &[own, next], into);
+                let bought = Move::BoughtWith { fact: accessory.id.clone() };
+                self.say(&[Move::Offer { facts: ids(&[own]) }, bought], &[own, next], into);
             }
             let quantity = 2 + index as u32 % 9;
             if let Some(total) = self.total(&own[0], quantity) {
@@ -264,6 +266,9 @@ fn plain() -> Vec<Move> {
         Ask::Topic,
         Ask::OrderOrContact,
         Ask::Code,
+        Ask::Photo,
+        Ask::NumberElsewhere,
+        Ask::ContactInstead,
     ];
     let reasons = [HandoverReason::Asked, HandoverReason::Complaint, HandoverReason::Task, HandoverReason::Failure];
     let absences = absences.into_iter().map(|why| Move::NotFound { why });

@@ -39,6 +39,8 @@ pub struct Found {
     pub kinds: Option<FactId>,
     /// Something that goes with the first candidate and can be bought now.
     pub accessory: Option<FactId>,
+    /// The accessory is no word of the feed's: customers buy it with the first candidate.
+    pub bought_together: bool,
     /// All facts of candidates and near misses.
     pub facts: Vec<Fact>,
 }

@@ -16,6 +16,7 @@ pub mod message;
 pub mod money;
 pub mod order;
 pub mod outreach;
+pub mod photo;
 pub mod place;
 pub mod plan;
 pub mod product;
@@ -23,6 +24,7 @@ pub mod reply;
 pub mod session;
 pub mod shipment;
 pub mod source;
+pub mod together;
 pub mod vectors;
 
 pub use command::{Command, CommandName, Slots, Tier, Understanding, Wish};

@@ -83,6 +83,11 @@ pub enum Move {
         /// An offer.
         fact: FactId,
     },
+    /// Names what customers often have in one order with it.
+    BoughtWith {
+        /// An offer.
+        fact: FactId,
+    },
     /// Tells the state of an order.
     Order {
         /// An order.
@@ -204,6 +209,12 @@ pub enum Ask {
     Code,
     /// The day an order should arrive on.
     Date,
+    /// A photo of what is sent back.
+    Photo,
+    /// The order number, once more: where else it stands, and that a person finds the order without it. Said, never waited for.
+    NumberElsewhere,
+    /// The phone or e-mail of the order in place of its number. Said, never waited for.
+    ContactInstead,
 }
 
 /// What is said of an operation on an order.

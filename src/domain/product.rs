@@ -66,6 +66,17 @@ pub fn size_key(size: &str) -> String {
     plain.map(|c| if matches!(c, '×' | 'х') { 'x' } else { c }).collect()
 }
 
+/// True when a size asked for is one on the label: the same, one of `S/M`, or a number within `42-44`.
+pub fn size_fits(wanted: &str, has: &str) -> bool {
+    let (wanted, has) = (size_key(wanted), size_key(has));
+    let within = || {
+        let (from, to) = has.split_once(['-', '–'])?;
+        let (from, to, wanted): (f32, f32, f32) = (from.parse().ok()?, to.parse().ok()?, wanted.parse().ok()?);
+        Some(from <= wanted && wanted <= to)
+    };
+    wanted == has || has.split('/').any(|one| one == wanted) || within().unwrap_or(false)
+}
+
 /// A product as the merchant's feed describes it. Prices and stock are not here: they are read at answer time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

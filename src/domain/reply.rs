@@ -208,4 +208,6 @@ pub enum Action {
     },
     /// A person takes the conversation.
     Handover,
+    /// Let the shopper attach a photo: `POST /api/v1/sessions/{id}/photos`.
+    AttachPhoto,
 }

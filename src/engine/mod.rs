@@ -17,6 +17,7 @@ use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
+use crate::domain::together::Together;
 use crate::domain::{Currency, Localised, Offer, Product, ProductId, Sku};
 
 pub use carriers::{AskError, Carrier};
@@ -210,6 +211,10 @@ pub trait Catalog: Send + Sync {
             known.push(self.by_code(sku.as_str()).await?.is_some_and(|(_, found)| found.as_ref() == Some(sku)));
         }
         Ok(known)
+    }
+    /// What orders say is bought with a product; none where nobody counts.
+    fn together(&self, _product: &ProductId) -> Option<Together> {
+        None
     }
     /// The product and variant behind a product id, SKU or other code, compared without case and separators.
     async fn by_code(&self, code: &str) -> anyhow::Result<Option<(ProductId, Option<Sku>)>>;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::App;
 use crate::domain::handover::{Case, Line};
 use crate::domain::order::OrderState;
+use crate::domain::photo;
 use crate::domain::{Fact, FactBody, Language};
 
 /// The packet of a case.
@@ -27,6 +29,9 @@ pub struct Packet {
     pub tried: Vec<String>,
     /// Ids of the facts that were shown.
     pub facts: Vec<String>,
+    /// Where photos that the shopper sent are fetched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub photos: Vec<String>,
     /// What to do next.
     pub next_step: String,
 }
@@ -62,6 +67,7 @@ pub struct OrderBrief {
 pub async fn packet(app: &App, case: Case, language: Option<Language>) -> anyhow::Result<Packet> {
     let turns = app.state.turns_of(case.session).await?;
     let lines = app.state.lines(case.session, "").await?;
+    let photos = app.state.photos_of(case.session, Timestamp::UNIX_EPOCH).await?;
     let facts = facts_shown(&turns);
     let reason = case.reasons.first().copied();
     let steps = reason.and_then(|reason| app.handover_rules.next_step.get(&reason));
@@ -74,6 +80,7 @@ pub async fn packet(app: &App, case: Case, language: Option<Language>) -> anyhow
         tried: tried(&turns),
         facts: facts.iter().map(|fact| fact.id.to_string()).collect::<BTreeSet<_>>().into_iter().collect(),
         lines,
+        photos: photos.iter().map(|id| photo::address(id)).collect(),
         next_step,
         case,
     })

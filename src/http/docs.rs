@@ -7,7 +7,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::error::Code;
-use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, returns, sources};
+use crate::http::{
+    carriers, cart, catalog, chat, codes, desk, handover, kpi, messages, openai, ops, photos, returns, sources,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,7 +17,7 @@ use crate::http::{carriers, cart, catalog, chat, codes, desk, handover, kpi, mes
     paths(
         carriers::events, carriers::show, chat::chat, cart::show, cart::edit, cart::propose, cart::confirm, cart::payments::stripe,
         cart::payments::yookassa, cart::payments::link, catalog::patch, catalog::search, codes::ask, codes::check, desk::propose, desk::confirm, desk::task, desk::order, handover::queue,
-        handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, messages::consent, messages::consents, messages::messages, openai::completions, openai::models, returns::show, returns::label, returns::step,
+        handover::packet, handover::step, handover::messages, kpi::kpi, kpi::feedback, messages::consent, messages::consents, messages::messages, photos::keep, photos::show, openai::completions, openai::models, returns::show, returns::label, returns::step,
         openai::model,
         openai::embeddings::embeddings,
         ops::health, ops::ready, ops::metrics, ops::version, sources::sources, openapi,

@@ -52,7 +52,7 @@ codes! {
     BodyIncomplete = "body_incomplete", BAD_REQUEST: "The body ended early", "Send as many bytes as Content-Length says.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT: "The body came too slowly", "Send the whole body at once.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE: "The body is too large", "Shorten it, or raise server.body_bytes.";
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE: "The body is of another type", "Send Content-Type: application/json.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE: "The body is of another type", "Send Content-Type: application/json; a photo as JPEG, PNG or WebP.";
     UnknownField = "unknown_field", UNPROCESSABLE_ENTITY: "A field is not known", "Remove the field; /docs lists the known ones.";
     MissingField = "missing_field", UNPROCESSABLE_ENTITY: "A field is missing", "Add the field; /docs describes it.";
     InvalidField = "invalid_field", UNPROCESSABLE_ENTITY: "A field has a value that cannot be used", "Correct the value; /docs describes it.";
@@ -70,6 +70,8 @@ codes! {
     UnknownOrder = "unknown_order", NOT_FOUND: "There is no such order of this customer", "Check the number and the phone or e-mail of the order.";
     UnknownReturn = "unknown_return", NOT_FOUND: "There is no such return, or it is not opened with this key", "Use the whole link that came with the return.";
     ReturnConflict = "return_conflict", CONFLICT: "The return cannot take this step now", "Read it again with GET /api/v1/returns/{id}.";
+    PhotoNotWanted = "photo_not_wanted", CONFLICT: "No photo is waited for, or there are enough", "Send one when a reply carries the action attach_photo.";
+    UnknownPhoto = "unknown_photo", NOT_FOUND: "There is no such photo", "Photos are deleted after photos.keep_days of data/rules/returns.toml.";
     CustomerNotTrusted = "customer_not_trusted", FORBIDDEN: "`customer` is not taken from this caller", "Leave it out, or call with an API key from the shop's own server.";
     Unauthorized = "unauthorized", UNAUTHORIZED: "A valid key is needed", "Send Authorization: Bearer KEY; `truetill keys create` makes one.";
     TokenNotAccepted = "token_not_accepted", UNAUTHORIZED: "No customer tokens are accepted here", "Leave it out, or set identity.token in the settings.";

@@ -17,6 +17,7 @@ mod messages;
 mod openai;
 mod ops;
 mod page;
+mod photos;
 mod returns;
 mod serve;
 mod sources;
@@ -98,6 +99,8 @@ fn routes(gate: Arc<Gate>) -> Router {
         .route("/api/v1/handover/{id}", get(handover::packet))
         .route("/api/v1/handover/{id}", post(handover::step))
         .route("/api/v1/sessions/{id}/messages", get(handover::messages))
+        .route("/api/v1/sessions/{id}/photos", post(photos::keep))
+        .route("/api/v1/photos/{id}", get(photos::show))
         .route("/api/v1/consent", get(messages::consents))
         .route("/api/v1/consent", post(messages::consent))
         .route("/api/v1/messages", get(messages::messages))

@@ -34,6 +34,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Parcels whose time has come are looked for this often.
 const PARCELS: Duration = Duration::from_secs(20);
+/// Whether it is time to count what is bought together, and which photos must go, is looked at this often.
+const CHORES: Duration = Duration::from_secs(60);
 /// Out of file descriptors or the like: wait before the next try.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -50,6 +52,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     let patience = tokio::spawn(patience(Arc::clone(&gate)));
     let messages = tokio::spawn(messages(Arc::clone(&gate)));
     let parcels = tokio::spawn(parcels(Arc::clone(&gate)));
+    let chores = tokio::spawn(chores(Arc::clone(&gate)));
     tokio::select! {
         () = accept(&listener, &router, &draining) => {}
         () = shutdown => {}
@@ -63,6 +66,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, shutdown: impl Future<O
     patience.abort();
     messages.abort();
     parcels.abort();
+    chores.abort();
     Ok(())
 }
 
@@ -147,6 +151,22 @@ async fn parcels(gate: Arc<Gate>) {
         match tracking::tick(&gate.app, gate.app.now()).await {
             Ok(round) => tracing::debug!(?round, "parcels"),
             Err(error) => tracing::error!("parcels could not be looked at: {error:#}"),
+        }
+    }
+}
+
+/// Counts what is bought together, when it is time, and deletes photos whose days are over.
+async fn chores(gate: Arc<Gate>) {
+    let mut tick = tokio::time::interval(CHORES);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        match gate.app.together.tick(&gate.app.state, gate.app.now()).await {
+            Ok(counted) => tracing::debug!(counted, "what is bought together"),
+            Err(error) => tracing::error!("what is bought together could not be counted: {error:#}"),
+        }
+        if let Err(error) = gate.app.state.forget_photos(&gate.app.order_rules.photos, gate.app.now()).await {
+            tracing::error!("photos whose days are over could not be deleted: {error:#}");
         }
     }
 }

@@ -5,7 +5,11 @@ use crate::engine::{Familiar, ProductQuery};
 
 use super::Inner;
 use super::neighbours::{Closeness, Wanted};
+use super::terms::TermGroup;
 use crate::domain::Language;
+
+/// A shorter word lies one letter from too many others to be a misspelling of one beyond doubt.
+const SURELY_MISSPELT: usize = 7;
 
 impl Inner {
     pub(super) fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar> {
@@ -14,19 +18,23 @@ impl Inner {
         if !self.names.are_in(query.language) {
             // A catalog in another language knows none of the words and may have the thing all the same.
             let words = words().count();
-            return Ok(Familiar { words, known: words, nearest: None });
+            return Ok(Familiar { words, known: words, guessed: 0, nearest: None });
         }
-        let known = words().filter(|group| self.products.names_something(group)).count();
+        let named = || words().filter(|group| self.products.names_something(group));
+        let doubtful = |group: &&TermGroup| group.guessed && group.word.chars().count() < SURELY_MISSPELT;
+        let guessed = named().filter(doubtful).count();
+        let known = named().count() - guessed;
         let together = terms.words.iter().any(|group| group.extra && self.products.names_something(group));
-        let nearest = match &query.vector {
-            Some(question) => {
-                let wanted = Wanted { question, limit: 1, closeness: Closeness::Exact, only: None };
-                self.neighbours.nearest(&wanted)?.and_then(|rows| rows.first().map(|row| row.1))
-            }
-            None => None,
-        };
         // Several words that say one thing together are known by it: a power bank, or two words written as one.
         let (words, together) = (words().count(), usize::from(together && known == 0));
-        Ok(Familiar { words, known: (known + together).min(words), nearest })
+        let known = (known + together).min(words);
+        let nearest = if known * 2 >= words { None } else { self.nearest(query)? };
+        Ok(Familiar { words, known, guessed, nearest })
+    }
+
+    fn nearest(&self, query: &ProductQuery) -> anyhow::Result<Option<f32>> {
+        let Some(question) = &query.vector else { return Ok(None) };
+        let wanted = Wanted { question, limit: 1, closeness: Closeness::Exact, only: None };
+        Ok(self.neighbours.nearest(&wanted)?.and_then(|rows| rows.first().map(|row| row.1)))
     }
 }

@@ -211,7 +211,13 @@ impl Lexical {
             }
             for met in met.iter().filter(|met| met.from == at && met.length > 1) {
                 let said: Vec<&str> = kept[at..at + met.length].iter().map(|word| word.text.as_str()).collect();
-                let mut group = TermGroup { word: said.concat(), tokens: Vec::new(), phrases: Vec::new(), extra: true };
+                let mut group = TermGroup {
+                    word: said.concat(),
+                    tokens: Vec::new(),
+                    phrases: Vec::new(),
+                    extra: true,
+                    guessed: false,
+                };
                 self.widen(&mut group, met, languages, boosts);
                 groups.push(group);
             }
@@ -224,7 +230,8 @@ impl Lexical {
             }
         }
         for (said, met) in hidden {
-            let mut group = TermGroup { word: said, tokens: Vec::new(), phrases: Vec::new(), extra: true };
+            let mut group =
+                TermGroup { word: said, tokens: Vec::new(), phrases: Vec::new(), extra: true, guessed: false };
             self.widen(&mut group, &met, languages, boosts);
             groups.push(group);
         }
@@ -237,7 +244,7 @@ impl Lexical {
             .flat_map(|language| analyzer.word_tokens(*language, word).into_iter().map(|token| (*language, token, 1.0)))
             .filter(|(language, token, _)| self.holds((*language, token), true))
             .collect();
-        TermGroup { word: word.text.clone(), tokens, phrases: Vec::new(), extra: word.joined }
+        TermGroup { word: word.text.clone(), tokens, phrases: Vec::new(), extra: word.joined, guessed: false }
     }
 
     /// Adds the other words for what a group says, as far as the index holds them.
@@ -268,6 +275,7 @@ impl Lexical {
         }
         let may_be_typo = !word.han && letters >= SHORTEST_FUZZY && word.text.chars().all(char::is_alphabetic);
         if group.is_empty() && may_be_typo {
+            group.guessed = true;
             for language in languages {
                 for token in self.forms(word, *language, analyzer) {
                     let spellings = self.spellings(*language, &token, letters);
@@ -371,6 +379,7 @@ impl Lexical {
                     tokens: vec![(*language, token.clone(), worth)],
                     phrases: Vec::new(),
                     extra: true,
+                    guessed: false,
                 };
                 (Occur::Must, self.clause(&alone, boosts))
             };

@@ -22,6 +22,8 @@ pub struct TermGroup {
     pub phrases: Vec<(Language, Vec<String>, f32)>,
     /// Extra forms raise the score but are no word of their own: joined compounds.
     pub extra: bool,
+    /// Its tokens are other words that it may be a misspelling of.
+    pub guessed: bool,
 }
 
 impl TermGroup {

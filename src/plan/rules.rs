@@ -96,6 +96,8 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         CommandName::Stock if named.len() == 1 && first_mention(brief) => {
             vec![Move::Offer { facts: facts.clone() }, Move::Stock { facts }]
         }
+        // Of a kind of thing, what there is is told; the towns of one product are.
+        CommandName::Stock if brief.found.sure == 0 && first_mention(brief) => vec![Move::Offer { facts }],
         CommandName::Stock => vec![Move::Stock { facts }],
         _ => vec![Move::Offer { facts }],
     };

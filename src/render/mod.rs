@@ -131,7 +131,8 @@ impl Page<'_> {
                     self.play(instead);
                 }
             }
-            Move::Upsell { fact } => self.upsell(fact),
+            Move::Upsell { fact } => self.upsell("upsell", fact),
+            Move::BoughtWith { fact } => self.upsell("bought_with", fact),
             Move::Total { fact } => self.total(fact),
             Move::Deliver { fact } => self.deliver(fact),
             Move::Policy { fact } => self.policy(fact),
@@ -259,6 +260,9 @@ fn ask_key(what: Ask) -> &'static str {
         Ask::OrderOrContact => "ask_order_or_contact",
         Ask::Code => "code_sent",
         Ask::Date => "ask_date",
+        Ask::Photo => "ask_photo",
+        Ask::NumberElsewhere => "ask_number_elsewhere",
+        Ask::ContactInstead => "ask_contact_instead",
     }
 }
 

@@ -314,12 +314,12 @@ impl<'a> Page<'a> {
         self.say(SegmentKind::Ask, "recall_size", &values);
     }
 
-    pub(super) fn upsell(&mut self, id: &FactId) {
+    pub(super) fn upsell(&mut self, key: &'static str, id: &FactId) {
         let priced =
             self.groups(std::slice::from_ref(id)).into_iter().find(|group| group.first().1.offer.price.now().is_some());
         let Some(group) = priced else { return };
         let (id, fact) = group.first();
-        self.say(SegmentKind::Upsell, "upsell", &self.offer_values(id, fact));
+        self.say(SegmentKind::Upsell, key, &self.offer_values(id, fact));
     }
 
     pub(super) fn total(&mut self, id: &FactId) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::fact::{OfferFact, TotalFact};
 use crate::domain::found::{Candidate, Found};
 use crate::domain::place::PlaceId;
-use crate::domain::product::size_key;
+use crate::domain::product::{size_fits, size_key};
 use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
 
 use crate::engine::Only;
@@ -75,8 +75,19 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
     let ids = first.product.accessories.clone();
     let products = sources.catalog.products(&ids).await?;
     let offers = sources.catalog.told(&ids, question.currency).await?;
-    let sellable = |offer: &&Offer| offer.price.now().is_some() && offer.in_stock() != Some(0);
+    let bought = sources.catalog.together(&first.product.id);
+    let bought = bought.filter(|bought| bought.companions.iter().map(|companion| &companion.product).eq(&ids));
+    let most = bought.as_ref().map(|bought| dearest(first, &found.facts, bought.most_percent));
+    let sellable = |offer: &&Offer| {
+        let price = offer.price.now();
+        let small = |most: Option<Money>| match (most, price) {
+            (Some(most), Some(price)) => most.currency == price.currency && price.minor <= most.minor,
+            _ => false,
+        };
+        price.is_some() && offer.in_stock() != Some(0) && most.is_none_or(small)
+    };
     let Some(offer) = offers.iter().find(sellable) else { return Ok(()) };
+    found.bought_together = bought.is_some();
     let Some(product) = products.iter().find(|product| product.id == offer.product) else { return Ok(()) };
     let source = format!("catalog@{}", sources.search.generation().id);
     found.accessory = Some(fact_id(offer));
@@ -84,6 +95,17 @@ pub(super) async fn accessory(sources: Sources<'_>, question: &Question<'_>, fou
         found.facts.push(fact(sources, product, offer, (&None, None, &source)));
     }
     Ok(())
+}
+
+/// What something may cost at most to be put forward unasked beside a product; none where no price of that one is known.
+fn dearest(beside: &Candidate, facts: &[Fact], percent: u32) -> Option<Money> {
+    let price = |id: &FactId| match &facts.iter().find(|fact| fact.id == *id)?.body {
+        FactBody::Offer(offer) => offer.offer.price.now(),
+        _ => None,
+    };
+    let least = beside.matching.iter().filter_map(price).min_by_key(|price| price.minor)?;
+    let minor = i128::from(least.minor) * i128::from(percent) / 100;
+    Some(Money::new(i64::try_from(minor).ok()?, least.currency))
 }
 
 fn pieces(offers: &[&Offer]) -> Option<u32> {
@@ -124,8 +146,8 @@ impl<'a> Conditions<'a> {
     }
 
     fn met(&self, offer: &Offer) -> bool {
-        let same = |wanted: Option<&str>, has: &Option<String>| match (wanted, has) {
-            (Some(wanted), Some(has)) => size_key(wanted) == size_key(has),
+        let same = |wanted: Option<&str>, has: &Option<String>, fits: fn(&str, &str) -> bool| match (wanted, has) {
+            (Some(wanted), Some(has)) => fits(wanted, has),
             // A condition says nothing about a product that has no such property.
             _ => true,
         };
@@ -134,7 +156,8 @@ impl<'a> Conditions<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        affordable && same(self.size.as_deref(), &offer.size) && same(self.colour, &offer.colour)
+        let colour = |wanted: &str, has: &str| size_key(wanted) == size_key(has);
+        affordable && same(self.size.as_deref(), &offer.size, size_fits) && same(self.colour, &offer.colour, colour)
     }
 }
 

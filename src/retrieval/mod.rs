@@ -114,7 +114,11 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         }
     };
     let by_words_alone = sure == 0;
-    if by_words_alone && !carried(sources, question, (&hits, limits)).await? {
+    if by_words_alone && !pointed && !carried(sources, question, limits).await? {
+        if question.slots.detail.is_some() && !question.focus.is_empty() {
+            // "How long does the battery last?" names no product: it is about those shown.
+            return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
+        }
         return Ok(Retrieved { found: Found { absence: Some(Absence::NothingFound), ..Found::default() }, hits });
     }
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
@@ -140,15 +144,8 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
 }
 
 /// True unless the words name a kind of thing that the shop does not have.
-async fn carried(
-    sources: Sources<'_>,
-    question: &Question<'_>,
-    (hits, limits): (&[ProductHit], Limits),
-) -> anyhow::Result<bool> {
+async fn carried(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<bool> {
     let Some(words) = question.slots.product.as_deref() else { return Ok(true) };
-    if hits.iter().any(|hit| hit.query_in_name >= carried::NAMED) {
-        return Ok(true);
-    }
     let familiar = sources.search.familiar(&query(question, words, limits)).await?;
     Ok(carried::carried(familiar, question.language))
 }

@@ -73,7 +73,13 @@ impl Detector {
             let (language, ours, other) = if sk > en { (Language::Sk, sk, en) } else { (Language::En, en, sk) };
             return (language, (0.55 + 0.4 * (ours - other) / (ours + other)).min(0.97));
         }
-        self.guess_by_statistics(text, words.len())
+        // Names of towns and people, addresses and codes are the same in every language.
+        let telling = |(at, word): &(usize, &str)| {
+            let name = *at > 0 && word.starts_with(char::is_uppercase);
+            !name && !word.contains(['@', '/', '_']) && !word.contains(|c: char| c.is_ascii_digit())
+        };
+        let text: Vec<&str> = text.split_whitespace().enumerate().filter(telling).map(|(_, word)| word).collect();
+        self.guess_by_statistics(&text.join(" "), text.len())
     }
 
     /// Statistics see English in every brand name, so they count little before there is a sentence.
@@ -186,6 +192,9 @@ mod tests {
             ("TT-10231", Ru, Ru),
             ("Bosch Serie 6", Sk, Sk),
             ("👍", Ru, Ru),
+            ("to Bratislava", En, En),
+            ("john@example.com", En, En),
+            ("to Prague please", En, En),
             ("", Zh, Zh),
         ]);
     }

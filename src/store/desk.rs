@@ -22,6 +22,7 @@ use super::orders::{OrderBook, plain};
 use super::parcels::{note_parcel, order};
 use super::returns::register;
 use super::state::StateStore;
+use super::together;
 
 const WAITING: &str = "awaiting_confirmation";
 
@@ -40,7 +41,7 @@ impl StateStore {
             .iter()
             .map(|row| Ok((row.try_get("number")?, row.try_get("source")?)))
             .collect::<anyhow::Result<_>>()?;
-        let mut aside = 0;
+        let (mut aside, mut new) = (0, false);
         for order in book.iter() {
             let (number, document) = (plain(&order.number), serde_json::to_string(order)?);
             let source = hex::encode(Sha256::digest(&document));
@@ -61,6 +62,7 @@ impl StateStore {
             match taken.rows_affected() {
                 0 => aside += 1,
                 _ => {
+                    new = true;
                     note_contacts(&mut transaction, order).await?;
                     note_parcel(&mut transaction, order).await?;
                 }
@@ -78,6 +80,9 @@ impl StateStore {
             .bind(&document)
             .execute(&mut *transaction)
             .await?;
+        }
+        if new {
+            together::stamp(&mut transaction, 0).await?;
         }
         self.commit(transaction).await?;
         self.note_missing_contacts().await?;

@@ -24,12 +24,14 @@ pub mod orders;
 pub mod outreach;
 pub mod parcels;
 pub mod permissions;
+pub mod photos;
 mod returns;
 mod schema;
 pub mod sessions;
 pub mod state;
 #[cfg(test)]
 mod tests;
+pub mod together;
 
 pub use catalog::{CatalogSettings, CatalogStore, Clock};
 pub use catalog_writer::{CatalogWriter, PriceTerms, VariantRow, Word};

@@ -25,6 +25,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (20, "identity", include_str!("migrations/0020_identity.sql")),
     (30, "parcels", include_str!("migrations/0030_parcels.sql")),
     (40, "order", include_str!("migrations/0040_order.sql")),
+    (50, "together", include_str!("migrations/0050_together.sql")),
+    (60, "photos", include_str!("migrations/0060_photos.sql")),
 ];
 
 /// Brings the tables up to date. Of several programs that start at once on one server the first does it (the migrator

@@ -31,6 +31,8 @@ pub struct Identity {
     pub proved: Option<Contact>,
     /// A contact alone may be proved with a code.
     pub codes: bool,
+    /// They say that they do not have what was asked for.
+    pub lacks: bool,
     /// Wrong proofs given before in this conversation for this request.
     pub failed: u8,
 }

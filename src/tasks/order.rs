@@ -21,7 +21,7 @@ const MOST_FAILED: u8 = 3;
 pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow::Result<Outcome> {
     if command.slots.order_number.is_some() && who.is_unknown() {
         // Asked before the order is looked at: whether it exists is not told to strangers.
-        return Ok(ask(command, Ask::Identity));
+        return Ok(if who.lacks { by_a_person() } else { ask(command, Ask::Identity) });
     }
     let found = match (&command.slots.order_number, &who.customer) {
         (Some(number), _) => door.owned(who, number).await?,
@@ -29,6 +29,7 @@ pub async fn order(command: &Command, who: &Identity, door: &Door<'_>) -> anyhow
         (None, None) => match (&who.proved, who.provable()) {
             (Some(contact), _) => meant(command, door.orders.of_contact(contact).await?),
             (None, Some(contact)) => return Ok(Outcome { unproved: Some(contact), ..ask(command, Ask::Code) }),
+            (None, None) if who.lacks => return Ok(other_way(command, who)),
             (None, None) => return Ok(ask(command, number_of(who))),
         },
     };
@@ -50,6 +51,26 @@ fn number_of(who: &Identity) -> Ask {
     if who.codes { Ask::OrderOrContact } else { Ask::OrderNumber }
 }
 
+/// Where else the number stands, or what will do in its place: what to say, and what is waited for.
+pub(super) fn instead(who: &Identity) -> (Ask, Ask) {
+    if who.codes { (Ask::ContactInstead, Ask::OrderOrContact) } else { (Ask::NumberElsewhere, Ask::OrderNumber) }
+}
+
+/// Who does not have the number is shown the other way once; then a person helps.
+fn other_way(command: &Command, who: &Identity) -> Outcome {
+    if who.failed > 0 {
+        return by_a_person();
+    }
+    let (say, asked) = instead(who);
+    let pending = Pending { command: command.clone(), asked, failed: 1 };
+    Outcome { moves: vec![Move::Ask { what: say }], pending: Some(pending), ..Outcome::default() }
+}
+
+/// There is no other way here: a person knows more.
+fn by_a_person() -> Outcome {
+    Outcome { moves: vec![Move::Human { reason: HandoverReason::Task }], ..Outcome::default() }
+}
+
 fn ask(command: &Command, what: Ask) -> Outcome {
     Outcome {
         moves: vec![Move::Ask { what }],
@@ -64,11 +85,12 @@ fn refused(command: &Command, who: &Identity) -> Outcome {
     let mut command = command.clone();
     (command.slots.phone, command.slots.email) = (None, None);
     let pending = Pending { command, asked: Ask::Identity, failed };
-    Outcome {
-        moves: vec![Move::NotFound { why: Absence::NoOrder }],
-        pending: (failed < MOST_FAILED && who.customer.is_none()).then_some(pending),
-        ..Outcome::default()
+    let open = failed < MOST_FAILED && who.customer.is_none();
+    let mut moves = vec![Move::NotFound { why: Absence::NoOrder }];
+    if failed >= MOST_FAILED {
+        moves.push(Move::Human { reason: HandoverReason::Task });
     }
+    Outcome { moves, pending: open.then_some(pending), ..Outcome::default() }
 }
 
 fn tell(name: CommandName, order: Order, now: Timestamp) -> Outcome {

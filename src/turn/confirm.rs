@@ -69,6 +69,7 @@ async fn drafted(
         (Some(moves), _) | (None, Some(moves)) => moves,
         (None, None) => judged(turn, &brief, plan::Attempt::First, outcome).await,
     };
+    let moves = known::as_bought(moves, &found);
     (found, moves)
 }
 
@@ -132,7 +133,7 @@ fn told(step: &Move) -> Vec<&FactId> {
         | Move::Alternatives { facts }
         | Move::Suggest { facts, .. } => facts.iter().collect(),
         Move::Prose { facts, .. } => facts.iter().flatten().collect(),
-        Move::Upsell { fact } | Move::Total { fact } => vec![fact],
+        Move::Upsell { fact } | Move::BoughtWith { fact } | Move::Total { fact } => vec![fact],
         _ => Vec::new(),
     }
 }

@@ -1,8 +1,11 @@
 //! The order desk in a turn: which messages are its business, and what its answer becomes in the reply.
 
+use jiff::SignedDuration;
+
 use crate::domain::desk::{Back, Talk, Wish};
+use crate::domain::order::OrderState;
 use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move, Slots};
 use crate::engine::OrderDesk;
 use crate::tasks::desk::Desk;
 use crate::tasks::talk::{Counter, Said};
@@ -10,6 +13,7 @@ use crate::tasks::{self, Door, Identity};
 use crate::understanding::Answer;
 
 use super::code;
+use super::lacking;
 use super::respond::{Outcome, Turn};
 
 /// Answers a command, if it is the desk's business.
@@ -35,7 +39,9 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let all = turn.app.answers.all(text);
             let day = turn.app.day_words.day(&turn.screened.text, turn.app.shop.today(outcome.now));
             let defective = turn.app.answers.defective(text);
-            counter.wish(&Said { command, wish, text, all, town: &town, defective, day, who: &who }, talk).await
+            let photos = lacking::photos(turn.app, turn.session).await;
+            let said = Said { command, wish, text, all, town: &town, defective, day, photos: &photos, who: &who };
+            counter.wish(&said, talk).await
         }
         _ => return false,
     };
@@ -126,6 +132,49 @@ pub(super) async fn status(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     }
 }
 
+/// Beside the rule on refunds: how far the own return of somebody known is, while it is on its way or was settled lately.
+pub(super) async fn own_refund(turn: &Turn<'_>, outcome: &mut Outcome) {
+    let Some(clause) = turn.app.order_rules.r#return.clause_refund.as_deref() else { return };
+    let rule = passage(turn, clause, outcome).map(|fact| Move::Policy { fact: fact.id });
+    let Some(at) = outcome.moves.iter().position(|step| Some(step) == rule.as_ref()) else { return };
+    match coming_back(turn, outcome).await {
+        Ok(Some(number)) => {
+            let slots = Slots { order_number: Some(number), ..Slots::default() };
+            let said = outcome.moves.split_off(at);
+            status(turn, &Command { name: CommandName::OrderStatus, slots }, outcome).await;
+            said.into_iter().for_each(|step| outcome.say(step));
+        }
+        Ok(None) => {}
+        // The rule is an answer without it.
+        Err(error) => tracing::error!(error = format!("{error:#}"), "whose money is on its way could not be read"),
+    }
+}
+
+/// The newest order of somebody known whose return is on its way, or was settled within a month.
+async fn coming_back(turn: &Turn<'_>, outcome: &Outcome) -> anyhow::Result<Option<String>> {
+    let app = turn.app;
+    let orders = match (&turn.session.customer, turn.session.login.contact(outcome.now)) {
+        (Some(customer), _) => app.orders.of_customer(customer).await?,
+        (None, Some(contact)) => app.orders.of_contact(contact).await?,
+        (None, None) => return Ok(None),
+    };
+    for order in orders {
+        let lately = match order.state {
+            OrderState::ReturnRequested | OrderState::ExchangeRequested => true,
+            OrderState::Refunded => app
+                .state
+                .slip(&order.number)
+                .await?
+                .is_some_and(|slip| outcome.now.duration_since(slip.changed) < SignedDuration::from_hours(24 * 31)),
+            _ => false,
+        };
+        if lately {
+            return Ok(Some(order.number));
+        }
+    }
+    Ok(None)
+}
+
 /// Orders with the page where their parcel is followed, and with how far their return is.
 async fn followed(turn: &Turn<'_>, mut facts: Vec<Fact>) -> Vec<Fact> {
     let app = turn.app;
@@ -169,6 +218,7 @@ fn identity(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Identity {
         email: command.slots.email.clone(),
         proved: turn.session.login.contact(outcome.now).cloned(),
         codes: turn.app.codes.on(),
+        lacks: lacking::lacks(turn.app, turn.session, turn.screened),
         failed: turn.session.pending.as_ref().map_or(0, |pending| pending.failed),
     }
 }

@@ -105,10 +105,21 @@ pub(super) fn not_pushed_before(pushed: &[ProductId], mut found: Found) -> Found
     found
 }
 
+/// The plan, saying of what customers buy together that they do.
+pub(super) fn as_bought(moves: Vec<Move>, found: &Found) -> Vec<Move> {
+    let said = |step: Move| match step {
+        Move::Upsell { fact } if found.bought_together && found.accessory.as_ref() == Some(&fact) => {
+            Move::BoughtWith { fact }
+        }
+        other => other,
+    };
+    moves.into_iter().map(said).collect()
+}
+
 /// What this reply puts forward unasked.
 pub(super) fn pushed(outcome: &Outcome) -> Vec<ProductId> {
     let forward = |step: &Move| match step {
-        Move::Upsell { fact } => product_of(fact, &outcome.facts),
+        Move::Upsell { fact } | Move::BoughtWith { fact } => product_of(fact, &outcome.facts),
         _ => None,
     };
     outcome.moves.iter().filter_map(forward).collect()

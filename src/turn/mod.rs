@@ -13,6 +13,7 @@ mod desk;
 mod detail;
 mod focus;
 mod known;
+mod lacking;
 mod login;
 mod menu;
 mod named;
@@ -261,6 +262,11 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
         Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
         None => {}
     }
+    if let Some(command) = lacking::goes_on(app, session, screened).await {
+        let name = command.name;
+        let notes = vec!["has not what was asked for, or sent it as a photo".to_string()];
+        return Understanding { commands: vec![command], notes, ..decided(name, 0.97) };
+    }
     if let Some(command) = menu::chosen(app, session, screened) {
         let name = command.name;
         return Understanding {
@@ -324,7 +330,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     session.pushed.extend(known::pushed(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
-    session.rules = policy::told(outcome);
+    session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
     session.unsure = outcome.unsure;

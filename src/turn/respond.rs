@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::domain::cart::CheckoutTalk;
+use crate::domain::command::{Pick, Wish};
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
 use crate::domain::identity::{CodeTalk, Visitor};
@@ -118,6 +119,9 @@ impl Outcome {
         if super::handover(&self.moves).is_some() {
             actions.push(Action::Handover);
         }
+        if self.moves.contains(&Move::Ask { what: Ask::Photo }) {
+            actions.push(Action::AttachPhoto);
+        }
         actions
     }
 
@@ -194,7 +198,10 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
             contact::restock(command, outcome);
         }
         DeliveryInfo => policy::delivery(turn, command, outcome).await,
-        Policy => policy::policy(turn, command, outcome).await,
+        Policy => {
+            policy::policy(turn, command, outcome).await;
+            desk::own_refund(turn, outcome).await;
+        }
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
         LeaveContact => contact::call(turn, command, outcome),
         Human => outcome.say(Move::Human { reason: HandoverReason::Asked }),
@@ -229,7 +236,10 @@ fn courtesy(command: &Command) -> Courtesy {
 pub(super) fn points_nowhere(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
     let named = command.slots.product.is_some() || command.slots.sku.is_some();
     let asks_of_nothing = command.slots.detail.is_some() && turn.session.focus.is_empty();
-    if named || turn.session.shows(&command.slots) && !asks_of_nothing {
+    // The cheapest of nothing shown is the cheapest of all.
+    let of_all = command.slots.wish == Some(Wish::Range)
+        || matches!(command.slots.pick, Some(Pick::Price(_))) && turn.session.focus.is_empty();
+    if named || of_all || turn.session.shows(&command.slots) && !asks_of_nothing {
         return false;
     }
     outcome.say(Move::Ask { what: Ask::Product });

@@ -2,9 +2,6 @@
 //! event, and a parcel that was being asked about is asked about again.
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -14,8 +11,9 @@ use truetill::tracking;
 
 use crate::carriers::{parcel, post, settings};
 use crate::cluster::state_in;
-use crate::common::{TestApp, app_keeping, clock, config};
+use crate::common::{TestApp, app_keeping, clock, quick_config};
 use crate::fakes::ShopFront;
+use crate::killed::{died, dying, told_to_die};
 
 const WORDS: [(&str, &str, &str); 3] = [
     ("1", "accepted", "2026-11-21T08:00:00Z"),
@@ -25,8 +23,10 @@ const WORDS: [(&str, &str, &str); 3] = [
 
 /// The carrier sends its words one by one, each until it is answered; the answered ones are counted in `answered`.
 async fn send(store: StateStore, folder: &Path) {
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(settings(""), None, (front, store)).await;
+    let mut settings = settings("");
+    settings.paths.data = quick_config(folder).paths.data;
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, store)).await;
     let door = TestApp::over(app);
     let answered = || std::fs::read_to_string(folder.join("answered")).map_or(0, |text| text.len());
     for (id, word, at) in &WORDS[answered()..] {
@@ -36,35 +36,17 @@ async fn send(store: StateStore, folder: &Path) {
     }
 }
 
-/// A store that kills its process at one of its commits, before or after it.
-fn dying(store: StateStore, at: usize) -> StateStore {
-    let count = AtomicUsize::new(0);
-    store.watched(Arc::new(move || {
-        if count.fetch_add(1, Ordering::SeqCst) + 1 == at {
-            let _ = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-            loop {
-                std::thread::park();
-            }
-        }
-    }))
-}
-
 #[tokio::test]
 async fn child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("CARRIER_FOLDER"), std::env::var("CARRIER_AT")) else { return };
-    let folder = Path::new(&folder);
-    send(dying(state_in(folder).await, at.parse().unwrap()), folder).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    send(dying(state_in(&folder).await, at), &folder).await;
 }
 
 /// Lets the child die at a step, looks at what it left, sends again as the carrier would; false when it lived.
 async fn kept_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["carriers_crash::child", "--exact"])
-        .envs([("CARRIER_FOLDER", folder.path().as_os_str()), ("CARRIER_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("carriers_crash::child", folder.path(), (0, at));
     let store = state_in(folder.path()).await;
     let moved = async || -> i64 {
         let counts = store.parcel_counts().await.unwrap();
@@ -78,7 +60,7 @@ async fn kept_though_killed(at: usize) -> bool {
     assert_eq!((moved().await, store.events().await.unwrap()), (3, 3), "step {at}");
     let order = truetill::engine::Orders::find(&store, "TT-10431").await.unwrap().unwrap();
     assert_eq!(order.parcel.unwrap().state, ParcelState::AtPickup, "step {at}");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]
@@ -95,8 +77,10 @@ async fn a_process_killed_at_any_write_keeps_every_word_once() {
 async fn a_question_that_died_on_its_way_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let store = state_in(folder.path()).await;
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(settings("http://127.0.0.1:1"), None, (front, store.clone())).await;
+    let mut settings = settings("http://127.0.0.1:1");
+    settings.paths.data = quick_config(folder.path()).paths.data;
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, store.clone())).await;
     let asked = async |after: i64| {
         let now = clock() + SignedDuration::from_mins(after);
         let due = store.parcels_due(now, 1_000).await.unwrap();

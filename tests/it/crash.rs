@@ -2,9 +2,8 @@
 //! that was not written. The dying half is this test binary, started again by the living half.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use async_trait::async_trait;
 use truetill::domain::cart::{
@@ -21,8 +20,9 @@ use truetill::tasks::cart::{Cashier, Till, Visit};
 use truetill::tasks::desk::Desk;
 
 use crate::cluster::state_in;
-use crate::common::{TestApp, app_keeping, clock, config};
+use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
+use crate::killed::{died, step, told_to_die};
 
 const ORDER: &str = r##"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"store","placed":"2026-11-01","state":"processing","currency":"EUR","items":[{"sku":"A","quantity":1,"price":"5.00"}],"shipping":"0","total":"5.00","payments":[{"amount":{"minor":500,"currency":"EUR"},"method":"gift"}]}"##;
 const CUSTOMER: &str =
@@ -38,16 +38,6 @@ struct Dying {
 impl Dying {
     fn step(&self) {
         step(&self.step, self.at);
-    }
-}
-
-/// Counts a step; at one of them the process is no more.
-fn step(counter: &AtomicUsize, at: usize) {
-    if counter.fetch_add(1, Ordering::SeqCst) + 1 == at {
-        let _ = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-        loop {
-            std::thread::park();
-        }
     }
 }
 
@@ -108,10 +98,10 @@ async fn cancel(book: &dyn OrderDesk, folder: &Path) {
 
 #[tokio::test]
 async fn child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("CRASH_FOLDER"), std::env::var("CRASH_AT")) else { return };
-    let book = state_in(Path::new(&folder)).await;
-    let dying = Dying { book, at: at.parse().unwrap(), step: AtomicUsize::new(0) };
-    cancel(&dying, Path::new(&folder)).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    let book = state_in(&folder).await;
+    let dying = Dying { book, at: at, step: AtomicUsize::new(0) };
+    cancel(&dying, &folder).await;
 }
 
 /// Lets the child die at a step, looks at what it left, retries as the client would; false when it lived.
@@ -123,11 +113,7 @@ async fn died_and_resumed(at: usize) -> bool {
     let book = state_in(folder.path()).await;
     book.take_orders(&OrderBook::load(&folder.path().join("orders")).unwrap()).await.unwrap();
     drop(book);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["crash::child", "--exact"])
-        .envs([("CRASH_FOLDER", folder.path().as_os_str()), ("CRASH_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("crash::child", folder.path(), (0, at));
     let book = state_in(folder.path()).await;
     let told = std::fs::read_to_string(folder.path().join("client")).unwrap_or_default().ends_with("done");
     let left = OrderDesk::order(&book, "G-1").await.unwrap().unwrap();
@@ -139,7 +125,7 @@ async fn died_and_resumed(at: usize) -> bool {
     assert_eq!(order.value.payments.len(), 2, "step {at}");
     let gift = book.customer("C-1").await.unwrap().value.methods[0].balance.unwrap().minor;
     assert_eq!((gift, book.events().await.unwrap()), (600, 1), "step {at}");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]
@@ -239,21 +225,17 @@ async fn buy(book: &dyn Carts, folder: &Path) {
 
 #[tokio::test]
 async fn buying_child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("BUY_FOLDER"), std::env::var("BUY_AT")) else { return };
-    let book = state_in(Path::new(&folder)).await;
-    let dying = DyingCarts { book, at: at.parse().unwrap(), step: AtomicUsize::new(0) };
-    buy(&dying, Path::new(&folder)).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    let book = state_in(&folder).await;
+    let dying = DyingCarts { book, at: at, step: AtomicUsize::new(0) };
+    buy(&dying, &folder).await;
 }
 
 /// Lets the child die at a step, looks at what it left, goes on as the client would; false when it lived.
 async fn bought_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["crash::buying_child", "--exact"])
-        .envs([("BUY_FOLDER", folder.path().as_os_str()), ("BUY_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("crash::buying_child", folder.path(), (0, at));
     let book = state_in(folder.path()).await;
     let order = async || OrderDesk::order(&book, "TT-20001").await.unwrap();
     let left = order().await;
@@ -272,7 +254,7 @@ async fn bought_though_killed(at: usize) -> bool {
     assert_eq!(order.value.payments.len(), 1, "step {at}");
     assert!(OrderDesk::order(&book, "TT-20002").await.unwrap().is_none(), "step {at}: a second order");
     assert_eq!(book.events().await.unwrap(), 2, "step {at}");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]
@@ -288,8 +270,9 @@ async fn a_process_killed_at_any_step_of_buying_orders_and_takes_money_once() {
 /// A shopper who asks for a call, leaves a number, agrees, then wants a person; an operator takes the case, answers and closes
 /// it. Whoever gets no answer asks again; what was answered is kept in `client`.
 async fn ask_for_a_call(book: StateStore, folder: &Path) {
-    let front = ShopFront::load(&config().paths.data);
-    let app = app_keeping(config(), None, (front, book)).await;
+    let settings = quick_config(folder);
+    let front = ShopFront::load(&settings.paths.data);
+    let app = app_keeping(settings, None, (front, book)).await;
     let door = TestApp::over(app);
     let lines = ["please call me back", "+421 900 000 555", "yes please", "operator please", "are you there?"];
     let told = || -> Vec<String> {
@@ -348,21 +331,17 @@ async fn operate(door: &TestApp, steps: &[&str]) {
 
 #[tokio::test]
 async fn calling_child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("CALL_FOLDER"), std::env::var("CALL_AT")) else { return };
-    let (counter, at) = (AtomicUsize::new(0), at.parse().unwrap());
-    let book = state_in(Path::new(&folder)).await.watched(Arc::new(move || step(&counter, at)));
-    ask_for_a_call(book, Path::new(&folder)).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    let (counter, at) = (AtomicUsize::new(0), at);
+    let book = state_in(&folder).await.watched(Arc::new(move || step(&counter, at)));
+    ask_for_a_call(book, &folder).await;
 }
 
 /// Lets the child die at a commit, goes on as shopper and operator would; false when it lived.
 async fn called_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["crash::calling_child", "--exact"])
-        .envs([("CALL_FOLDER", folder.path().as_os_str()), ("CALL_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("crash::calling_child", folder.path(), (0, at));
     let told = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     let book = state_in(folder.path()).await;
     let answered = told("client");
@@ -386,7 +365,7 @@ async fn called_though_killed(at: usize) -> bool {
     let said = lines.iter().filter(|line| line.text.contains("We will see to it")).count();
     assert_eq!(said, 1, "step {at}: the operator's words stand once");
     assert!(lines.iter().any(|line| line.text.contains("are you there")), "step {at}: the shopper's words are kept");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]

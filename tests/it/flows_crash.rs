@@ -1,12 +1,8 @@
 //! kill -9 before and after every commit of every flow that writes, then whoever got no answer asks again: one write, one event, nothing
 //! lost, and no "done" that was not written. Orders go through the desk itself, what shoppers say and back offices do through the router.
-//! The dying half is this test binary, started again by the living half. Buying, carriers and the shop's own messages have files of
-//! their own.
+//! Buying, codes, carriers and the shop's own messages have files of their own.
 
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use truetill::domain::desk::{Operation, OrderRules, TaskState};
@@ -19,6 +15,7 @@ use truetill::tasks::desk::Desk;
 use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
+use crate::killed::{died, dying, told_to_die};
 
 const ORDER: &str = r#"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"bratislava","placed":"2026-11-01","state":"STATE","promised":"2026-11-25","delivered":"2026-11-20","currency":"EUR","items":[{"sku":"KT-101-SLV","quantity":1,"price":"39.90"}],"shipping":"0","total":"39.90","payments":[{"amount":{"minor":3990,"currency":"EUR"},"method":"card"}]}"#;
 const CUSTOMER: &str = r#"{"id":"C-1","methods":[{"id":"card","kind":"card"},{"id":"wallet","kind":"wallet"}]}"#;
@@ -36,35 +33,6 @@ fn operations() -> Vec<(&'static str, String)> {
         ("delivered", r#"{"do":"return_items","order":"G-1","items":["KT-101-SLV"],"method":null}"#.to_string()),
         ("delivered", format!(r#"{{"do":"exchange_items",{swap},"method":null}}"#)),
     ]
-}
-
-/// A store that kills its process at one of its commits, before or after it.
-fn dying(store: StateStore, at: usize) -> StateStore {
-    let count = AtomicUsize::new(0);
-    store.watched(Arc::new(move || {
-        if count.fetch_add(1, Ordering::SeqCst) + 1 == at {
-            let _ = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-            loop {
-                std::thread::park();
-            }
-        }
-    }))
-}
-
-/// This binary once more, with what the dying half must know. True when it died.
-fn died(test: &str, folder: &Path, (flow, at): (usize, usize)) -> bool {
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact"])
-        .env("FLOW_FOLDER", folder)
-        .envs([("FLOW", flow.to_string()), ("FLOW_AT", at.to_string())])
-        .output()
-        .unwrap();
-    !child.status.success()
-}
-
-fn told_to_die() -> Option<(std::path::PathBuf, usize, usize)> {
-    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
-    Some((std::env::var_os("FLOW_FOLDER")?.into(), number("FLOW")?, number("FLOW_AT")?))
 }
 
 fn rules() -> OrderRules {
@@ -150,12 +118,18 @@ struct Flow {
     events: i64,
 }
 
-const FLOWS: [Flow; 7] = [
+const FLOWS: [Flow; 8] = [
     Flow {
         name: "offers",
         customer: None,
         lines: &["you may write to me about offers", "eva@example.com", "yes please"],
         events: 0,
+    },
+    Flow {
+        name: "restock",
+        customer: None,
+        lines: &["let me know when the Tatry herbal tea 50 g is available, anna@example.com", "yes please"],
+        events: 1,
     },
     Flow { name: "stop", customer: Some("C-1001"), lines: &["unsubscribe"], events: 0 },
     Flow {
@@ -244,6 +218,11 @@ async fn looked_at(store: &StateStore, flow: &Flow, step: &str) {
     };
     match flow.name {
         "offers" => assert_eq!(marketing("email:eva@example.com").await, Some(true), "{step}"),
+        "restock" => {
+            let waiting = store.wanted(10).await.unwrap();
+            assert_eq!(waiting.len(), 1, "{step}: on the waiting list once");
+            assert_eq!(waiting[0].product.as_str(), "CT-108", "{step}");
+        }
         "stop" => assert_eq!(marketing("customer:C-1001").await, Some(false), "{step}"),
         "consent" => assert_eq!(marketing("customer:C-1001").await, Some(true), "{step}"),
         "again" => {

@@ -9,6 +9,7 @@ mod cart; // carts and checkouts over HTTP and in the chat
 mod catalog; // fresh prices through the router, an index that is exchanged while it serves
 mod clients; // the official OpenAI client against our server
 mod cluster; // a PostgreSQL server of the tests' own
+mod codes_crash; // a process killed on the way to a one-time code and past it
 mod common;
 mod crash; // kill -9 at each step of the order desk
 mod desk; // the order desk over HTTP
@@ -19,7 +20,9 @@ mod flows_crash; // a process killed at each commit of every flow
 mod handover; // a person takes over
 mod http; // the API through the router
 mod identity; // tokens, codes, and carts that follow
+mod killed; // a process that is killed on purpose
 mod known; // a known customer: the last order again, language, sizes
+mod lacking; // "I don't have it" to a question of the assistant's
 mod layers; // who may use whom, and how long a file may be
 mod leads; // contacts, consent, and the figures
 mod live; // live sources: confirmed prices or none
@@ -29,6 +32,7 @@ mod openapi; // the description and the routes agree
 mod outreach; // messages the shop starts: consent, caps, quiet hours, once
 mod outreach_crash; // two servers, and a process killed at each of its writes
 mod pay; // payment providers over the wire
+mod photos; // a photo where a rule asks for one
 mod pii; // personal data made up by the thousand
 mod postgres; // the flows once more, with their state in PostgreSQL
 mod prose; // replies in the model's own words
@@ -42,6 +46,7 @@ mod screening; // public sets of attacks, advertisements and personal data
 mod socket; // raw bytes against a listening server
 mod streams; // a stream cut anywhere: the same text, nothing taken back
 mod talk; // the order desk in the chat
+mod together; // what is bought together, from orders to the reply
 mod turns; // whole conversations over the demo shop
 #[cfg(feature = "inference")]
 mod understanding; // all tiers over the labelled examples

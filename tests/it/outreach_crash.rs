@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -19,8 +18,9 @@ use truetill::outreach;
 use truetill::store::outreach::Listed;
 
 use crate::cluster::{state, state_in};
-use crate::common::{app_keeping, clock, config};
+use crate::common::{app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
+use crate::killed::{died, step, told_to_die};
 use crate::outreach::shop;
 
 fn front() -> ShopFront {
@@ -127,20 +127,11 @@ impl Courier for Ledger {
     }
 }
 
-fn step(counter: &AtomicUsize, at: usize) {
-    if counter.fetch_add(1, Ordering::SeqCst) + 1 == at {
-        let _ = Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
-        loop {
-            std::thread::park();
-        }
-    }
-}
-
 async fn one_round(folder: &Path, at: usize, now: Timestamp) {
     let counter = Arc::new(AtomicUsize::new(0));
     let watch = Arc::clone(&counter);
     let book = state_in(folder).await;
-    let mut app = app_keeping(config(), None, (front(), book.clone())).await;
+    let mut app = app_keeping(quick_config(folder), None, (front(), book.clone())).await;
     let ledger = Ledger { folder: folder.to_path_buf(), counter, at };
     let inner = Arc::get_mut(&mut app).unwrap();
     inner.courier = Some(Arc::new(ledger));
@@ -150,19 +141,15 @@ async fn one_round(folder: &Path, at: usize, now: Timestamp) {
 
 #[tokio::test]
 async fn child() {
-    let (Ok(folder), Ok(at)) = (std::env::var("ROUND_FOLDER"), std::env::var("ROUND_AT")) else { return };
-    one_round(Path::new(&folder), at.parse().unwrap(), clock()).await;
+    let Some((folder, _, at)) = told_to_die() else { return };
+    one_round(&folder, at, clock()).await;
 }
 
 /// Lets the child die at a step, then another server goes on; false when it lived.
 async fn told_though_killed(at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["outreach_crash::child", "--exact"])
-        .envs([("ROUND_FOLDER", folder.path().as_os_str()), ("ROUND_AT", at.to_string().as_ref())])
-        .output()
-        .unwrap();
+    let died = died("outreach_crash::child", folder.path(), (0, at));
     let carried = || -> Vec<String> {
         let text = std::fs::read_to_string(folder.path().join("carried")).unwrap_or_default();
         text.lines().map(str::to_string).collect()
@@ -180,7 +167,7 @@ async fn told_though_killed(at: usize) -> bool {
     assert_eq!(distinct.len(), 5, "step {at}: whatever came twice came under the same id: {ids:?}");
     assert!(ids.len() <= 6, "step {at}: only what was on its way may come twice: {ids:?}");
     assert_eq!(book.events_left().await.unwrap(), (0, 0), "step {at}");
-    !child.status.success()
+    died
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use truetill::app::App;
 use truetill::domain::order::OrderState;
 
-use crate::common::{TestApp, app, config};
+use crate::common::{TestApp, app, config, quick_config};
 
 async fn say_all(door: &TestApp, locale: &str, lines: &[&str]) -> String {
     let mut session = Value::Null;
@@ -115,6 +115,29 @@ async fn a_known_customer_who_asks_for_a_refund_means_the_order_that_came_back()
     let told = door.post("/api/v1/chat", body, &[]).await.json();
     let text = told["reply"]["text"].as_str().unwrap();
     assert!(text.contains("TT-10408") && text.contains("refunded"), "{text}");
+}
+
+#[tokio::test]
+async fn beside_the_rule_on_refunds_whoever_is_known_hears_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let door = TestApp::with(quick_config(folder.path())).await;
+    let ask = async |customer: Option<&str>, text: &str| {
+        let mut body = json!({"message": text, "locale": "en"});
+        if let Some(customer) = customer {
+            body["customer"] = customer.into();
+        }
+        let told = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
+        assert_eq!(told["check"]["rejected"], json!([]), "{told}");
+        told["reply"]["text"].as_str().unwrap().to_string()
+    };
+    let (text, rule) = ("what is your refund policy: how and when do I get my money back?", "within 14 days");
+    let own = ask(Some("C-1014"), text).await;
+    assert!(own.contains("TT-10422") && own.contains(rule), "{own}");
+    assert!(own.find("TT-10422") < own.find(rule), "their own comes first: {own}");
+    for other in [None, Some("C-1001")] {
+        let told = ask(other, text).await;
+        assert!(told.contains(rule) && !told.contains("TT-"), "{told}");
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{Payer, ReturnReason};
 use crate::domain::order::OrderState;
+use crate::domain::photo::PhotoRules;
 
 /// The merchant's rules for orders: `data/rules/returns.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -26,6 +27,9 @@ pub struct OrderRules {
     /// The label of a parcel that comes back; none when the shop sends its own.
     #[serde(default)]
     pub label: Option<LabelRule>,
+    /// Limits of the photos that shoppers send.
+    #[serde(default)]
+    pub photos: PhotoRules,
 }
 
 /// The label of a parcel that comes back.
@@ -98,6 +102,9 @@ pub struct ReturnRule {
     pub clause: String,
     /// Where the policies name what cannot be sent back.
     pub clause_excluded: String,
+    /// Where the policies say when money goes back; who is known hears beside it how far their own is.
+    #[serde(default)]
+    pub clause_refund: Option<String>,
     /// Other terms for what is broken or not what was ordered; the same ones when absent.
     #[serde(default)]
     pub defective: Option<OtherTerms>,

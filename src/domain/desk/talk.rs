@@ -48,6 +48,12 @@ pub struct Talk {
     /// Something is broken or not what was ordered.
     #[serde(default)]
     pub defective: bool,
+    /// Photos of what is sent back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub photos: Vec<String>,
+    /// Since when a photo is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo_since: Option<Timestamp>,
     /// What was asked last, while something is missing.
     pub asked: Option<Ask>,
     /// The proposal that waits for yes or no.
@@ -84,6 +90,8 @@ impl Talk {
             address: None,
             day: None,
             defective: false,
+            photos: Vec::new(),
+            photo_since: None,
             asked: None,
             shown: None,
             open: false,

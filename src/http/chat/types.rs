@@ -116,7 +116,7 @@ pub struct CitationBody {
 /// Something the client may offer to do.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ActionBody {
-    /// show_product or handover.
+    /// show_product, handover or attach_photo (send the picture to /api/v1/sessions/{id}/photos, then the next message).
     pub r#type: String,
     /// The product's code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,6 +192,7 @@ impl From<&Action> for ActionBody {
         match action.clone() {
             Action::ShowProduct { sku, url } => ActionBody { r#type: "show_product".to_string(), sku: Some(sku), url },
             Action::Handover => ActionBody { r#type: "handover".to_string(), sku: None, url: None },
+            Action::AttachPhoto => ActionBody { r#type: "attach_photo".to_string(), sku: None, url: None },
         }
     }
 }

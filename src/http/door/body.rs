@@ -55,6 +55,14 @@ pub async fn whole(request: Request, limit: usize) -> Result<(Kind, Vec<u8>), Pr
     Ok((kind, patiently(request, limit).await?))
 }
 
+/// A whole body of whatever kind, of at most `limit` bytes.
+///
+/// # Errors
+/// Too large, too slow or cut short.
+pub async fn raw(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    patiently(request, limit).await
+}
+
 async fn patiently(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let slow = |_| Problem::new(Code::BodyTimeout, format!("No whole body in {} s.", PATIENCE.as_secs()));
     tokio::time::timeout(PATIENCE, read(request, limit)).await.map_err(slow)?
@@ -79,7 +87,9 @@ async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         Problem::new(
             Code::BodyTooLarge,
-            format!("At most {limit} bytes are read (server.body_bytes; of patches server.catalog_bytes)."),
+            format!(
+                "At most {limit} bytes are read (server.body_bytes; of patches server.catalog_bytes, of photos photos.bytes of data/rules/returns.toml)."
+            ),
         )
     };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());

@@ -122,6 +122,7 @@ function finish(said, done) {
     doings.append(link);
   }
   if (doings.childElementCount) said.append(doings);
+  $("attach").hidden = !done.reply.actions.some((action) => action.type === "attach_photo");
 }
 
 function note(text, buttons = [], bad = false) {
@@ -216,12 +217,27 @@ async function ask(message) {
   scroll();
 }
 
-async function post(message, hear) {
-  const headers = { "content-type": "application/json", accept: "text/event-stream", "idempotency-key": message.key };
-  const key = forNow("key");
+function proofs() {
+  const headers = {}, key = forNow("key"), token = forNow("token");
   if (key) headers.authorization = `Bearer ${key}`;
-  const token = forNow("token");
   if (token) headers["x-customer-token"] = token;
+  return headers;
+}
+
+// The picture goes ahead of the message that says so: the reply to that goes on with it.
+async function attach(photo) {
+  const path = `/api/v1/sessions/${encodeURIComponent(forNow("session"))}/photos`;
+  const headers = { ...proofs(), "content-type": photo.type || "application/octet-stream" };
+  const response = await fetch(path, { method: "POST", headers, body: photo }).catch(() => null);
+  if (!response?.ok) return note(words.photo_bad, [], true);
+  $("attach").hidden = true;
+  send(words.photo_sent);
+}
+
+async function post(message, hear) {
+  const headers = {
+    ...proofs(), "content-type": "application/json", accept: "text/event-stream", "idempotency-key": message.key,
+  };
   const body = { message: message.text, locale: language, channel: "web" };
   const session = forNow("session");
   if (session) body.session_id = session;
@@ -264,9 +280,17 @@ field.addEventListener("keydown", (event) => {
 field.addEventListener("input", grow);
 $("stop").addEventListener("click", () => { running?.abort(); field.focus(); });
 $("person").addEventListener("click", () => send(words.person_message));
+$("attach").addEventListener("click", () => $("photo").click());
+$("photo").addEventListener("change", (event) => {
+  const [photo] = event.target.files;
+  // The same picture may be chosen again.
+  event.target.value = "";
+  if (photo && !running) attach(photo);
+});
 $("fresh").addEventListener("click", () => {
   running?.abort();
   forNow("session", null);
+  $("attach").hidden = true;
   welcome();
   field.focus();
 });

@@ -119,7 +119,7 @@ fn send_back(mut order: Order, back: &Back<'_>, world: &World<'_>) -> Result<Dec
     let (rule, wanted) = (&world.rules.r#return, back.items);
     in_state(&order, &rule.states, &rule.clause)?;
     items::held(&order, wanted, &rule.clause)?;
-    let (mut pays, mut clause) = (None, rule.clause.clone());
+    let (mut pays, mut clause, mut wants_photo) = (None, rule.clause.clone(), None);
     for sku in wanted {
         let unknown = || (RefusalCode::UnknownProduct, rule.clause.clone());
         let product = items::product_of(sku, world).ok_or_else(unknown)?;
@@ -131,12 +131,16 @@ fn send_back(mut order: Order, back: &Back<'_>, world: &World<'_>) -> Result<Dec
             return Err((RefusalCode::TooLate, terms.clause));
         }
         if terms.photo && !back.photos {
-            return Err((RefusalCode::PhotoNeeded, terms.clause));
+            wants_photo.get_or_insert_with(|| terms.clause.clone());
         }
         (pays, clause) = (pays.or(terms.pays), terms.clause);
     }
     let method = money::refund_method(&order, back.method, world)?;
     let amount = items::old_prices(&order, wanted, &rule.clause)?;
+    // Last of all: nobody takes a photo of what cannot be sent back anyway.
+    if let Some(clause) = wants_photo {
+        return Err((RefusalCode::PhotoNeeded, clause));
+    }
     order.state = OrderState::ReturnRequested;
     order.changes.returned = sorted(wanted);
     order.changes.method = method.clone();

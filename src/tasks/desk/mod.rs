@@ -76,6 +76,15 @@ impl Desk<'_> {
         Ok(task)
     }
 
+    /// Why an operation would be refused now; none when it would not. Nothing is kept of the question.
+    ///
+    /// # Errors
+    /// The book or the catalog does not answer.
+    pub async fn refusal(&self, customer: &str, operation: &Operation) -> anyhow::Result<Option<RefusalCode>> {
+        let (decided, _) = self.decide(customer, operation).await?;
+        Ok(decided.err().map(|refusal| refusal.code))
+    }
+
     /// A task that is only spoken of: neither decided nor kept.
     pub fn sketch(&self, customer: &str, operation: Operation) -> Task {
         Task {

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 
 use crate::domain::desk::{Operation, RefusalCode, ReturnReason, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
 use crate::domain::order::Order;
+use crate::domain::photo;
 use crate::domain::plan::{Ask, TaskLine};
 use crate::domain::{Command, Fact, FactBody, FactId, Localised, Move, Sku};
 
@@ -19,7 +20,8 @@ use super::desk::Desk;
 use super::identity::{Door, Identity};
 use super::{Outcome, order};
 use said::{
-    MOST_FAILED, again, ask, command_of, dropped, gave_up, is_final, no_order, on_another_day, plain, shown, unproved,
+    MOST_FAILED, again, ask, command_of, dropped, gave_up, is_final, no_order, on_another_day, other_way, plain, shown,
+    unproved,
 };
 
 /// Times an open question is repeated after something else was asked.
@@ -53,6 +55,8 @@ pub struct Said<'a> {
     pub defective: bool,
     /// The day it names.
     pub day: Option<Date>,
+    /// Photos that came since one was asked for.
+    pub photos: &'a [String],
     /// Who says it.
     pub who: &'a Identity,
 }
@@ -72,9 +76,30 @@ impl Counter<'_> {
             Err(outcome) => return Ok(*outcome),
         };
         match self.operation(said, &mut talk, &order).await? {
-            Ok(operation) => self.propose(talk, operation, TaskLine::Proposal).await,
+            Ok(operation) => match self.wants_photo(said, &mut talk, &operation).await? {
+                Some(asked) => Ok(asked),
+                None => self.propose(talk, operation, TaskLine::Proposal).await,
+            },
             Err(outcome) => Ok(*outcome),
         }
+    }
+
+    /// Asks for a photo where nothing but one is missing. Who has none is refused by the rule, and a person is called.
+    async fn wants_photo(
+        &self,
+        said: &Said<'_>,
+        talk: &mut Talk,
+        operation: &Operation,
+    ) -> anyhow::Result<Option<Outcome>> {
+        if talk.wish != Wish::Return || !talk.photos.is_empty() || said.who.lacks {
+            return Ok(None);
+        }
+        let customer = talk.customer.clone().unwrap_or_default();
+        if self.desk.refusal(&customer, operation).await? != Some(RefusalCode::PhotoNeeded) {
+            return Ok(None);
+        }
+        talk.photo_since.get_or_insert(self.desk.now);
+        Ok(Some(again(said.command, Ask::Photo, talk.clone())))
     }
 
     /// Does what was shown.
@@ -168,6 +193,8 @@ impl Counter<'_> {
             _ => Talk::new(said.wish, self.desk.now),
         };
         talk.defective |= said.defective;
+        talk.photos
+            .extend(said.photos.iter().filter(|photo| !talk.photos.contains(photo)).cloned().collect::<Vec<_>>());
         (talk.at, talk.reminded) = (self.desk.now, 0);
         if talk.customer.is_none() {
             talk.order = number.map(str::to_string).or(talk.order);
@@ -188,12 +215,14 @@ impl Counter<'_> {
                     let asked = ask(said.command, Ask::Code, talk.clone());
                     return Ok(Err(Box::new(Outcome { unproved: Some(contact), ..asked })));
                 }
+                (None, None) if said.who.lacks => return Ok(Err(Box::new(other_way(said, talk.clone())))),
                 (None, None) => {
                     let what = if said.who.codes { Ask::OrderOrContact } else { Ask::OrderNumber };
                     return Ok(Err(Box::new(ask(said.command, what, talk.clone()))));
                 }
             },
             (None, Some(customer)) => self.likeliest(self.door.orders.of_customer(customer).await?, talk.wish),
+            (Some(_), _) if said.who.is_unknown() && said.who.lacks => return Ok(Err(Box::new(gave_up()))),
             (Some(_), _) if said.who.is_unknown() => {
                 return Ok(Err(Box::new(ask(said.command, Ask::Identity, talk.clone()))));
             }
@@ -256,7 +285,8 @@ impl Counter<'_> {
             Wish::Cancel => Operation::CancelOrder { order: number, reason: "asked in the chat".to_string() },
             Wish::Return => {
                 let reason = if talk.defective { ReturnReason::Defective } else { ReturnReason::ChangedMind };
-                Operation::ReturnItems { order: number, items, method: None, reason, photos: Vec::new() }
+                let photos = talk.photos.iter().map(|id| photo::address(id)).collect();
+                Operation::ReturnItems { order: number, items, method: None, reason, photos }
             }
             Wish::Exchange => Operation::ExchangeItems { order: number, items, wanted, method: None },
             Wish::Date => Operation::ChangeDate { order: number, day },

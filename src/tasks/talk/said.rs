@@ -64,14 +64,28 @@ pub(super) fn on_another_day(refused: Outcome, talk: Talk) -> Outcome {
     asked
 }
 
+/// Who does not have the number is shown the other way once; then a person helps.
+pub(super) fn other_way(said: &Said<'_>, mut talk: Talk) -> Outcome {
+    talk.failed = talk.failed.saturating_add(1);
+    if talk.failed > 1 {
+        return gave_up();
+    }
+    let (say, what) = super::super::order::instead(said.who);
+    Outcome { moves: vec![Move::Ask { what: say }], ..ask(said.command, what, talk) }
+}
+
 /// A slip may be mended with the next message, but not for ever.
 pub(super) fn unproved(said: &Said<'_>, mut talk: Talk) -> Outcome {
     talk.failed = talk.failed.saturating_add(1);
-    let open = talk.failed < MOST_FAILED && said.who.customer.is_none();
+    let failed = talk.failed;
+    let open = failed < MOST_FAILED && said.who.customer.is_none();
     let mut command = said.command.clone();
     (command.slots.phone, command.slots.email) = (None, None);
     let mut outcome = if open { ask(&command, Ask::Identity, talk) } else { Outcome::default() };
     outcome.moves = vec![Move::NotFound { why: Absence::NoOrder }];
+    if failed >= MOST_FAILED {
+        outcome.moves.push(Move::Human { reason: HandoverReason::Task });
+    }
     outcome
 }
 

@@ -67,6 +67,8 @@ impl CommandRules {
                 return set(&mut slots.colour, said.colour.filter(|_| short)) || size;
             }
             Ask::Date => return found.rest <= 6,
+            // What a photo or its lack answers is seen before anything reads the words.
+            Ask::Photo | Ask::NumberElsewhere | Ask::ContactInstead => return false,
             Ask::Address | Ask::Destination => {
                 return text.chars().any(|c| c.is_ascii_digit()) || text.contains([',', '，']);
             }
