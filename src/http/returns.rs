@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,8 +15,7 @@ use crate::domain::desk::{ReturnState, Slip};
 use crate::domain::order::Order;
 use crate::engine::{OrderDesk, Terms};
 use crate::http::Gate;
-use crate::http::door::body::Body;
-use crate::http::door::call::inside;
+use crate::http::door::call::{Call, inside};
 use crate::http::door::shape::Office;
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::label::{self, Label};
@@ -111,27 +110,29 @@ pub async fn label(
 /// Takes a return one step further: `received`, then `refunded` or `refused`. Admin keys only. The merchant's systems are told.
 #[utoipa::path(
     post, path = "/api/v1/returns/{id}", tag = "desk", request_body = StepRequest,
-    params(("id" = String, Path, description = "The number: RMA-...")),
+    params(
+        ("id" = String, Path, description = "The number: RMA-..."),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+    ),
     responses(
         (status = 200, description = "The return afterwards", body = ReturnBody),
         (status = 403, description = "An admin key is needed", body = ProblemBody),
         (status = 404, description = "No such return", body = ProblemBody),
-        (status = 409, description = "It is further already", body = ProblemBody),
+        (status = 409, description = "It is further already, or the first request with this key still runs", body = ProblemBody),
     )
 )]
-pub async fn step(
-    _: Office,
-    State(gate): State<Arc<Gate>>,
-    Path(id): Path<String>,
-    body: Body<StepRequest>,
-) -> Result<Json<ReturnBody>, Problem> {
-    let state = &gate.app.state;
-    let slip = state.slip_by_rma(&id).await.map_err(inside("the return"))?.ok_or_else(unknown)?;
-    if !state.step_return(&slip, body.value.state, gate.app.now()).await.map_err(inside("the return"))? {
+pub async fn step(_: Office, Path(id): Path<String>, call: Call<StepRequest>) -> Result<Response, Problem> {
+    call.once(move |app, StepRequest { state }| async move { Ok((StatusCode::OK, stepped(&app, &id, state).await?)) })
+        .await
+}
+
+async fn stepped(app: &App, id: &str, to: ReturnState) -> Result<ReturnBody, Problem> {
+    let state = &app.state;
+    let slip = state.slip_by_rma(id).await.map_err(inside("the return"))?.ok_or_else(unknown)?;
+    if !state.step_return(&slip, to, app.now()).await.map_err(inside("the return"))? {
         return Err(Problem::new(Code::ReturnConflict, format!("It is {} already.", slip.state.as_str())));
     }
-    let after = state.slip_by_rma(&id).await.map_err(inside("the return"))?.ok_or_else(unknown)?;
-    Ok(Json(after.into()))
+    Ok(state.slip_by_rma(id).await.map_err(inside("the return"))?.ok_or_else(unknown)?.into())
 }
 
 async fn opened(app: &App, id: &str, query: Result<Query<KeyQuery>, QueryRejection>) -> Result<Slip, Problem> {

@@ -63,7 +63,13 @@ async fn a_return_goes_on_and_its_end_is_told() {
     let step = async |state: &str| door.post(&path, json!({"state": state}).to_string(), &[]).await.status.as_u16();
     assert_eq!(state().await, "registered");
     let before = app.state.events().await.unwrap();
-    assert_eq!((step("received").await, state().await), (200, json!("received")));
+    let keyed = async |state: &str| {
+        let reply = door.post(&path, json!({"state": state}).to_string(), &[("idempotency-key", "r-1")]).await;
+        (reply.status.as_u16(), reply.json()["state"].clone())
+    };
+    assert_eq!((keyed("received").await, state().await), ((200, json!("received")), json!("received")));
+    assert_eq!(keyed("received").await, (200, json!("received")), "the first answer again");
+    assert_eq!(keyed("refunded").await.0, 422, "another request under the same key");
     assert_eq!(step("received").await, 409);
     assert_eq!((step("refunded").await, state().await), (200, json!("refunded")));
     assert_eq!(step("refused").await, 409);
