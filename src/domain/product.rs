@@ -244,4 +244,11 @@ mod tests {
         check("СН-7", "CH-7");
         assert_ne!(code_key("SH-101"), code_key("SH-102"));
     }
+
+    #[test]
+    fn a_size_fits_the_label_that_holds_it() {
+        let fits = |wanted: &str, has: &str| size_fits(wanted, has);
+        assert!(fits("43", "42-44") && fits("43", "42–44") && fits("m", "S/M") && fits("200x220", "200 × 220"));
+        assert!(!fits("45", "42-44") && !fits("L", "S/M") && !fits("42-44", "43") && !fits("XL", "L"));
+    }
 }

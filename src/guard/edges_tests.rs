@@ -132,6 +132,8 @@ fn figures_and_what_stands_around_them() {
             ("Yours for $ 21.11.2026.", "no"),
             ("We open at 9:50.", "ok"),
             ("We open at 9:50k.", "unlicensed_number"),
+            ("The lamp is 25. December is cold.", "unlicensed_number"),
+            ("Yours for 50 % 9:50.", "no"),
             ("+421 2 5555 0199 is our number.", "ok"),
             ("Our number is 0199.", "malformed_number"),
             ("The price line is +421 2 5555 0199.", "ok"),
@@ -150,7 +152,16 @@ fn figures_and_what_stands_around_them() {
         ],
     );
     all(Language::Sk, SHOP, &[("Volt kettle za C 24,90 €.", "mixed_token")]);
-    all(Language::Ru, SHOP, &[("Есть два уютных варианта.", "ok")]);
+    all(
+        Language::Ru,
+        SHOP,
+        &[
+            ("Есть два уютных варианта.", "ok"),
+            ("Вернусь к 21.11.2026.", "ok"),
+            ("Отдам за 5к 21.11.2026.", "no"),
+            ("Отдам за € 21.11.2026.", "no"),
+        ],
+    );
     const LAMP: &str = r#"[{"sku":"L","name":"Orion lamp","price":"42","currency":"EUR","attrs":["150 cm"]}]"#;
     all(Language::En, LAMP, &[("The Orion is 150 cm.", "ok"), ("The Orion is 140 cm.", "unlicensed_number")]);
     all(Language::Ru, LAMP, &[("Лампа Orion: 150 см.", "ok"), ("Лампа Orion: 140 cm.", "unlicensed_number")]);
@@ -344,7 +355,7 @@ fn whose_budget_it_is() {
     const STOOL: &str = r#"[{"sku":"ST-1","name":"凳子“橡树”","price":"750","currency":"CNY"}]"#;
     all(Language::Zh, STOOL, &[("800元的预算，我推荐凳子“橡树”，750元。", "price_mismatch")]);
     const BENCH: &str = r#"[{"sku":"ST-2","name":"长椅“白蜡”","price":"920","currency":"CNY"}]"#;
-    all(Language::Zh, BENCH, &[("好的，800元的预算，我推荐凳子“橡树”，750元。", "price_mismatch")]);
+    all(Language::Zh, BENCH, &[("您好，好的，800元的预算，我推荐凳子“橡树”，750元。", "price_mismatch")]);
     let said = |message: &str| {
         format!(
             r#"[{{"sku":"A","name":"Alder mug","price":"9.80","currency":"EUR"}},{{"sku":"@user","name":"message","text":"{message}"}}]"#

@@ -19,12 +19,11 @@ pub(super) fn pattern(reading: &Reading<'_>, at: usize, sentence: &Range<usize>)
     }
     let called = phone(reading, at, sentence).map(|end| (end, Form::Phone));
     let (end, form) = called.or_else(|| shape::find(reading, at, sentence.start))?;
-    let touches = |index: Option<usize>| {
-        index.and_then(|index| reading.tokens.get(index)).is_some_and(|token| {
-            [Class::Currency, Class::Minor, Class::Percent, Class::Short].iter().any(|&class| token.is(class))
-        })
-    };
-    (end <= sentence.end && !touches(at.checked_sub(1)) && !touches(Some(end))).then_some((end, form))
+    // A currency before it has taken the figures already; `к 21.11.2026` is no thousand.
+    let touches = reading.tokens.get(end).is_some_and(|token| {
+        [Class::Currency, Class::Minor, Class::Percent, Class::Short].iter().any(|&class| token.is(class))
+    });
+    (end <= sentence.end && !touches).then_some((end, form))
 }
 
 /// Fifteen figures, each a group of its own with a sign before it, are no longer than this.

@@ -5,7 +5,7 @@ use jiff::civil::{Date, date, time};
 use super::tests::GUARD;
 use super::{cart, mutants, spans, task};
 use crate::domain::desk::{Address, Piece};
-use crate::domain::fact::{ContactFact, DeliveryFact, Passage};
+use crate::domain::fact::{ContactFact, DeliveryFact, Detail, Passage, RangeFact};
 use crate::domain::menu::MenuFact;
 use crate::domain::order::{Order, OrderState};
 use crate::domain::product::{Quote, StockLine};
@@ -41,11 +41,19 @@ fn none(body: FactBody, roles: &[Role], text: &str) {
     }
 }
 
+#[test]
+fn kinds_of_goods_are_told_as_the_shop_calls_them() {
+    let range = || FactBody::Range(RangeFact { kinds: vec![en("kettles"), en("lamps 12 V")] });
+    check(range(), &[(Role::Kind, "kettles|lamps 12 V", "shoes|lamps 24 V|kettles $5")]);
+    none(range(), &[Role::Name, Role::Price, Role::Detail], "kettles");
+}
+
 const DAY: Date = date(2026, 5, 3);
 
 fn offer() -> FactBody {
     let FactBody::Offer(mut fact) = mutants::facts().remove(0).body else { unreachable!() };
     fact.summary = en("A quiet pack.");
+    fact.details = vec![Detail { name: en("weight"), value: en("1.2 kg") }];
     fact.colour = en("grey");
     fact.places = vec![(en("Nitra"), 3), (en("Trnava"), 4)];
     fact.offer.size = Some("42".to_string());
@@ -72,6 +80,7 @@ fn an_offer_is_read_back() {
                 "Trailhead 46 backpack|Summit 60 backpack| |",
             ),
             (Role::Summary, "A quiet pack.", "A quiet pack for $5."),
+            (Role::Detail, "weight|1.2 kg", "1.3 kg|$1.2|weight 1.2 kg"),
             (Role::Colour, "grey", "blue"),
             (Role::Size, "42", "43"),
             (Role::Sku, "SKU-0", "SKU-1"),

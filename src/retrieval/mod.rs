@@ -138,7 +138,7 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         if !pointed {
             wish::fitting(&mut retrieved.found);
         }
-        wish::at_the_end(&mut retrieved.found, end);
+        wish::at_the_end(&mut retrieved.found, (end, question.currency));
     }
     Ok(retrieved)
 }

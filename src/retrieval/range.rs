@@ -47,7 +47,7 @@ pub(super) async fn of_all(
             let mut found = facts::gather(sources, question, &ids).await?;
             found.candidates.retain(|candidate| candidate.in_stock != Some(0) && !candidate.matching.is_empty());
             if let Some(end) = end {
-                wish::at_the_end(&mut found, end);
+                wish::at_the_end(&mut found, (end, question.currency));
             }
             found
         }

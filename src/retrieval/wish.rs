@@ -5,7 +5,7 @@ use crate::domain::command::PriceEnd;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::product::Quote;
-use crate::domain::{FactBody, FactId, Money, ProductId, Wish};
+use crate::domain::{Currency, FactBody, FactId, Money, ProductId, Wish};
 use crate::engine::{Only, ProductHit, ProductQuery};
 
 use super::{Limits, Question, Retrieved, Sources, by_words, facts, query, range};
@@ -80,7 +80,13 @@ async fn same_kind(
     (base, wish): (&[ProductId], Wish),
 ) -> anyhow::Result<Found> {
     let at_hand = facts::gather(sources, question, base).await?;
-    let prices = || at_hand.candidates.iter().chain(&at_hand.near).filter_map(|candidate| least(&at_hand, candidate));
+    let prices = || {
+        at_hand
+            .candidates
+            .iter()
+            .chain(&at_hand.near)
+            .filter_map(|candidate| least(&at_hand, candidate, question.currency))
+    };
     let bound = if wish == Wish::Cheaper { prices().min() } else { prices().max() };
     let products = sources.catalog.products(base).await?;
     let (Some(bound), Some(first)) = (bound, products.first()) else { return Ok(Found::default()) };
@@ -98,8 +104,8 @@ async fn same_kind(
     };
     let mut kept: Vec<(i64, Candidate)> = Vec::new();
     for candidate in std::mem::take(&mut found.candidates) {
-        if let Some(price) =
-            least(&found, &candidate).filter(|minor| beyond(Money { minor: *minor, currency: question.currency }))
+        if let Some(price) = least(&found, &candidate, question.currency)
+            .filter(|minor| beyond(Money { minor: *minor, currency: question.currency }))
         {
             kept.push((price, candidate));
         }
@@ -119,8 +125,8 @@ pub(super) fn fitting(found: &mut Found) {
 }
 
 /// Leaves the candidates at one end by price; all of them where no price is known.
-pub(super) fn at_the_end(found: &mut Found, end: PriceEnd) {
-    let prices: Vec<Option<i64>> = found.candidates.iter().map(|candidate| least(found, candidate)).collect();
+pub(super) fn at_the_end(found: &mut Found, (end, currency): (PriceEnd, Currency)) {
+    let prices: Vec<Option<i64>> = found.candidates.iter().map(|candidate| least(found, candidate, currency)).collect();
     let known = prices.iter().flatten();
     let wanted = match end {
         PriceEnd::Cheapest => known.min(),
@@ -132,9 +138,10 @@ pub(super) fn at_the_end(found: &mut Found, end: PriceEnd) {
     found.sure = found.candidates.len();
 }
 
-/// The least price of a candidate in the shopper's currency, in minor units.
-fn least(found: &Found, candidate: &Candidate) -> Option<i64> {
-    candidate.matching.iter().filter_map(|id| price(found, id)).map(|money| money.minor).min()
+/// The least price of a candidate in one currency, in minor units: amounts in two are not compared.
+fn least(found: &Found, candidate: &Candidate, currency: Currency) -> Option<i64> {
+    let prices = candidate.matching.iter().filter_map(|id| price(found, id));
+    prices.filter(|money| money.currency == currency).map(|money| money.minor).min()
 }
 
 fn price(found: &Found, id: &FactId) -> Option<Money> {

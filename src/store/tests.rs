@@ -9,9 +9,9 @@ use super::cluster::{once_more, state};
 use super::*;
 use crate::domain::product::{Quote, StockLine};
 use crate::domain::{Money, Product, ProductId, Sku};
-use crate::engine::Catalog;
+use crate::engine::{Catalog, PriceRange};
 
-const SHOE: &str = r#"{"id":"SH-101","name":{"en":"Runner"},"codes":["4006381333931","MP-1"],
+const SHOE: &str = r#"{"id":"SH-101","name":{"en":"Runner"},"category":"shoes","codes":["4006381333931","MP-1"],
     "variants":[{"sku":"SH-101-42","size":"42","colour":"black"},{"sku":"SH-101-43","size":"43"}]}"#;
 const MUG: &str = r#"{"id":"MUG","name":{"en":"Mug"},"codes":["MP-1"],"variants":[{"sku":"MUG"}]}"#;
 
@@ -69,6 +69,21 @@ async fn store(now: &str, max_age_minutes: Option<i64>) -> (tempfile::TempDir, C
 
 fn known(now: &str, old: Option<&str>, until: Option<&str>) -> Quote {
     Quote::Known { now: money(now), old: old.map(money), until: until.map(|day| day.parse().unwrap()) }
+}
+
+#[tokio::test]
+async fn the_whole_range_is_told_by_price_and_by_kind() {
+    let (_folder, store) = store("2026-11-10T12:00:00Z", None).await;
+    let check = async |most: Option<i64>, dearest_first: bool, expected: &[&str]| {
+        let range = PriceRange { currency: "EUR".parse().unwrap(), most, dearest_first, limit: 5 };
+        let found = store.by_price(range).await.unwrap();
+        assert_eq!(found.iter().map(ProductId::as_str).collect::<Vec<_>>(), expected, "{range:?}");
+    };
+    check(None, true, &["SH-101"]).await;
+    check(Some(500), false, &["SH-101"]).await;
+    check(Some(499), false, &[]).await;
+    assert_eq!(store.kinds(5).await.unwrap(), ["shoes"]);
+    assert_eq!(store.kinds(0).await.unwrap(), Vec::<String>::new());
 }
 
 async fn check(now: &str, sku: &str, currency: &str, expected: Quote) {

@@ -204,6 +204,7 @@ impl CommandRules {
             Slots { order_number: Some(_), .. } => CommandName::OrderStatus,
             Slots { sku: Some(_), .. } => CommandName::FindProduct,
             Slots { phone: Some(_), .. } | Slots { email: Some(_), .. } => CommandName::LeaveContact,
+            Slots { town: Some(_), product: None, .. } => CommandName::DeliveryInfo,
             _ => return None,
         };
         let command = Command { name, slots: relevant(name, slots) };
@@ -285,6 +286,11 @@ pub(super) fn tidy(mut commands: Vec<Command>) -> Vec<Command> {
         {
             command.name = CommandName::DeliveryInfo;
         }
+    }
+    // "I want to buy a present" looks for one; nothing is paid yet.
+    let looks = |command: &Command| command.name == CommandName::FindProduct && command.slots != Slots::default();
+    if commands.iter().any(looks) {
+        commands.retain(|command| command.name != CommandName::Checkout || command.slots != Slots::default());
     }
     for at in 1..commands.len() {
         let (before, after) = commands.split_at_mut(at);
