@@ -66,6 +66,12 @@ pub fn size_key(size: &str) -> String {
     plain.map(|c| if matches!(c, '×' | 'х') { 'x' } else { c }).collect()
 }
 
+/// True when a colour asked for is the variant's, or one of several: `Black,White`.
+pub fn colour_fits(wanted: &str, has: &str) -> bool {
+    let wanted = size_key(wanted);
+    size_key(has) == wanted || has.split([',', '/', ';', '&', '+']).any(|one| size_key(one) == wanted)
+}
+
 /// True when a size asked for is one on the label: the same, one of `S/M`, or a number within `42-44`.
 pub fn size_fits(wanted: &str, has: &str) -> bool {
     let (wanted, has) = (size_key(wanted), size_key(has));
@@ -249,6 +255,9 @@ mod tests {
     fn a_size_fits_the_label_that_holds_it() {
         let fits = |wanted: &str, has: &str| size_fits(wanted, has);
         assert!(fits("43", "42-44") && fits("43", "42–44") && fits("m", "S/M") && fits("200x220", "200 × 220"));
+        assert!(
+            colour_fits("black", "Black,White") && colour_fits("blue", "Blue") && !colour_fits("red", "Black,White")
+        );
         assert!(!fits("45", "42-44") && !fits("L", "S/M") && !fits("42-44", "43") && !fits("XL", "L"));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::fact::{OfferFact, TotalFact};
 use crate::domain::found::{Candidate, Found};
 use crate::domain::place::PlaceId;
-use crate::domain::product::{size_fits, size_key};
+use crate::domain::product::{colour_fits, size_fits, size_key};
 use crate::domain::{Fact, FactBody, FactId, Localised, Money, Offer, Product, ProductId};
 
 use crate::engine::Only;
@@ -156,8 +156,9 @@ impl<'a> Conditions<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        let colour = |wanted: &str, has: &str| size_key(wanted) == size_key(has);
-        affordable && same(self.size.as_deref(), &offer.size, size_fits) && same(self.colour, &offer.colour, colour)
+        affordable
+            && same(self.size.as_deref(), &offer.size, size_fits)
+            && same(self.colour, &offer.colour, colour_fits)
     }
 }
 

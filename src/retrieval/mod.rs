@@ -161,6 +161,10 @@ async fn by_names(
     if names.len() < 2 {
         return Ok(None);
     }
+    let whole = sources.search.products(&query(question, question.whole, limits)).await?;
+    if select::is_one_name(&whole, limits.sure_name) {
+        return Ok(None);
+    }
     let (mut order, mut all_holding): (Vec<ProductId>, Vec<ProductId>) = Default::default();
     let mut all_hits = Vec::new();
     for name in names {

@@ -30,6 +30,14 @@ pub(super) fn full_name(hits: &[ProductHit], sure_name: f32) -> Option<Chosen> {
     hits.iter().any(full).then(|| sure(hits, sure_name)).filter(|chosen| chosen.sure > 0)
 }
 
+/// A name that makes up so much of the message leaves no room for another.
+const WHOLE: f32 = 0.8;
+
+/// True when the message is one name from end to end: "cable with connectors" is no cable and connectors.
+pub(super) fn is_one_name(hits: &[ProductHit], sure_name: f32) -> bool {
+    hits.iter().any(|hit| hit.name_in_query >= sure_name && hit.query_in_name >= WHOLE)
+}
+
 /// Puts the hits whose name the message gives in full first, else those that hold all of the message's words.
 pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
     let lead = leader(hits);
@@ -130,6 +138,13 @@ mod tests {
         assert_eq!(full_name(&[hit("a", 1.0, 0.6), hit("b", 0.8, 0.8)], 0.99).map(|c| c.sure), Some(1));
         assert_eq!(full_name(&[hit("set", 1.0, 0.1)], 0.99), None);
         assert_eq!(full_name(&[hit("a", 0.9, 0.9)], 0.99), None);
+    }
+
+    #[test]
+    fn one_name_fills_the_message() {
+        assert!(is_one_name(&[hit("cable", 1.0, 0.95), hit("other", 0.5, 0.5)], 0.99));
+        assert!(!is_one_name(&[hit("kettle", 1.0, 0.5), hit("toaster", 1.0, 0.4)], 0.99));
+        assert!(!is_one_name(&[hit("half", 0.5, 0.95)], 0.99));
     }
 
     #[test]
