@@ -27,6 +27,7 @@ fn rules() -> CommandRules {
         slots: include_str!("../../data/rules/slots.toml"),
         places: include_str!("../../data/rules/places.toml"),
         colours: include_str!("../../data/rules/colours.toml"),
+        details: include_str!("../../data/rules/details.toml"),
     })
     .unwrap()
 }
