@@ -18,7 +18,7 @@ use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body;
 use crate::http::door::call::inside;
-use crate::http::door::shape::{Admin, conversation, unknown};
+use crate::http::door::shape::{self, Admin, conversation, unknown};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::store::photos::Photo;
 
@@ -99,6 +99,7 @@ async fn is_wanted(app: &App, session: &Session) -> Result<bool, Problem> {
         (status = 200, description = "The picture", content_type = "image/jpeg"),
         (status = 403, description = "An admin key is needed", body = ProblemBody),
         (status = 404, description = "No such photo, or its days are over", body = ProblemBody),
+        (status = 422, description = "The id is no photo's", body = ProblemBody),
     )
 )]
 pub async fn show(
@@ -106,6 +107,7 @@ pub async fn show(
     State(gate): State<Arc<Gate>>,
     Path(id): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
+    let id = shape::id(&id, "a photo's")?;
     let found = gate.app.state.photo(&id).await.map_err(inside(PHOTO))?;
     let photo = found.ok_or_else(|| Problem::of_field(Code::UnknownPhoto, "id", "There is no such photo."))?;
     let kind = photo::kind(&photo.bytes).unwrap_or("application/octet-stream");

@@ -118,7 +118,7 @@ async fn only_pictures_of_an_asked_conversation_are_taken_in() {
         let one = [JPEG, &[u8::try_from(at).unwrap()]].concat();
         assert_eq!(attach(&door, &session, &one).await.status.as_u16(), expected, "photo {at}");
     }
-    assert_eq!(door.get("/api/v1/photos/none").await.json()["code"], "unknown_photo");
+    assert_eq!(door.get(&format!("/api/v1/photos/{nowhere}")).await.json()["code"], "unknown_photo");
     let id = attach(&door, &session, &[JPEG, &[0]].concat()).await.json()["id"].as_str().unwrap().to_string();
     let later = clock() + jiff::SignedDuration::from_hours(24 * 181);
     assert_eq!(app.state.forget_photos(&app.order_rules.photos, later).await.unwrap(), 5);
@@ -179,7 +179,8 @@ async fn photos_are_for_persons_of_the_shop_alone() {
     let app = app_keeping(settings, None, (front, state().await)).await;
     let door = TestApp::over(app);
     let get = async |key: &str| {
-        let request = Request::get("/api/v1/photos/any").header("authorization", format!("Bearer {key}"));
+        let request = Request::get(format!("/api/v1/photos/{}", SessionId::fresh()))
+            .header("authorization", format!("Bearer {key}"));
         door.send(request.body(Body::empty()).unwrap()).await.json()["code"].clone()
     };
     assert_eq!((get("page").await, get("office").await), (json!("admin_only"), json!("unknown_photo")));
