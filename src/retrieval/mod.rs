@@ -122,17 +122,8 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         return Ok(Retrieved { found: Found { absence: Some(Absence::NothingFound), ..Found::default() }, hits });
     }
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
-    let only = facts::only(question);
-    if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) && !only.is_empty() {
-        // None of the nearest is to be had so; one that is may lie further away.
-        let (chosen, hits) = by_words(sources, question, (limits, only)).await?;
-        let further = finish(sources, question, &chosen.order, (chosen.sure, hits)).await?;
-        let best = |all: &[Candidate]| all.iter().map(|one| one.covers).fold(0.0_f32, f32::max);
-        let told = best(&further.found.candidates);
-        // What is near and not as asked is told before what is far.
-        if told > 0.0 && told >= best(&retrieved.found.near) {
-            retrieved = further;
-        }
+    if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) {
+        retrieved = or_further(sources, question, limits, retrieved).await?;
     }
     if let Some(Pick::Price(end)) = question.slots.pick {
         if !pointed {
@@ -141,6 +132,25 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         wish::at_the_end(&mut retrieved.found, (end, question.currency));
     }
     Ok(retrieved)
+}
+
+/// None of the nearest is to be had in the colour or size asked for; one that is may lie further away.
+async fn or_further(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+    nearest: Retrieved,
+) -> anyhow::Result<Retrieved> {
+    let only = facts::only(question);
+    if only.is_empty() {
+        return Ok(nearest);
+    }
+    let (chosen, hits) = by_words(sources, question, (limits, only)).await?;
+    let further = finish(sources, question, &chosen.order, (chosen.sure, hits)).await?;
+    let best = |all: &[Candidate]| all.iter().map(|one| one.covers).fold(0.0_f32, f32::max);
+    let told = best(&further.found.candidates);
+    // What is near and not as asked is told before what is far.
+    Ok(if told > 0.0 && told >= best(&nearest.found.near) { further } else { nearest })
 }
 
 /// True unless the words name a kind of thing that the shop does not have.
