@@ -3,6 +3,7 @@
 
 use crate::domain::Money;
 
+use super::alias::Part;
 use super::ledger::{Row, RowKind};
 use super::lexicon::{Class, is_han};
 use super::licence::holds;
@@ -200,15 +201,42 @@ pub(super) fn refusal(checker: &Checker<'_>, sentence: &Sentence<'_>) -> Option<
 
 /// The nearest thing named before the amount; else the only product after it; else the one a pronoun stands for.
 fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Result<Option<Subject>, Fault> {
-    // The product whose amount is still to come, and whether another one waits too.
-    let (mut waiting, mut several) = (None, false);
-    let mut found = None;
     if checker.theirs(sentence, index) || refusal(checker, sentence).is_some_and(|end| index < end) {
         return Ok(Some(Subject::Budget));
     }
     if sentence.added(index) || sentence.then_shipping(index) {
         return Ok(Some(Subject::Kind(RowKind::Shipping)));
     }
+    let Before { found, waiting, several } = before(checker, sentence, index);
+    let product = matches!(found, Some(Subject::Row(_)));
+    if sentence.budget_behind(index) && (!waiting || sentence.yours_before(index)) {
+        return Ok(Some(Subject::Budget));
+    }
+    if several && product {
+        return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
+    }
+    if waiting && sentence.joined_shipping(index) {
+        return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
+    }
+    if product && waiting && sentence.shipped(index) {
+        // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
+        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+    }
+    Ok(found.or_else(|| behind(checker, sentence, index)))
+}
+
+/// What stands before an amount.
+struct Before {
+    /// What was named last.
+    found: Option<Subject>,
+    /// True when a product's amount is still to come.
+    waiting: bool,
+    /// True when those of two products are.
+    several: bool,
+}
+
+fn before(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Before {
+    let (mut found, mut waiting, mut several) = (None, None, false);
     for item in &sentence.items[..index] {
         match item.kind {
             ItemKind::Name(row) if checker.row(row).is_some_and(|row| row.kind == RowKind::Product) => {
@@ -222,34 +250,23 @@ fn subject(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Resu
             _ => {}
         }
     }
-    if sentence.budget_behind(index) && (waiting.is_none() || sentence.yours_before(index)) {
-        return Ok(Some(Subject::Budget));
-    }
-    if several && matches!(found, Some(Subject::Row(_))) {
-        return Err(sentence.fault(Code::UnboundPrice, index, "two products stand before one amount"));
-    }
-    if waiting.is_some() && sentence.joined_shipping(index) {
-        return Err(sentence.fault(Code::PriceMismatch, index, "a product with delivery: a sum no fact holds"));
-    }
-    if matches!(found, Some(Subject::Row(_))) && waiting.is_some() && sentence.shipped(index) {
-        // "The kettle with delivery 27.80" is a sum; "delivery of the kettle 5" is the delivery's.
-        return Ok(Some(Subject::Kind(RowKind::Shipping)));
-    }
-    if found.is_some() {
-        return Ok(found);
-    }
+    Before { found, waiting: waiting.is_some(), several }
+}
+
+/// What an amount before which nothing is named belongs to.
+fn behind(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize) -> Option<Subject> {
     // "Over 50 the delivery is free": the threshold stands first.
     if sentence.has(Class::Zero) && sentence.from_before(index) && sentence.nameless() {
-        return Ok(Some(Subject::Kind(RowKind::Shipping)));
+        return Some(Subject::Kind(RowKind::Shipping));
     }
     if sentence.then_priced(index) && amount(&sentence.items[index]).is_some_and(|own| checker.shopper_said(own)) {
-        return Ok(Some(Subject::Budget));
+        return Some(Subject::Budget);
     }
     let mut after = sentence.names().filter_map(|index| row(sentence, index));
-    Ok(match after.next() {
+    match after.next() {
         Some(only) => after.all(|other| other == only).then_some(only),
         None => sentence.focus.map(Subject::Row),
-    })
+    }
 }
 
 fn matches(checker: &Checker<'_>, sentence: &Sentence<'_>, index: usize, subject: Subject) -> Result<(), Fault> {
@@ -346,10 +363,12 @@ fn unit(checker: &Checker<'_>, sentence: &Sentence<'_>, row: &Row) -> Result<(),
 
 /// True when `words` hold the unit of `known`, as `1 kg`.
 fn measured(checker: &Checker<'_>, known: &str, words: &str) -> bool {
-    let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
-    let han = unit.starts_with(is_han) && words.contains(unit);
-    let same = |word: &str| word.starts_with(unit) || checker.lexicon.same_unit(word, unit);
-    han || words.split(|c: char| !c.is_alphanumeric()).any(same)
+    let unit = known.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ' ' | '.' | ','));
+    let same = |word: &str| checker.lexicon.units.same(word, unit);
+    // A unit no table knows, as a box of something.
+    let other = || unit.starts_with(is_han) && words.contains(unit);
+    let own = |word: &str| same(word) || Part::new(unit).is(word);
+    words.split(|c: char| !c.is_alphanumeric()).any(own) || checker.lexicon.units.within(words).map_or_else(other, same)
 }
 
 /// `from 14 990 to 19 990` over all products: the true lowest and highest, nothing else.

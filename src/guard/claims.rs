@@ -27,61 +27,81 @@ const TELLING: u64 = Class::Percent.bit()
     | Class::Ordinal.bit()
     | Class::Vague.bit();
 
+/// What is wrong with a word, when something is.
+type Claim = Option<(Code, &'static str)>;
+
+/// A word that makes less of an amount.
+fn share(sentence: &Sentence<'_>, item: &Item) -> Claim {
+    if item.is(Class::Less) && sentence.of_the_amount() {
+        return Some((Code::PriceTalk, "an amount told before is taken back"));
+    }
+    let priced = sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount);
+    let code = if item.is(Class::Discount) { Code::Discount } else { Code::PriceTalk };
+    (item.is(Class::NumberLike) && priced).then_some((code, "a share of a price"))
+}
+
 impl Checker<'_> {
     /// Faults a single item shows by itself.
     pub(super) fn item(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Result<(), Fault> {
-        let fail = |code: Code, why: &str| Err(sentence.fault(code, index, why));
-        match &item.kind {
-            ItemKind::Word if item.plain_bits() & TELLING == 0 && !self.roman(sentence, index, item) => Ok(()),
-            ItemKind::Odd => fail(Code::MixedToken, "a sign or word that could hide a number"),
+        let found = match &item.kind {
+            ItemKind::Word => self.word(sentence, index, item),
+            ItemKind::Odd => Some((Code::MixedToken, "a sign or word that could hide a number")),
             ItemKind::Mixed if !self.known_code(item) && (!item.is(Class::Known) || sentence.priced()) => {
-                fail(Code::MixedToken, "letters and digits that are no known code")
+                Some((Code::MixedToken, "letters and digits that are no known code"))
             }
             ItemKind::Percent(value) if !self.percent(sentence, index, *value) => {
-                fail(Code::Discount, "a percentage no fact allows")
+                Some((Code::Discount, "a percentage no fact allows"))
             }
-            ItemKind::Word if item.is(Class::Percent) => fail(Code::Discount, "a percentage without its number"),
-            ItemKind::Sign('%' | '‰') => fail(Code::Discount, "a percentage without its number"),
-            ItemKind::Word if item.is(Class::Slang) => fail(Code::Slang, "an amount in slang"),
-            ItemKind::Word if item.is(Class::Commit) && !sentence.negated(index, 4) => {
-                fail(Code::Commitment, "a promise that binds the shop")
-            }
-            ItemKind::Word if item.is(Class::Zero) && !self.free(sentence, index) => {
-                fail(Code::ZeroPrice, "free or half price without a fact")
-            }
-            ItemKind::Word if item.is(Class::Discount) && !self.discount(sentence, index) => {
-                fail(Code::Discount, "a reduction without a fact")
-            }
+            ItemKind::Sign('%' | '‰') => Some((Code::Discount, "a percentage without its number")),
             ItemKind::Pattern(form) if self.hides_amount(sentence, index, *form) => {
-                fail(Code::UnlicensedNumber, "a time or day that could be an amount")
+                Some((Code::UnlicensedNumber, "a time or day that could be an amount"))
             }
             ItemKind::Pattern(form) if self.differs(item, *form) => {
-                fail(Code::UnlicensedNumber, "another day or phone than the facts have")
+                Some((Code::UnlicensedNumber, "another day or phone than the facts have"))
             }
-            ItemKind::Word if item.is(Class::Gives) && sentence.names_next(index) => {
-                fail(Code::ZeroPrice, "a product given away without a fact")
-            }
-            ItemKind::Word if item.is(Class::Ordinal) && self.spelled_day(sentence, index) => {
-                fail(Code::UnlicensedNumber, "a day in words where the facts give days")
-            }
-            ItemKind::Word if self.promised_time(sentence, index) => {
-                fail(Code::UnlicensedNumber, "a day of arrival no fact gives")
-            }
-            ItemKind::Word if self.vague_time(sentence, index) => {
-                fail(Code::UnlicensedNumber, "a length of time that is not the facts'")
-            }
-            ItemKind::Word if item.is(Class::Less) && sentence.of_the_amount() => {
-                fail(Code::PriceTalk, "an amount told before is taken back")
-            }
-            ItemKind::Word
-                if item.is(Class::NumberLike)
-                    && (sentence.priced() || sentence.of_the_amount() || sentence.has(Class::Discount)) =>
-            {
-                let code = if item.is(Class::Discount) { Code::Discount } else { Code::PriceTalk };
-                fail(code, "a share of a price")
-            }
-            ItemKind::Word if self.roman(sentence, index, item) => fail(Code::MixedToken, "a Roman numeral"),
-            _ => Ok(()),
+            _ => None,
+        };
+        found.map_or(Ok(()), |(code, why)| Err(sentence.fault(code, index, why)))
+    }
+
+    fn word(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Claim {
+        let told = || {
+            let money = self.money_word(sentence, index, item);
+            money.or_else(|| self.time_word(sentence, index, item)).or_else(|| share(sentence, item))
+        };
+        let found = if item.plain_bits() & TELLING == 0 { None } else { told() };
+        found.or_else(|| self.roman(sentence, index, item).then_some((Code::MixedToken, "a Roman numeral")))
+    }
+
+    /// A word that promises, reduces or gives away.
+    fn money_word(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Claim {
+        if item.is(Class::Percent) {
+            Some((Code::Discount, "a percentage without its number"))
+        } else if item.is(Class::Slang) {
+            Some((Code::Slang, "an amount in slang"))
+        } else if item.is(Class::Commit) && !sentence.negated(index, 4) {
+            Some((Code::Commitment, "a promise that binds the shop"))
+        } else if item.is(Class::Zero) && !self.free(sentence, index) {
+            Some((Code::ZeroPrice, "free or half price without a fact"))
+        } else if item.is(Class::Discount) && !self.discount(sentence, index) {
+            Some((Code::Discount, "a reduction without a fact"))
+        } else if item.is(Class::Gives) && sentence.names_next(index) {
+            Some((Code::ZeroPrice, "a product given away without a fact"))
+        } else {
+            None
+        }
+    }
+
+    /// A word of a day or a length of time.
+    fn time_word(&self, sentence: &Sentence<'_>, index: usize, item: &Item) -> Claim {
+        if item.is(Class::Ordinal) && self.spelled_day(sentence, index) {
+            Some((Code::UnlicensedNumber, "a day in words where the facts give days"))
+        } else if self.promised_time(sentence, index) {
+            Some((Code::UnlicensedNumber, "a day of arrival no fact gives"))
+        } else if self.vague_time(sentence, index) {
+            Some((Code::UnlicensedNumber, "a length of time that is not the facts'"))
+        } else {
+            None
         }
     }
 

@@ -13,6 +13,7 @@ use super::norm::fold;
 use super::shape::Shape;
 use super::trie::{Node, Trie, insert};
 pub(super) use super::trie::{is_han, mark, spaced_letter, word_end};
+use super::unit::Units;
 
 /// Why the word lists cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +56,8 @@ pub(super) struct Lexicon {
     /// Numbers known by how they are written.
     pub shapes: Vec<Shape>,
     months: Vec<Vec<String>>,
-    units: Vec<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnitFile {
-    same: Vec<Vec<String>>,
+    /// Which names of units mean the same.
+    pub units: Units,
 }
 
 #[derive(Deserialize)]
@@ -99,7 +95,6 @@ const NUMBER_FILES: [(&str, &str); 2] = [
 const LONGEST_COMPOSITE: usize = 160;
 const MONEY_FILE: &str = include_str!("../../data/guard/money.toml");
 
-const UNIT_FILE: &str = include_str!("../../data/guard/units.toml");
 const MONTH_FILE: &str = include_str!("../../data/guard/months.toml");
 
 impl Lexicon {
@@ -115,7 +110,7 @@ impl Lexicon {
             licences,
             shapes,
             months: Vec::new(),
-            units: Vec::new(),
+            units: Units::default(),
         };
         for (file, text) in NUMBER_FILES {
             lexicon.add_numbers(file, text)?;
@@ -130,8 +125,7 @@ impl Lexicon {
         let months: MonthFile = toml::from_str(MONTH_FILE).map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.months = months.stems.iter().map(|stems| stems.iter().map(|stem| fold(stem)).collect()).collect();
         let file = "units.toml";
-        let units: UnitFile = toml::from_str(UNIT_FILE).map_err(|source| LexiconError::Toml { file, source })?;
-        lexicon.units = units.same.iter().map(|group| group.iter().map(|word| fold(word)).collect()).collect();
+        lexicon.units = Units::load().map_err(|source| LexiconError::Toml { file, source })?;
         lexicon.words = Trie::freeze(&std::mem::take(&mut lexicon.nodes));
         lexicon.parts = Trie::freeze(&std::mem::take(&mut lexicon.numbers));
         Ok(lexicon)
@@ -214,12 +208,6 @@ impl Lexicon {
             .filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
         let first = found.next()?;
         found.next().is_none().then_some(first.0)
-    }
-
-    /// True when `word` begins with another name of the unit `unit`: `kg`, `кг` and `公斤`.
-    pub fn same_unit(&self, word: &str, unit: &str) -> bool {
-        let knows = |group: &&Vec<String>| group.iter().any(|known| known == unit);
-        self.units.iter().filter(knows).any(|group| group.iter().any(|known| word.starts_with(known.as_str())))
     }
 
     /// The longest entry at `at`, with its end; `None` when no entry begins there.

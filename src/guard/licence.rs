@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::alias::Part;
-use super::ledger::{Ledger, RowKind};
+use super::ledger::{Ledger, Row, RowKind};
 use super::lex::Kind;
 use super::lexicon::{Class, Lexicon, is_han};
 use super::money::{Item, ItemKind, Reading};
@@ -74,80 +74,170 @@ pub(super) struct Around<'a> {
 /// True when something in the ledger or beside the number lets it stand.
 pub(super) fn licensed(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, around: &Around<'_>) -> bool {
     let Some(value) = number.value else { return false };
-    let written = reading.words(number.tokens.clone());
-    let after = around.items.get(around.index + 1);
-    let names = || {
-        around.items.iter().filter_map(|item| match item.kind {
-            ItemKind::Name(row) => Some(row),
-            _ => None,
-        })
-    };
-    let attribute = names().filter_map(|row| ledger.rows.get(row)).any(|row| {
-        row.attributes.iter().any(|known| holds(known, written))
-            || row.quantity.is_some_and(|quantity| i128::from(quantity) * ONE == value)
-    });
-    let months = ledger.rows.iter().any(|row| {
-        row.kind == RowKind::Instalment && row.months.is_some_and(|months| i128::from(months) * ONE == value)
-    });
-    if attribute || (months && around.priced) || (around.priced && per_unit(ledger, value, after)) {
-        return true;
-    }
-    let counted = after.is_some_and(|item| item.is(Class::Counted) || noun(reading, ledger, item));
+    let asked = Asked { reading, ledger, number, value, written: reading.words(number.tokens.clone()), around };
     if around.priced {
-        // "1 kettle is 24.90": the price is that of one.
-        let named = after.is_some_and(|item| matches!(item.kind, ItemKind::Name(_)));
-        return value == ONE && (counted || named);
+        return asked.attribute() || asked.months() || asked.per_unit() || asked.one();
     }
-    if quoted(reading, ledger, number, around) {
+    if asked.attribute() || asked.quoted() {
         return true;
     }
-    let contradicted = after.is_some_and(|item| {
-        let nameless = names().next().is_none();
-        let told = |index: usize| nameless || names().any(|name| name == index);
-        let rows = ledger.rows.iter().enumerate().filter(|(index, _)| told(*index));
-        let mut attributes = rows.flat_map(|(_, row)| &row.attributes);
-        let measure = reading.words(item.tokens.clone());
-        let mut others = ledger.rows.iter().flat_map(|row| &row.attributes);
-        (item.is(Class::Unit) || item.is(Class::Time))
-            && !attributes.clone().any(|known| holds(known, written))
-            && (attributes.any(|known| measures(around.lexicon, known, measure))
-                // "The Heron holds 1.7 l", which the facts say of the Marlin.
-                || others.any(|known| holds(known, written) && measures(around.lexicon, known, measure)))
-    });
-    if around.timed || contradicted {
+    if around.timed || asked.contradicted() {
         return false;
     }
-    let has = |class: Class| around.items.iter().any(|item| item.is(class));
-    if ledger.complete && has(Class::Stock) && counted {
-        return names()
-            .filter_map(|row| ledger.rows.get(row))
-            .any(|row| row.stock.iter().any(|&count| i128::from(count) * ONE == value));
+    if asked.of_stock() {
+        return asked.in_stock();
     }
-    let promised = ledger.complete && (has(Class::Shipping) || has(Class::Promise));
-    let terms = promised || has(Class::Terms);
-    let few = after.is_some_and(|item| noun(reading, ledger, item)) && value <= MOST_NAMED * ONE;
-    if few && !terms && value % ONE == 0 {
-        return true;
-    }
-    around.lexicon.licences.iter().any(|licence| licence.allows(reading, (number, around), terms))
+    let terms = asked.terms();
+    (!terms && asked.few()) || around.lexicon.licences.iter().any(|row| row.allows(reading, (number, around), terms))
+}
+
+/// A number that asks to stand.
+struct Asked<'a> {
+    reading: &'a Reading<'a>,
+    ledger: &'a Ledger,
+    number: &'a Numeral,
+    /// What it is worth.
+    value: i128,
+    /// How it is written.
+    written: &'a str,
+    around: &'a Around<'a>,
 }
 
 /// So many things of the facts' own nouns may be counted: "3 kettles".
 const MOST_NAMED: i128 = 20;
 
-/// True for a word of a product's name, but for its ending.
-fn noun(reading: &Reading<'_>, ledger: &Ledger, item: &Item) -> bool {
-    let word = reading.words(item.tokens.clone());
-    item.kind == ItemKind::Word
-        && item.bits == 0
-        && word.chars().count() > 3
-        && !word.starts_with(is_han)
-        && ledger.rows.iter().any(|row| row.kind == RowKind::Product && row.names_word(word))
-}
+impl<'a> Asked<'a> {
+    /// The item right behind it.
+    fn after(&self) -> Option<&'a Item> {
+        self.around.items.get(self.around.index + 1)
+    }
 
-fn per_unit(ledger: &Ledger, value: i128, after: Option<&Item>) -> bool {
-    let measured = after.is_some_and(|item| item.is(Class::Unit));
-    measured && value == ONE && ledger.rows.iter().any(|row| row.per.as_deref().is_some_and(|per| per.starts_with('1')))
+    /// The rows its sentence names.
+    fn names(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.around.items.iter().filter_map(|item| match item.kind {
+            ItemKind::Name(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    fn named(&self) -> impl Iterator<Item = &'a Row> + use<'a> {
+        let rows = &self.ledger.rows;
+        self.names().filter_map(|row| rows.get(row))
+    }
+
+    fn is(&self, number: u32) -> bool {
+        i128::from(number) * ONE == self.value
+    }
+
+    fn has(&self, class: Class) -> bool {
+        self.around.items.iter().any(|item| item.is(class))
+    }
+
+    /// An attribute or the quantity of a product that its sentence names.
+    fn attribute(&self) -> bool {
+        self.named().any(|row| {
+            row.attributes.iter().any(|known| holds(known, self.written))
+                || row.quantity.is_some_and(|quantity| self.is(quantity))
+        })
+    }
+
+    /// The months of a plan.
+    fn months(&self) -> bool {
+        let plans = self.ledger.rows.iter().filter(|row| row.kind == RowKind::Instalment);
+        plans.filter_map(|row| row.months).any(|months| self.is(months))
+    }
+
+    /// The one of "for 1 kg", where that is what a price is for.
+    fn per_unit(&self) -> bool {
+        let per = |row: &Row| row.per.as_deref().is_some_and(|per| per.starts_with('1'));
+        self.value == ONE && self.after().is_some_and(|item| item.is(Class::Unit)) && self.ledger.rows.iter().any(per)
+    }
+
+    /// "1 kettle is 24.90": the price is that of one.
+    fn one(&self) -> bool {
+        let named = self.after().is_some_and(|item| matches!(item.kind, ItemKind::Name(_)));
+        self.value == ONE && (named || self.counts())
+    }
+
+    /// True where things are counted.
+    fn counts(&self) -> bool {
+        self.after().is_some_and(|item| item.is(Class::Counted) || self.noun(item))
+    }
+
+    /// True for a word of a product's name, but for its ending.
+    fn noun(&self, item: &Item) -> bool {
+        let word = self.reading.words(item.tokens.clone());
+        item.kind == ItemKind::Word
+            && item.bits == 0
+            && word.chars().count() > 3
+            && !word.starts_with(is_han)
+            && self.ledger.rows.iter().any(|row| row.kind == RowKind::Product && row.names_word(word))
+    }
+
+    /// True when the facts measure the thing that is spoken of otherwise, or measure another one so.
+    fn contradicted(&self) -> bool {
+        let Some(item) = self.after().filter(|item| item.is(Class::Unit) || item.is(Class::Time)) else { return false };
+        let nameless = self.names().next().is_none();
+        let told = |index: usize| nameless || self.names().any(|name| name == index);
+        let rows = self.ledger.rows.iter().enumerate().filter(|(index, _)| told(*index));
+        let mut attributes = rows.flat_map(|(_, row)| &row.attributes);
+        let mut others = self.ledger.rows.iter().flat_map(|row| &row.attributes);
+        let measure = self.reading.words(item.tokens.clone());
+        let held = |known: &String| holds(known, self.written);
+        let measured = |known: &String| measures(self.around.lexicon, known, measure);
+        // "The Heron holds 1.7 l", which the facts say of the Marlin.
+        !attributes.clone().any(held)
+            && (attributes.any(measured) || others.any(|known| held(known) && measured(known)))
+    }
+
+    /// True for a count of what the shop has, where the facts would tell it.
+    fn of_stock(&self) -> bool {
+        self.ledger.complete && self.has(Class::Stock) && self.counts()
+    }
+
+    fn in_stock(&self) -> bool {
+        self.named().any(|row| row.stock.iter().any(|&count| self.is(count)))
+    }
+
+    /// True where the shop's rules are spoken of, or a delivery the facts would tell.
+    fn terms(&self) -> bool {
+        let promised = self.has(Class::Shipping) || self.has(Class::Promise);
+        (self.ledger.complete && promised) || self.has(Class::Terms)
+    }
+
+    /// A few of what the facts name.
+    fn few(&self) -> bool {
+        let noun = self.after().is_some_and(|item| self.noun(item));
+        noun && self.value <= MOST_NAMED * ONE && self.value % ONE == 0
+    }
+
+    /// True when a policy or a heading has the same number before the same word, and does not speak elsewhere of what
+    /// the number is told of: "30 days to exchange" is not how long delivery takes.
+    fn quoted(&self) -> bool {
+        let after = self.after();
+        let phrase =
+            self.reading.words(self.number.tokens.start..after.map_or(self.number.tokens.end, |item| item.tokens.end));
+        let measure = after.filter(|item| item.is(Class::Time)).map(|item| self.reading.words(item.tokens.clone()));
+        let lasting = |part: &str, measure: &str| lasts(self.around.lexicon, part, (self.written, measure));
+        let told = |part: &str| holds(part, phrase) || measure.is_some_and(|measure| lasting(part, measure));
+        let texts = &self.ledger.texts;
+        if !texts.iter().any(|text| told(text)) {
+            return false;
+        }
+        let Some(topic) = self.topic() else { return true };
+        let parts = texts.iter().flat_map(|text| text.split_inclusive(['.', '。', '!', '\n']));
+        let mut spoken = parts.filter(|part| mentions(part, topic)).peekable();
+        spoken.peek().is_none() || spoken.any(told)
+    }
+
+    /// The word of delivery, where that is the nearest word of delivery or of the shop's rules: before the number, else
+    /// behind it. Rules have too many names for one thing, as "return" and "refund", to be told apart by their words.
+    fn topic(&self) -> Option<&'a str> {
+        let rule = |item: &&Item| [Class::Terms, Class::Shipping, Class::Promise].iter().any(|&class| item.is(class));
+        let (before, behind) = self.around.items.split_at(self.around.index);
+        let found = before.iter().rev().find(rule).or_else(|| behind[1..].iter().find(rule))?;
+        (!found.is(Class::Terms)).then(|| self.reading.words(found.tokens.clone()))
+    }
 }
 
 /// True when `known` holds `written` as a whole number: `1.7 l` holds no 7.
@@ -170,38 +260,9 @@ pub(super) fn holds(known: &str, written: &str) -> bool {
 
 /// True when `known` gives a number in the unit `word`: a fact weighs the thing, another weight is not its own.
 fn measures(lexicon: &Lexicon, known: &str, word: &str) -> bool {
-    let same = |part: &str| Part::new(part).is(word) || lexicon.same_unit(part, word) || lexicon.same_unit(word, part);
+    let same = |part: &str| Part::new(part).is(word) || lexicon.units.same(part, word);
     let mut words = known.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty());
     known.contains(|c: char| c.is_ascii_digit()) && words.any(same)
-}
-
-/// True when a policy or a heading has the same number before the same word, and does not speak elsewhere of what the
-/// number is told of: "30 days to exchange" is not how long delivery takes.
-fn quoted(reading: &Reading<'_>, ledger: &Ledger, number: &Numeral, around: &Around<'_>) -> bool {
-    let after = around.items.get(around.index + 1);
-    let end = after.map_or(number.tokens.end, |item| item.tokens.end);
-    let phrase = reading.words(number.tokens.start..end);
-    let written = reading.words(number.tokens.clone());
-    let measure = after.filter(|item| item.is(Class::Time)).map(|item| reading.words(item.tokens.clone()));
-    let told = |part: &str| {
-        holds(part, phrase) || measure.is_some_and(|measure| lasts(around.lexicon, part, (written, measure)))
-    };
-    if !ledger.texts.iter().any(|text| told(text)) {
-        return false;
-    }
-    let Some(topic) = topic(reading, around) else { return true };
-    let parts = ledger.texts.iter().flat_map(|text| text.split_inclusive(['.', '。', '!', '\n']));
-    let spoken: Vec<&str> = parts.filter(|part| mentions(part, topic)).collect();
-    spoken.is_empty() || spoken.into_iter().any(told)
-}
-
-/// The word of delivery, where that is the nearest word of delivery or of the shop's rules: before the number, else
-/// behind it. Rules have too many names for one thing, as "return" and "refund", to be told apart by their words.
-fn topic<'a>(reading: &'a Reading<'_>, around: &Around<'_>) -> Option<&'a str> {
-    let rule = |item: &&Item| [Class::Terms, Class::Shipping, Class::Promise].iter().any(|&class| item.is(class));
-    let before = around.items[..around.index].iter().rev().find(rule);
-    let found = before.or_else(|| around.items[around.index + 1..].iter().find(rule))?;
-    (!found.is(Class::Terms)).then(|| reading.words(found.tokens.clone()))
 }
 
 /// True when `part` has this word, perhaps with another ending.
@@ -213,7 +274,7 @@ fn mentions(part: &str, word: &str) -> bool {
 
 /// True when `text` gives this number of this measure of time in another case: `4 рабочих дня` of `4 рабочих дней`.
 fn lasts(lexicon: &Lexicon, text: &str, (written, measure): (&str, &str)) -> bool {
-    let same = |known: &str, word: &str| known == word || lexicon.same_unit(word, known);
+    let same = |known: &str, word: &str| lexicon.units.same(word, known);
     let digit = |sign: char| sign.is_ascii_digit();
     text.match_indices(written).any(|(at, _)| {
         let rest = text[at + written.len()..].strip_prefix(' ').unwrap_or_default();

@@ -4,6 +4,7 @@
 
 mod alias;
 mod allowed;
+mod between;
 mod bind;
 mod cart;
 pub mod cases;
@@ -51,6 +52,7 @@ mod told;
 mod trie;
 #[cfg(test)]
 mod twins_tests;
+mod unit;
 mod verdict;
 
 pub use ledger::Ledger;

@@ -310,6 +310,75 @@ pub(super) fn draft(language: Language, pieces: &[(&str, Option<(usize, Role)>)]
     Draft { language, segments: vec![DraftSegment { kind: SegmentKind::Offer, text, spans }] }
 }
 
+/// Two products of a shop with their prices, as drafts tell them.
+struct Pair<'a> {
+    shop: &'a Shop,
+    a: usize,
+    b: usize,
+    price_a: String,
+    price_b: String,
+    old_a: String,
+}
+
+type Piece<'a> = (&'a str, Option<(usize, Role)>);
+
+impl Pair<'_> {
+    fn name_a(&self) -> Piece<'_> {
+        (self.shop.names[self.a], Some((self.a, Role::Name)))
+    }
+
+    fn name_b(&self) -> Piece<'_> {
+        (self.shop.names[self.b], Some((self.b, Role::Name)))
+    }
+
+    fn draft(&self, pieces: &[Piece<'_>]) -> Draft {
+        draft(self.shop.language, pieces)
+    }
+
+    /// What is true of the two.
+    fn twins(&self) -> [Draft; 3] {
+        let (name_a, name_b, price_a) = (self.name_a(), self.name_b(), (&*self.price_a, Some((self.a, Role::Price))));
+        let (old_a, price_b) =
+            ((&*self.old_a, Some((self.a, Role::OldPrice))), (&*self.price_b, Some((self.b, Role::Price))));
+        [
+            self.draft(&[name_a, (" — ", None), price_a, (".", None)]),
+            self.draft(&[name_a, (": ", None), price_a, (", ", None), old_a]),
+            self.draft(&[name_a, (": ", None), price_a, ("; ", None), name_b, (": ", None), price_b]),
+        ]
+    }
+
+    /// What is not; `lie` and `foreign` are other amounts than the price.
+    fn lies(&self, lie: &str, foreign: &str) -> [Draft; 12] {
+        let (a, b) = (self.a, self.b);
+        let (price_a, price_b, old_a): (&str, &str, &str) = (&self.price_a, &self.price_b, &self.old_a);
+        let dash = (" — ", None);
+        let told = |amount, (row, role)| self.draft(&[self.name_a(), dash, (amount, Some((row, role)))]);
+        let true_a = (price_a, Some((a, Role::Price)));
+        [
+            told(lie, (a, Role::Price)),
+            told(foreign, (a, Role::Price)),
+            told(price_b, (b, Role::Price)),
+            told(price_b, (a, Role::Price)),
+            told(old_a, (a, Role::Price)),
+            told(price_a, (a, Role::OldPrice)),
+            self.draft(&[self.name_b(), dash, true_a]),
+            self.draft(&[
+                self.name_a(),
+                ("; ", None),
+                self.name_b(),
+                (": ", None),
+                true_a,
+                ("; ", None),
+                (price_b, Some((b, Role::Price))),
+            ]),
+            self.draft(&[self.name_a(), dash, true_a, (" / ", None), (lie, None)]),
+            self.draft(&[self.name_a(), dash, (price_a, None)]),
+            self.draft(&[(self.shop.names[b], Some((a, Role::Name))), dash, true_a]),
+            self.draft(&[true_a]),
+        ]
+    }
+}
+
 #[test]
 fn mutants_of_drafts_are_refused() {
     let (guard, mut dice) = (&GUARD, dice(13));
@@ -320,76 +389,21 @@ fn mutants_of_drafts_are_refused() {
         let prices = prices(shop, &mut dice);
         let facts: Vec<Fact> = prices.iter().enumerate().map(|(index, now)| fact(shop, index, *now)).collect();
         let (a, b) = (dice.roll(3), 3 + dice.roll(3));
-        let (price_a, price_b) = (written(shop.language, prices[a].minor), written(shop.language, prices[b].minor));
-        let old_a = written(shop.language, prices[a].minor + 70_000);
-        let (name_a, name_b) = ((shop.names[a], Some((a, Role::Name))), (shop.names[b], Some((b, Role::Name))));
+        let write = |minor: i64| written(shop.language, minor);
+        let (price_a, price_b, old_a) =
+            (write(prices[a].minor), write(prices[b].minor), write(prices[a].minor + 70_000));
         let whole = matches!(shop.language, Language::Ru | Language::Zh);
         let changed = edited(prices[a].minor, whole, &mut dice);
         let changed = if changed == prices[a].minor { changed + 100 } else { changed };
-        let lie = disguised(&written(shop.language, changed), dice.roll(DISGUISES));
+        let lie = disguised(&write(changed), dice.roll(DISGUISES));
         let foreign = other_currency(&price_a, &mut dice);
-        let honest = [
-            draft(shop.language, &[name_a, (" — ", None), (&price_a, Some((a, Role::Price))), (".", None)]),
-            draft(
-                shop.language,
-                &[
-                    name_a,
-                    (": ", None),
-                    (&price_a, Some((a, Role::Price))),
-                    (", ", None),
-                    (&old_a, Some((a, Role::OldPrice))),
-                ],
-            ),
-            draft(
-                shop.language,
-                &[
-                    name_a,
-                    (": ", None),
-                    (&price_a, Some((a, Role::Price))),
-                    ("; ", None),
-                    name_b,
-                    (": ", None),
-                    (&price_b, Some((b, Role::Price))),
-                ],
-            ),
-        ];
-        for twin in honest {
+        let pair = Pair { shop, a, b, price_a, price_b, old_a };
+        for twin in pair.twins() {
             if let Verdict::Rejected(rejection) = guard.check(twin, &facts, "") {
                 refused.push(format!("{rejection:?}"));
             }
         }
-        let mutants = [
-            draft(shop.language, &[name_a, (" — ", None), (&lie, Some((a, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&foreign, Some((a, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&price_b, Some((b, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&price_b, Some((a, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&old_a, Some((a, Role::Price)))]),
-            draft(shop.language, &[name_a, (" — ", None), (&price_a, Some((a, Role::OldPrice)))]),
-            draft(shop.language, &[name_b, (" — ", None), (&price_a, Some((a, Role::Price)))]),
-            draft(
-                shop.language,
-                &[
-                    name_a,
-                    ("; ", None),
-                    name_b,
-                    (": ", None),
-                    (&price_a, Some((a, Role::Price))),
-                    ("; ", None),
-                    (&price_b, Some((b, Role::Price))),
-                ],
-            ),
-            draft(
-                shop.language,
-                &[name_a, (" — ", None), (&price_a, Some((a, Role::Price))), (" / ", None), (&lie, None)],
-            ),
-            draft(shop.language, &[name_a, (" — ", None), (&price_a, None)]),
-            draft(
-                shop.language,
-                &[(shop.names[b], Some((a, Role::Name))), (" — ", None), (&price_a, Some((a, Role::Price)))],
-            ),
-            draft(shop.language, &[(&price_a, Some((a, Role::Price)))]),
-        ];
-        for mutant in mutants {
+        for mutant in pair.lies(&lie, &foreign) {
             tried += 1;
             if let Verdict::Accepted(reply) = guard.check(mutant, &facts, "") {
                 escaped.push(format!("{} (true {})", reply.text(), prices[a]));

@@ -32,23 +32,9 @@ pub(super) fn verify(
         | Role::Due
         | Role::Goods
         | Role::Discount
-        | Role::Tax => match amount(fact, role) {
-            Some(money) => span.money(money),
-            None => Err("the fact has no such amount".to_string()),
-        },
-        Role::LineTotal => match &fact.body {
-            FactBody::Cart(cart) if span.money_of(cart::line_totals(cart)) => Ok(()),
-            _ => Err("the fact has no line of this amount".to_string()),
-        },
-        Role::Choice => match &fact.body {
-            FactBody::Menu(menu) => {
-                let lines = menu.choices.iter().enumerate();
-                let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
-                let lines: Vec<String> = lines.collect();
-                one_of(text, &lines.iter().map(String::as_str).collect::<Vec<_>>())
-            }
-            _ => Err("the fact has no choices".to_string()),
-        },
+        | Role::Tax => span.money(amount(fact, role).ok_or("the fact has no such amount")?),
+        Role::LineTotal => span.line_total(fact),
+        Role::Choice => choice(fact, text),
         Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil
         | Role::Earliest
@@ -57,29 +43,34 @@ pub(super) fn verify(
         | Role::FirstPromised
         | Role::Scanned
         | Role::BackOn
-        | Role::Delivered => match date(fact, role) {
-            Some(date) => span.date(date),
-            None => Err("the fact has no such day".to_string()),
-        },
+        | Role::Delivered => span.date(date(fact, role).ok_or("the fact has no such day")?),
         Role::Cutoff => match &fact.body {
             FactBody::Delivery(delivery) => span.time(delivery.cutoff),
             _ => Err("the fact has no cut-off".to_string()),
         },
         Role::Citation => span.citation(fact),
         Role::Place if matches!(fact.body, FactBody::Order(_)) => span.plain(),
-        Role::Address => match &fact.body {
-            FactBody::Task(task) => {
-                let line = task.address().map(|address| address.line());
-                one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
-            }
-            FactBody::Cart(cart) => {
-                let line = cart.address.as_ref().map(|address| address.line());
-                one_of(text, &line.as_deref().into_iter().collect::<Vec<_>>())
-            }
-            _ => Err("the fact has no address".to_string()),
-        },
+        Role::Address => address(fact, text),
         _ => own(fact, role, text),
     }
+}
+
+/// The text must be a line of the menu.
+fn choice(fact: &Fact, text: &str) -> Result<(), String> {
+    let FactBody::Menu(menu) = &fact.body else { return Err("the fact has no choices".to_string()) };
+    let lines = menu.choices.iter().enumerate();
+    let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
+    one_of(text, &lines.collect::<Vec<String>>())
+}
+
+/// The text must be the address goods go to.
+fn address(fact: &Fact, text: &str) -> Result<(), String> {
+    let line = match &fact.body {
+        FactBody::Task(task) => task.address().map(|address| address.line()),
+        FactBody::Cart(cart) => cart.address.as_ref().map(|address| address.line()),
+        _ => return Err("the fact has no address".to_string()),
+    };
+    one_of(text, line.as_slice())
 }
 
 /// The text must be one of the fact's own strings in this role.
@@ -101,7 +92,7 @@ fn same(known: &str, text: &str) -> bool {
 }
 
 /// The text must be one of these.
-fn one_of(text: &str, known: &[&str]) -> Result<(), String> {
+fn one_of(text: &str, known: &[String]) -> Result<(), String> {
     let stands = !text.trim().is_empty() && known.iter().any(|known| same(known, text));
     if stands { Ok(()) } else { Err(format!("the fact has {known:?}")) }
 }
@@ -237,6 +228,13 @@ impl Span<'_> {
 
     fn money(&self, money: Money) -> Result<(), String> {
         if self.money_of([money]) { Ok(()) } else { Err(format!("the fact has {money}")) }
+    }
+
+    fn line_total(&self, fact: &Fact) -> Result<(), String> {
+        match &fact.body {
+            FactBody::Cart(cart) if self.money_of(cart::line_totals(cart)) => Ok(()),
+            _ => Err("the fact has no line of this amount".to_string()),
+        }
     }
 
     /// True for one of these amounts; for none at all, where "free" is said of nothing.

@@ -6,7 +6,15 @@ pub(super) const CASES: usize = 6;
 
 /// Russian forms by case: nominative, genitive, dative, accusative, instrumental, prepositional.
 fn russian_unit(number: usize, case: usize, gender: usize) -> String {
-    let own = match (number, gender) {
+    match russian_own(number, gender).split(' ').nth(case) {
+        Some(form) if !form.is_empty() => form.to_string(),
+        _ => russian_built(number, case),
+    }
+}
+
+/// The forms no rule makes.
+fn russian_own(number: usize, gender: usize) -> &'static str {
+    match (number, gender) {
         (1, 0) => "один одного одному один одним одном",
         (1, 1) => "одна одной одной одну одной одной",
         (1, _) => "одно одного одному одно одним одном",
@@ -22,10 +30,10 @@ fn russian_unit(number: usize, case: usize, gender: usize) -> String {
         (300, _) => "триста трёхсот трёмстам триста тремястами трёхстах",
         (400, _) => "четыреста четырёхсот четырёмстам четыреста четырьмястами четырёхстах",
         _ => "",
-    };
-    if let Some(form) = own.split(' ').nth(case).filter(|form| !form.is_empty()) {
-        return form.to_string();
     }
+}
+
+fn russian_built(number: usize, case: usize) -> String {
     // Five to ten, and the roots the rest is made of: the nominative, the oblique root, the instrumental.
     let five = |number: usize| {
         let stem = ["пят", "шест", "сем", "вос", "девят", "десят"][number - 5];
@@ -246,31 +254,32 @@ pub(super) fn slovak(number: usize, style: usize) -> String {
     all.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
+const ONES: [&str; 20] = [
+    "",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
 /// With and without `and` and hyphens; by hundreds.
 pub(super) fn english(number: usize, style: usize) -> String {
-    const ONES: [&str; 20] = [
-        "",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-    ];
-    const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let british = style % 2 == 1;
     let below_hundred = |n: usize| match n {
         0..=19 => ONES[n].to_string(),

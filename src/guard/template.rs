@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::domain::Language;
 
-use super::draft::bare;
+use super::between::bare;
 use super::lexicon::{Class, Lexicon};
 use super::money::{ItemKind, Reading};
 use super::{Code, Guard, lex, norm, text};
