@@ -132,8 +132,35 @@ pub(super) fn code(row: usize, code: &str) -> Alias {
 pub(super) struct Names {
     /// With the sign each begins with, in that order.
     aliases: Vec<(char, Alias)>,
-    /// The bytes that begin one: a bit each.
-    leads: [u64; 4],
+    leads: Leads,
+}
+
+/// How names begin, so that most words are passed over without a look at any name: a bit for each byte that is one by
+/// itself, and one for the first two bytes together, which another ending leaves alone.
+#[derive(Clone, Debug, Default)]
+struct Leads {
+    lone: [u64; 4],
+    pairs: [u64; 4],
+}
+
+impl Leads {
+    fn pair(first: u8, second: u8) -> u8 {
+        first.wrapping_mul(31) ^ second
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        let (bits, byte) = match part {
+            [] => return,
+            [lone] => (&mut self.lone, *lone),
+            [first, second, ..] => (&mut self.pairs, Leads::pair(*first, *second)),
+        };
+        bits[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn fit(&self, first: u8, second: u8) -> bool {
+        let holds = |bits: &[u64; 4], byte: u8| bits[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0;
+        holds(&self.pairs, Leads::pair(first, second)) || holds(&self.lone, first)
+    }
 }
 
 impl Names {
@@ -143,11 +170,8 @@ impl Names {
         let mut aliases: Vec<(char, Alias)> =
             aliases.into_iter().filter_map(|alias| Some((first(&alias)?, alias))).collect();
         aliases.sort_by_key(|(sign, _)| *sign);
-        let mut leads = [0; 4];
-        for (sign, _) in &aliases {
-            let lead = sign.encode_utf8(&mut [0; 4]).as_bytes()[0];
-            leads[usize::from(lead >> 6)] |= 1 << (lead & 63);
-        }
+        let mut leads = Leads::default();
+        aliases.iter().for_each(|(_, alias)| leads.add(alias.parts[0].text.as_bytes()));
         Names { aliases, leads }
     }
 
@@ -155,25 +179,32 @@ impl Names {
     pub fn find(&self, text: &str) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         let mut at = 0;
-        while let Some(&byte) = text.as_bytes().get(at) {
-            let leads = self.leads[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0;
-            match leads.then(|| self.longest(text, at)).flatten() {
+        let bytes = text.as_bytes();
+        while let Some(&byte) = bytes.get(at) {
+            if byte.is_ascii() && !byte.is_ascii_alphanumeric() {
+                at += 1;
+                continue;
+            }
+            // U+4000 to U+9FFF: no word of letters begins there.
+            let end = if matches!(byte, 0xE4..=0xE9) { at } else { word_run(text, at) };
+            let leads = self.leads.fit(byte, bytes.get(at + 1).copied().unwrap_or_default());
+            match leads.then(|| self.longest(text, (at, end))).flatten() {
                 Some((end, row)) => {
                     found.push(Found { row, range: at..end });
                     at = end;
                 }
-                None => at = past(text, at),
+                None if end > at => at = end,
+                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
             }
         }
         found
     }
 
-    /// The longest name that begins at `at`, with its end.
-    fn longest(&self, text: &str, at: usize) -> Option<(usize, usize)> {
+    /// The longest name that begins at `at`, where a word ends at `first`, with its end.
+    fn longest(&self, text: &str, (at, first): (usize, usize)) -> Option<(usize, usize)> {
         let sign = text[at..].chars().next()?;
         let from = self.aliases.partition_point(|(known, _)| *known < sign);
         let alike = self.aliases[from..].iter().take_while(|(known, _)| *known == sign);
-        let first = if is_han(sign) { at } else { word_run(text, at) };
         alike.filter_map(|(_, alias)| matches(alias, text, (at, first)).map(|end| (end, alias.row))).max()
     }
 }
@@ -222,20 +253,12 @@ fn distinctive(words: &[&str]) -> bool {
 
 /// Where the letters and figures that begin at `at` end.
 fn word_run(text: &str, at: usize) -> usize {
+    let digits = |at: usize| text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut end = word_end(text, at);
-    while text.as_bytes().get(end).is_some_and(u8::is_ascii_digit) {
-        end = word_end(text, end + 1);
+    while let more @ 1.. = digits(end) {
+        end = word_end(text, end + more);
     }
     end
-}
-
-/// Behind the word or sign at `at`, inside which no name begins.
-fn past(text: &str, at: usize) -> usize {
-    let sign = || text[at..].chars().next().map_or(1, char::len_utf8);
-    match word_run(text, at) {
-        end if end > at => end,
-        _ => at + sign(),
-    }
 }
 
 /// The end of a name that begins at byte `at`, where a word ends at `first`.

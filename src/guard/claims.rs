@@ -113,7 +113,7 @@ impl Checker<'_> {
         let before = sentence.items[..index].iter().rev().find(near);
         let month = [before, behind].into_iter().flatten().any(|item| item.is(Class::Month));
         let promised = self.ledger.complete && (sentence.has(Class::Shipping) || sentence.has(Class::Promise));
-        month && (promised || !self.told().days.is_empty())
+        month && (promised || !self.days().is_empty())
     }
 
     /// "The lamp will arrive this week", "it arrives tomorrow": a time without a number is compared with no fact, so a
@@ -151,7 +151,7 @@ impl Checker<'_> {
             || words(index).starts_with("a ") || before.is_some_and(|item| matches!(word(item), "an" | "one"));
         let delivery = || (sentence.has(Class::Shipping) || sentence.has(Class::Promise)) && article();
         let bare = || (sentence.has(Class::Terms) || delivery()) && !words(index).starts_with(is_han);
-        !numbered && !sentence.question && (near() || bare()) && self.told().times && !quoted()
+        !numbered && !sentence.question && (near() || bare()) && self.times() && !quoted()
     }
 
     /// A Roman numeral from twenty on, or any right before an amount.
@@ -188,7 +188,7 @@ impl Checker<'_> {
                 first.is_some_and(|first| !same(&first) && !known.any(|other| same(&other)))
             }
             Form::Date => {
-                let known = &self.told().days;
+                let known = self.days();
                 !known.is_empty() && told::day(self.lexicon, said).is_some_and(|day| !known.contains(&day))
             }
             _ => false,

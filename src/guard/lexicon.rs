@@ -10,7 +10,7 @@ use crate::domain::Language;
 use super::allowed::Licence;
 pub(super) use super::class::{Class, LOCAL, Term};
 use super::norm::fold;
-use super::shape::Shape;
+use super::shape::{Next, Shape};
 use super::trie::{Node, Trie, insert};
 pub(super) use super::trie::{is_han, mark, spaced_letter, word_end};
 use super::unit::Units;
@@ -49,12 +49,14 @@ pub(super) struct Lexicon {
     numbers: Vec<Node>,
     words: Trie,
     parts: Trie,
-    /// ISO codes by index.
-    pub currencies: Vec<String>,
+    /// ISO codes by index, their letters in one number.
+    pub currencies: Vec<u32>,
     /// What lets a number stand that is no price.
     pub licences: Vec<Licence>,
     /// Numbers known by how they are written.
     pub shapes: Vec<Shape>,
+    /// What may stand behind the first figures of one.
+    pub behind: Next,
     months: Vec<Vec<String>>,
     /// Which names of units mean the same.
     pub units: Units,
@@ -108,6 +110,7 @@ impl Lexicon {
             parts: Trie::default(),
             currencies: Vec::new(),
             licences,
+            behind: Next::of(&shapes),
             shapes,
             months: Vec::new(),
             units: Units::default(),
@@ -188,8 +191,8 @@ impl Lexicon {
     }
 
     fn currency_bit(&mut self, code: &str) -> u64 {
-        let index = self.currencies.iter().position(|known| known == code).unwrap_or_else(|| {
-            self.currencies.push(code.to_string());
+        let index = self.currencies.iter().position(|known| *known == letters(code)).unwrap_or_else(|| {
+            self.currencies.push(letters(code));
             self.currencies.len() - 1
         });
         1 << (index as u64 & 63)
@@ -197,17 +200,21 @@ impl Lexicon {
 
     /// The mask of one currency; 0 for one that is never written.
     pub fn currency_mask(&self, code: &str) -> u64 {
-        self.currencies.iter().position(|known| known == code).map_or(0, |index| 1 << (index as u64 & 63))
+        let code = letters(code);
+        self.currencies.iter().position(|known| *known == code).map_or(0, |index| 1 << (index as u64 & 63))
     }
 
     /// The month, 1 to 12, whose name begins a word of `text`, when exactly one does.
     pub fn month_in(&self, text: &str) -> Option<u8> {
-        let words = || text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let mut found = (1_u8..)
-            .zip(&self.months)
-            .filter(|(_, stems)| words().any(|word| stems.iter().any(|stem| word.starts_with(stem.as_str()))));
-        let first = found.next()?;
-        found.next().is_none().then_some(first.0)
+        let mut found = 0_u16;
+        for word in text.split(|c: char| !(c.is_ascii_alphabetic() || (!c.is_ascii() && c.is_alphabetic()))) {
+            let Some(&first) = word.as_bytes().first() else { continue };
+            let begins = |stem: &String| stem.as_bytes().first() == Some(&first) && word.starts_with(stem.as_str());
+            for (month, stems) in self.months.iter().enumerate() {
+                found |= u16::from(stems.iter().any(begins)) << month;
+            }
+        }
+        (found.count_ones() == 1).then(|| found.trailing_zeros() as u8 + 1)
     }
 
     /// The longest entry at `at`, with its end; `None` when no entry begins there.
@@ -221,8 +228,12 @@ impl Lexicon {
         if word.len() > LONGEST_COMPOSITE {
             return Some(Composite::Priced);
         }
-        // Most words begin with no number; those that do are read from their end, each place once.
-        self.ending(word, 0)?;
+        // Most words begin with no number, and most that do go on with none: "стоит" is no sum of a hundred.
+        let first = self.endings(word, 0).last()?.0;
+        if self.endings(word, 0).all(|(end, _)| self.ending(word, end).is_none()) {
+            return self.priced(&word[first..]);
+        }
+        // The others are read from their end, each place once.
         let mut best = vec![None; word.len()];
         for at in (0..word.len()).rev().filter(|&at| word.is_char_boundary(at)) {
             best[at] = self.morpheme(word, at, &best);
@@ -237,9 +248,14 @@ impl Lexicon {
         if tail.is_empty() {
             return (values.len() > 1).then_some(Composite::Number(values));
         }
-        let (_, term) = self.longest(tail, 0)?;
-        let money = Class::Currency.bit() | Class::Percent.bit() | Class::Minor.bit();
-        (tail.chars().count() >= 3 && term.bits & money != 0).then_some(Composite::Priced)
+        self.priced(tail)
+    }
+
+    /// What a number with this word behind it is, inside one word.
+    fn priced(&self, tail: &str) -> Option<Composite> {
+        const MONEY: u64 = Class::Currency.bit() | Class::Percent.bit() | Class::Minor.bit();
+        let (_, term) = self.longest(tail, 0).filter(|_| tail.chars().nth(2).is_some())?;
+        (term.bits & MONEY != 0).then_some(Composite::Priced)
     }
 
     /// The shortest number word at byte `at`, with its end.
@@ -285,6 +301,10 @@ pub(super) enum Composite {
     Number(Vec<u64>),
     /// A number with a currency or percent: `пятисотрублёвый`.
     Priced,
+}
+
+fn letters(code: &str) -> u32 {
+    code.bytes().fold(0, |letters, byte| letters << 8 | u32::from(byte))
 }
 
 /// Phrases keep their stars; `fold` would take them for markup.

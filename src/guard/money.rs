@@ -8,7 +8,7 @@ use super::lex::{Kind, Token};
 use super::lexicon::{Class, Lexicon, spaced_letter};
 use super::licence;
 use super::numeral::{self, Numeral, ONE};
-use super::shape::{Form, Shape};
+use super::shape::{Form, Next, Shape};
 use super::verdict::Code;
 
 /// What an item is.
@@ -94,12 +94,14 @@ pub(super) struct Reading<'a> {
     pub language: Language,
     /// Numbers known by how they are written.
     pub shapes: &'a [Shape],
+    /// What may stand behind the first figures of one.
+    pub behind: &'a Next,
 }
 
 impl<'a> Reading<'a> {
     /// The tokens of a plain text.
     pub fn new(lexicon: &'a Lexicon, (text, tokens): (&'a str, &'a [Token]), language: Language) -> Reading<'a> {
-        Reading { text, tokens, language, shapes: &lexicon.shapes }
+        Reading { text, tokens, language, shapes: &lexicon.shapes, behind: &lexicon.behind }
     }
 }
 

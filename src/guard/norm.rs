@@ -65,36 +65,42 @@ pub(super) fn normalise(text: &str, islands: &[Range<usize>]) -> Normal {
         let run = plain_run(&text.as_bytes()[at..stop], out.text.ends_with([' ', '\n']));
         out.copy(&text[at..at + run], at);
         at += run;
-        match text.as_bytes().get(at).filter(|_| at < stop) {
-            Some(capital @ b'A'..=b'Z') => {
-                out.push(char::from(capital.to_ascii_lowercase()), at);
-                at += 1;
-            }
-            Some(_) => at += out.step(&text[at..stop], at),
-            None => {}
+        if at < stop {
+            at += out.step(&text[at..stop], at);
         }
     }
     out.mark(text.len());
     Normal { text: out.text, breaks: out.breaks, bidi: out.bidi }
 }
 
-/// The bytes at the start that stand as they are: most of most texts, copied in one go.
-fn plain_run(bytes: &[u8], mut spaced: bool) -> usize {
+/// The letters, figures and signs that stand as they are, but for capitals.
+const PLAIN_ASCII: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        let sign = byte as u8;
+        plain[byte] = sign.is_ascii_alphanumeric()
+            || matches!(sign, b',' | b'.' | b'-' | b'!' | b'?' | b':' | b';' | b'(' | b')' | b'"');
+        byte += 1;
+    }
+    plain
+};
+
+/// The bytes at the start that stand as they are, or in small letters: most of most texts, copied in one go.
+fn plain_run(bytes: &[u8], spaced: bool) -> usize {
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let next = |index: usize| bytes.get(at + index).copied().unwrap_or(0);
-        let length = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b',' | b'.' | b'-' | b'!' | b'?' | b':' | b';' | b'(' | b')' | b'"' => 1,
-            b' ' if !spaced => 1,
-            0xD0 if matches!(next(1), 0xB0..=0xBF) => 2,
-            0xD1 if matches!(next(1), 0x80..=0x8F) => 2,
+        let next = || bytes.get(at + 1).copied().unwrap_or(0);
+        at += match byte {
+            _ if PLAIN_ASCII[usize::from(byte)] => 1,
+            b' ' if !at.checked_sub(1).map_or(spaced, |before| bytes[before] == b' ') => 1,
+            0xD0 if matches!(next(), 0xB0..=0xBF) => 2,
+            0xD1 if matches!(next(), 0x80..=0x8F) => 2,
             // U+4E00 to U+9FFF.
-            0xE4 if next(1) >= 0xB8 => 3,
+            0xE4 if next() >= 0xB8 => 3,
             0xE5..=0xE9 => 3,
             _ => break,
         };
-        spaced = byte == b' ';
-        at += length;
     }
     at
 }
@@ -184,6 +190,9 @@ impl Writer {
     }
 
     fn cyrillic(&mut self, sign: char, at: usize) {
+        if let Some(lower) = char::from_u32(sign as u32 + 0x20).filter(|_| matches!(sign, 'А'..='Я')) {
+            return self.push(lower, at);
+        }
         for lower in sign.to_lowercase() {
             self.push(if matches!(lower, 'ё' | 'ѐ') { 'е' } else { lower }, at);
         }
@@ -264,7 +273,9 @@ impl Writer {
     fn copy(&mut self, plain: &str, at: usize) {
         if !plain.is_empty() {
             self.mark(at);
+            let start = self.text.len();
             self.text.push_str(plain);
+            self.text[start..].make_ascii_lowercase();
         }
     }
 

@@ -51,7 +51,7 @@ pub(super) struct Shape {
 
 /// What may stand behind the first figures, of all forms of a row together: most figures have something else there.
 #[derive(Clone, Debug, Default)]
-struct Next {
+pub(super) struct Next {
     signs: String,
     /// Those of them that are ASCII: a bit each.
     ascii: u128,
@@ -62,6 +62,16 @@ struct Next {
 }
 
 impl Next {
+    /// What may stand behind the first figures of any row.
+    pub fn of(shapes: &[Shape]) -> Next {
+        let mut next = Next::default();
+        for shape in shapes {
+            shape.forms.iter().for_each(|form| next.add(form));
+            next.alone |= shape.next.alone;
+        }
+        next
+    }
+
     fn add(&mut self, form: &[Part]) {
         // Behind an optional part stands the one after it.
         let optional = form.get(1).is_some_and(|part| part.optional);
@@ -141,7 +151,7 @@ impl Shape {
 
 /// The end of the number written at token `at`, and what it is.
 pub(super) fn find(reading: &Reading<'_>, at: usize, start: usize) -> Option<(usize, Form)> {
-    if reading.tokens[at].kind != Kind::Figures {
+    if reading.tokens[at].kind != Kind::Figures || !reading.behind.fits(reading, at) {
         return None;
     }
     let shape = |shape: &Shape| {

@@ -14,7 +14,7 @@ use super::money::{Amount, Item, ItemKind, Reading};
 use super::norm::{self, Normal};
 use super::numeral::Numeral;
 use super::sentence::Sentence;
-use super::told::{Said, Told};
+use super::told::{self, Said};
 use super::verdict::{Code, Violation};
 
 /// A fault before its place is known in the original text.
@@ -33,7 +33,8 @@ pub(super) struct Checker<'a> {
     pub lexicon: &'a Lexicon,
     pub ledger: &'a Ledger,
     pub reading: Reading<'a>,
-    told: OnceCell<Told>,
+    days: OnceCell<Vec<(u8, u8)>>,
+    times: OnceCell<bool>,
     said: OnceCell<Said>,
 }
 
@@ -47,7 +48,8 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
     let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    let checker = Checker { lexicon, ledger, reading, told: OnceCell::new(), said: OnceCell::new() };
+    let (days, times, said) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+    let checker = Checker { lexicon, ledger, reading, days, times, said };
     checker.run(text, &normal).map_err(|fault| place(fault, &normal, &tokens))
 }
 
@@ -58,31 +60,29 @@ fn place(fault: Fault, normal: &Normal, tokens: &[Token]) -> Violation {
     Violation { code: fault.code, segment: 0, at, detail: fault.why }
 }
 
-/// The sentences of a text, as ranges of tokens.
-pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
+/// The sentences of a text, as ranges of tokens; `original` says where one may begin.
+pub(super) fn sentences(tokens: &[Token], original: impl Fn(usize) -> bool) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
-    for (index, token) in tokens.iter().enumerate() {
-        let next = tokens.get(index + 1);
-        let ends = match token.kind {
-            Kind::Newline | Kind::Sign('!' | '?' | '。' | '…') => true,
-            // A point ends a sentence before a capital or a figure that does not follow an abbreviated unit.
-            Kind::Sign('.') => next.is_none_or(|next| {
-                let unit = index > 0 && tokens[index - 1].term.bits & ABBREVIATED != 0 && next.kind == Kind::Figures;
-                let listed = index > 0 && tokens[index - 1].kind == Kind::Figures && index - 1 == start;
-                next.spaced && original(next.range().start) && !unit && !listed
-            }),
-            _ => false,
-        };
-        if ends {
-            found.push(start..index + 1);
-            start = index + 1;
-        }
+    std::iter::from_fn(move || {
+        let begin = start;
+        let ends = |&index: &usize| ends(tokens, (begin, index), &original);
+        start = (begin..tokens.len()).find(ends).map_or(tokens.len(), |index| index + 1);
+        (begin < start).then_some(begin..start)
+    })
+}
+
+/// True when token `index` ends the sentence that begins at token `start`.
+fn ends(tokens: &[Token], (start, index): (usize, usize), original: impl Fn(usize) -> bool) -> bool {
+    match tokens[index].kind {
+        Kind::Newline | Kind::Sign('!' | '?' | '。' | '…') => true,
+        // A point ends a sentence before a capital or a figure that does not follow an abbreviated unit.
+        Kind::Sign('.') => tokens.get(index + 1).is_none_or(|next| {
+            let unit = index > 0 && tokens[index - 1].term.bits & ABBREVIATED != 0 && next.kind == Kind::Figures;
+            let listed = index > 0 && tokens[index - 1].kind == Kind::Figures && index - 1 == start;
+            next.spaced && original(next.range().start) && !unit && !listed
+        }),
+        _ => false,
     }
-    if start < tokens.len() {
-        found.push(start..tokens.len());
-    }
-    found
 }
 
 /// The items of a sentence that can be judged; no honest one comes near.
@@ -170,9 +170,14 @@ impl<'a> Checker<'a> {
         self.ledger.rows.get(index)
     }
 
-    /// What the facts' texts tell; read at the first question.
-    pub fn told(&self) -> &Told {
-        self.told.get_or_init(|| Told::read(self.lexicon, self.ledger, self.reading.language))
+    /// The days the facts' texts speak of; read at the first question.
+    pub fn days(&self) -> &[(u8, u8)] {
+        self.days.get_or_init(|| told::days(self.lexicon, self.ledger, self.reading.language))
+    }
+
+    /// True when the facts' texts give a day or a length of time; read at the first question.
+    pub fn times(&self) -> bool {
+        *self.times.get_or_init(|| told::times(self.lexicon, self.ledger, self.reading.language))
     }
 
     /// What the shopper's message names; read at the first question.
@@ -206,7 +211,7 @@ impl<'a> Checker<'a> {
 
     /// True for a length of time, or a part of a day's date, where the facts tell others.
     fn another_time(&self, sentence: &Sentence<'_>, index: usize) -> bool {
-        sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Time)) && self.told().times
+        sentence.items.get(index + 1).is_some_and(|item| item.is(Class::Time)) && self.times()
     }
 
     /// A number must be a fact's, or a licence must let it stand.

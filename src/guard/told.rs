@@ -1,5 +1,5 @@
 //! What the plain texts of a ledger and the shopper's own message tell: days, lengths of time, amounts.
-//! In: texts. Out: what to compare a reply with; it is read once for each text that is checked, and only when asked.
+//! In: texts. Out: what to compare a reply with; each is read once for a text that is checked, and only when asked.
 
 use crate::domain::{Language, Money};
 
@@ -11,45 +11,40 @@ use super::norm;
 use super::numeral::ONE;
 use super::shape::{self, Form};
 
-/// What the texts of the facts tell.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Told {
-    /// The days they speak of: day and month.
-    pub days: Vec<(u8, u8)>,
-    /// True when they give a day or a length of time: another one is not theirs.
-    pub times: bool,
-}
-
 /// The shopper's numbers, with the currencies each may be in.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Said(Vec<(i128, u64)>);
 
-impl Told {
-    /// Reads the texts of a ledger.
-    pub fn read(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> Told {
-        let mut told = Told::default();
-        for text in &ledger.texts {
-            items(lexicon, (text, language), |reading, items| {
-                let days = (0..reading.tokens.len()).filter_map(|at| match shape::find(reading, at, at) {
-                    Some((end, Form::Date)) => day(lexicon, reading.words(at..end)),
-                    _ => None,
-                });
-                told.days.extend(days);
-                let lasting = |pair: &[Item]| matches!(pair[0].kind, ItemKind::Number(_)) && pair[1].is(Class::Time);
-                told.times |= items.windows(2).any(lasting);
-            });
-        }
-        told.times |= !told.days.is_empty();
-        told
-    }
+/// The days the texts of a ledger speak of: day and month.
+pub(super) fn days(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> Vec<(u8, u8)> {
+    let of = |text: &String| reading(lexicon, (text, language), |reading| dates(lexicon, reading).collect::<Vec<_>>());
+    ledger.texts.iter().flat_map(of).collect()
+}
+
+/// True when the texts of a ledger give a day or a length of time: another one is not theirs.
+pub(super) fn times(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> bool {
+    let lasting = |pair: &[Item]| matches!(pair[0].kind, ItemKind::Number(_)) && pair[1].is(Class::Time);
+    ledger.texts.iter().any(|text| {
+        reading(lexicon, (text, language), |reading| {
+            let items = reading.items(0..reading.tokens.len());
+            items.windows(2).any(lasting) || dates(lexicon, reading).next().is_some()
+        })
+    })
+}
+
+fn dates(lexicon: &Lexicon, reading: &Reading<'_>) -> impl Iterator<Item = (u8, u8)> {
+    (0..reading.tokens.len()).filter_map(move |at| match shape::find(reading, at, at) {
+        Some((end, Form::Date)) => day(lexicon, reading.words(at..end)),
+        _ => None,
+    })
 }
 
 impl Said {
     /// Reads the shopper's message.
     pub fn read(lexicon: &Lexicon, message: &str, language: Language) -> Said {
         let mut said = Said::default();
-        items(lexicon, (message, language), |_, items| {
-            said.0.extend(items.iter().filter_map(|item| match &item.kind {
+        reading(lexicon, (message, language), |reading| {
+            said.0.extend(reading.items(0..reading.tokens.len()).iter().filter_map(|item| match &item.kind {
                 ItemKind::Money(said) => said.value.map(|value| (value, said.currencies)),
                 ItemKind::Number(said) => said.value.map(|value| (value, u64::MAX)),
                 _ => None,
@@ -74,11 +69,10 @@ impl Said {
     }
 }
 
-fn items(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnce(&Reading<'_>, &[Item])) {
+fn reading<T>(lexicon: &Lexicon, (text, language): (&str, Language), read: impl FnOnce(&Reading<'_>) -> T) -> T {
     let normal = norm::normalise(text, &[]);
     let tokens = lex::tokens(lexicon, &normal, language, &[]);
-    let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    read(&reading, &reading.items(0..tokens.len()));
+    read(&Reading::new(lexicon, (&normal.text, &tokens), language))
 }
 
 /// Day and month of a written date.

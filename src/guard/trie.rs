@@ -48,6 +48,7 @@ pub(super) struct Trie {
     slots: Vec<Slot>,
     edges: Vec<(u8, u32)>,
     wide: Vec<[u32; 256]>,
+    ends: Vec<Ends>,
     terms: Vec<Term>,
 }
 
@@ -55,6 +56,12 @@ pub(super) struct Trie {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     ways: Ways,
+    ends: u32,
+}
+
+/// What ends at a node, or goes on behind a star. Most nodes are inside of words: nothing does.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Ends {
     star: u32,
     term: u32,
     stem: u32,
@@ -84,7 +91,10 @@ impl Trie {
                 None => 0,
             };
             let (term, stem) = (keep(node.term), keep(node.stem));
-            trie.slots.push(Slot { ways, star: node.star, term, stem });
+            let here = Ends { star: node.star, term, stem };
+            trie.ends.extend((here != Ends::default()).then_some(here));
+            let ends = if here == Ends::default() { 0 } else { trie.ends.len() as u32 };
+            trie.slots.push(Slot { ways, ends });
         }
         trie
     }
@@ -126,7 +136,11 @@ impl Trie {
 
     /// The term of the entry that ends at a node.
     pub(super) fn ending(&self, node: usize) -> Option<&Term> {
-        self.term(self.slots[node].term)
+        self.term(self.ends(self.slots[node].ends)?.term)
+    }
+
+    fn ends(&self, index: u32) -> Option<&Ends> {
+        self.ends.get((index as usize).wrapping_sub(1))
     }
 
     /// The longest entry at `at`, with its end; `None` when no entry begins there.
@@ -148,16 +162,15 @@ fn child(nodes: &[Node], node: usize, byte: u8) -> Option<usize> {
 fn walk(trie: &Trie, mut node: usize, (text, mut at): (&str, usize), best: &mut Option<(usize, Term)>) {
     let bytes = text.as_bytes();
     loop {
-        let here = &trie.slots[node];
-        // Most nodes are inside of words: nothing ends at them.
-        if here.stem | here.star | here.term != 0 {
-            if let Some(term) = trie.term(here.stem).filter(|_| node != 0) {
+        let here = trie.slots[node];
+        if let Some(ends) = trie.ends(here.ends) {
+            if let Some(term) = trie.term(ends.stem).filter(|_| node != 0) {
                 offer(best, word_end(text, at), term);
             }
-            if here.star != 0 {
-                walk(trie, here.star as usize, (text, word_end(text, at)), best);
+            if ends.star != 0 {
+                walk(trie, ends.star as usize, (text, word_end(text, at)), best);
             }
-            if let Some(term) = trie.term(here.term).filter(|_| at_boundary(text, at)) {
+            if let Some(term) = trie.term(ends.term).filter(|_| at_boundary(text, at)) {
                 offer(best, at, term);
             }
         }
@@ -209,19 +222,32 @@ pub(super) fn is_han(sign: char) -> bool {
     matches!(sign as u32, 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF)
 }
 
+/// How many bytes the letter takes that begins with a byte; 0 where no letter does, [`ASK`] where the whole sign says.
+const LETTERS: [u8; 256] = {
+    let mut letters = [ASK; 256];
+    let mut byte = 0;
+    while byte < 0x80 {
+        letters[byte] = (byte as u8).is_ascii_alphabetic() as u8;
+        byte += 1;
+    }
+    // U+0400 to U+047F are letters, all of them.
+    (letters[0xD0], letters[0xD1]) = (2, 2);
+    letters
+};
+const ASK: u8 = u8::MAX;
+
 /// Where the word at `at` ends.
+#[inline]
 pub(super) fn word_end(text: &str, at: usize) -> usize {
     let mut end = at;
     while let Some(&byte) = text.as_bytes().get(end) {
-        end += match byte {
-            b'a'..=b'z' | b'A'..=b'Z' => 1,
-            0..=0x7F => return end,
-            // U+0400 to U+047F are letters, all of them.
-            0xD0 | 0xD1 => 2,
-            _ => match text.get(end..).and_then(|rest| rest.chars().next()) {
+        end += match LETTERS[usize::from(byte)] {
+            0 => return end,
+            ASK => match text.get(end..).and_then(|rest| rest.chars().next()) {
                 Some(sign) if spaced_letter(sign) => sign.len_utf8(),
                 _ => return end,
             },
+            length => usize::from(length),
         }
     }
     end
