@@ -27,6 +27,8 @@ fn free_text_is_judged_as_before() {
     check("fifth", include_str!("../../data/eval/guard/free_text_fifth.tsv"), &[34]);
     check("sixth", include_str!("../../data/eval/guard/free_text_sixth.tsv"), &[148, 208]);
     check("seventh", include_str!("../../data/eval/guard/free_text_seventh.tsv"), &[6, 21, 36, 51]);
+    let refused = [19, 22, 29, 50, 52, 59, 82, 110, 112, 119];
+    check("eighth", include_str!("../../data/eval/guard/free_text_eighth.tsv"), &refused);
 }
 
 /// The reason given is one the file names, on nine rows of ten at least.
