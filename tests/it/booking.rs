@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use truetill::app::App;
 
-use crate::common::{TestApp, app, config};
+use crate::common::{TestApp, app, config, text};
 
 struct Visitor<'a> {
     door: &'a TestApp,
@@ -18,15 +18,10 @@ impl<'a> Visitor<'a> {
         Visitor { door, locale, session: Value::Null }
     }
 
-    async fn say(&mut self, text: &str) -> String {
-        let mut body = json!({"message": text, "locale": self.locale});
-        if !self.session.is_null() {
-            body["session_id"] = self.session.clone();
-        }
-        let reply = self.door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-        assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
+    async fn say(&mut self, line: &str) -> String {
+        let reply = self.door.say(json!({"locale": self.locale, "session_id": self.session}), None, line).await;
         self.session = reply["session_id"].clone();
-        reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}")).to_string()
+        text(&reply).to_string()
     }
 
     async fn say_all(&mut self, lines: &[&str]) -> String {

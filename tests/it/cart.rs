@@ -7,7 +7,7 @@ use truetill::app::App;
 use truetill::domain::order::OrderState;
 use truetill::domain::session::TurnId;
 
-use crate::common::{Reply, TestApp, app, config};
+use crate::common::{Reply, TestApp, app, config, text};
 
 const KETTLE: &str = "KT-101-SLV";
 
@@ -200,14 +200,10 @@ impl<'a> Chat<'a> {
         Chat { door, locale, reply: Value::Null }
     }
 
-    async fn say(&mut self, text: &str) -> String {
-        let mut body = json!({"message": text, "locale": self.locale});
-        if !self.reply.is_null() {
-            body["session_id"] = self.reply["session_id"].clone();
-        }
-        self.reply = self.door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-        assert_eq!(self.reply["check"]["rejected"], json!([]), "{text}: {}", self.reply);
-        self.reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{}", self.reply)).to_string()
+    async fn say(&mut self, line: &str) -> String {
+        let who = json!({"locale": self.locale, "session_id": self.reply["session_id"]});
+        self.reply = self.door.say(who, None, line).await;
+        text(&self.reply).to_string()
     }
 }
 

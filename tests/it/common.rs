@@ -151,6 +151,19 @@ impl TestApp {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
+    /// Says something in the chat and takes the reply, in which the guard must have refused nothing. `who` is what the request tells besides,
+    /// `before` a reply of the conversation it goes on in.
+    pub async fn say(&self, who: Value, before: Option<&Value>, text: &str) -> Value {
+        let mut body = who;
+        body["message"] = text.into();
+        if let Some(before) = before {
+            body["session_id"] = before["session_id"].clone();
+        }
+        let reply = self.post("/api/v1/chat", body.to_string(), &[]).await.json();
+        assert_eq!(reply["check"]["rejected"], serde_json::json!([]), "{text}: {reply}");
+        reply
+    }
+
     /// Posts JSON with headers.
     pub async fn post(&self, path: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Reply {
         let mut request = Request::post(path).header("content-type", "application/json");
@@ -159,6 +172,11 @@ impl TestApp {
         }
         self.send(request.body(body.into()).unwrap()).await
     }
+}
+
+/// What the assistant said in a reply.
+pub fn text(reply: &Value) -> &str {
+    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
 }
 
 /// What came back.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use truetill::app::App;
 use truetill::handover;
 
-use crate::common::{TestApp, app, clock, config};
+use crate::common::{TestApp, app, clock, config, text};
 
 static LATER_S: AtomicI64 = AtomicI64::new(0);
 
@@ -38,10 +38,6 @@ async fn step(door: &TestApp, case: &Value, body: Value) -> (u16, Value) {
 async fn shop() -> (Arc<App>, TestApp) {
     let app = app(config(), None).await;
     (Arc::clone(&app), TestApp::over(app))
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
 }
 
 #[tokio::test]

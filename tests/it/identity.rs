@@ -14,7 +14,7 @@ use truetill::config::Config;
 use truetill::engine::{CodeLetter, CodeSender};
 use truetill::identity::Codes;
 
-use crate::common::{Reply, TestApp, app, clock, config};
+use crate::common::{Reply, TestApp, app, clock, config, text};
 
 const SECRET: &str = "the secret that shop and assistant share";
 /// Of TT-10443 in `data/orders`.
@@ -70,10 +70,6 @@ async fn say(door: &TestApp, who: (Option<&Value>, Option<&str>), text: &str) ->
     let reply = send(door, who, text, "en").await.json();
     assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
     reply
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
 }
 
 fn has(reply: &Value, part: &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use truetill::app::App;
 
-use crate::common::{TestApp, app, config};
+use crate::common::{TestApp, app, config, text};
 
 async fn shop() -> (Arc<App>, TestApp) {
     let app = app(config(), None).await;
@@ -13,20 +13,7 @@ async fn shop() -> (Arc<App>, TestApp) {
 }
 
 async fn say(door: &TestApp, (customer, session): (Option<&str>, Option<&Value>), text: &str) -> Value {
-    let mut body = json!({"message": text});
-    if let Some(customer) = customer {
-        body["customer"] = customer.into();
-    }
-    if let Some(session) = session {
-        body["session_id"] = session["session_id"].clone();
-    }
-    let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-    assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
-    reply
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
+    door.say(json!({"customer": customer}), session, text).await
 }
 
 #[tokio::test]

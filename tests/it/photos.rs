@@ -11,7 +11,7 @@ use truetill::domain::session::SessionId;
 use truetill::engine::OrderDesk;
 
 use crate::cluster::state;
-use crate::common::{Reply, TestApp, app_keeping, clock, config, digest, quick_config};
+use crate::common::{Reply, TestApp, app_keeping, clock, config, digest, quick_config, text};
 use crate::fakes::ShopFront;
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF, a broken glass \x00\xff\xd9";
@@ -26,17 +26,7 @@ async fn shop() -> (TempDir, Arc<App>, TestApp) {
 }
 
 async fn say(door: &TestApp, session: Option<&str>, text: &str) -> Value {
-    let mut body = json!({"message": text});
-    if let Some(session) = session {
-        body["session_id"] = session.into();
-    }
-    let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-    assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
-    reply
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
+    door.say(json!({"session_id": session}), None, text).await
 }
 
 fn has(reply: &Value, part: &str) {

@@ -10,7 +10,7 @@ use truetill::domain::order::OrderState;
 use truetill::domain::session::TurnId;
 use truetill::store::OrderBook;
 
-use crate::common::{TestApp, app, clock, config};
+use crate::common::{TestApp, app, clock, config, text};
 
 /// A conversation over HTTP.
 struct Chat<'a> {
@@ -24,14 +24,10 @@ impl<'a> Chat<'a> {
         Chat { app, locale, reply: Value::Null }
     }
 
-    async fn say(&mut self, text: &str) -> String {
-        let mut body = json!({"message": text, "locale": self.locale});
-        if !self.reply.is_null() {
-            body["session_id"] = self.reply["session_id"].clone();
-        }
-        self.reply = self.app.post("/api/v1/chat", body.to_string(), &[]).await.json();
-        assert_eq!(self.reply["check"]["rejected"], json!([]), "{}", self.reply);
-        self.reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{}", self.reply)).to_string()
+    async fn say(&mut self, line: &str) -> String {
+        let who = json!({"locale": self.locale, "session_id": self.reply["session_id"]});
+        self.reply = self.app.say(who, None, line).await;
+        text(&self.reply).to_string()
     }
 
     /// Says all of it and gives the last reply.

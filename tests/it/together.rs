@@ -11,7 +11,7 @@ use truetill::domain::{Currency, ProductId};
 use truetill::store::OrderBook;
 
 use crate::cluster::state;
-use crate::common::{TestApp, app_keeping, clock, quick_config};
+use crate::common::{TestApp, app_keeping, clock, quick_config, text};
 use crate::fakes::ShopFront;
 
 /// A wok whose feed names no accessories, at 59.90.
@@ -67,17 +67,7 @@ fn companions(app: &App) -> Vec<String> {
 }
 
 async fn say(door: &TestApp, session: Option<&Value>, text: &str) -> Value {
-    let mut body = json!({"message": text});
-    if let Some(session) = session {
-        body["session_id"] = session["session_id"].clone();
-    }
-    let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-    assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
-    reply
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
+    door.say(json!({}), session, text).await
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use truetill::app::App;
 use truetill::domain::outreach::{Permission, Topic};
 use truetill::engine::OrderDesk;
 
-use crate::common::{TestApp, app, config};
+use crate::common::{TestApp, app, config, text};
 
 /// A conversation over HTTP.
 struct Chat<'a> {
@@ -23,18 +23,11 @@ impl<'a> Chat<'a> {
         Chat { door, locale, customer: None, session: Value::Null }
     }
 
-    async fn say(&mut self, text: &str) -> String {
-        let mut body = json!({"message": text, "locale": self.locale});
-        if !self.session.is_null() {
-            body["session_id"] = self.session.clone();
-        }
-        if let Some(customer) = self.customer {
-            body["customer"] = customer.into();
-        }
-        let reply = self.door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-        assert_eq!(reply["check"]["rejected"], json!([]), "{text}: {reply}");
+    async fn say(&mut self, line: &str) -> String {
+        let who = json!({"locale": self.locale, "session_id": self.session, "customer": self.customer});
+        let reply = self.door.say(who, None, line).await;
         self.session = reply["session_id"].clone();
-        reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}")).to_string()
+        text(&reply).to_string()
     }
 }
 
