@@ -47,6 +47,16 @@ pub struct Screened {
     pub spam: f32,
 }
 
+impl Screened {
+    /// From this score of `spam` on, a message advertises.
+    pub const ADVERTISING: f32 = 0.6;
+
+    /// True for a message that offers something to the shop.
+    pub fn advertises(&self) -> bool {
+        self.spam >= Self::ADVERTISING
+    }
+}
+
 /// A stretch of personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pii {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::handover::Event;
 use crate::domain::lead::{Consent, Lead, Purpose};
 use crate::domain::outreach::{self, Contact, Wanted};
-use crate::domain::plan::{Ask, BookingLine, ConsentLine, HandoverReason};
+use crate::domain::plan::{Ask, BookingLine, ConsentLine, Courtesy, HandoverReason};
 use crate::domain::session::Pending;
 use crate::domain::{Command, FactBody, Move, ProductId};
 use crate::understanding::Answer;
@@ -61,11 +61,11 @@ pub(super) fn call(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
         true => Purpose::Visit,
         false => Purpose::Call,
     };
-    ask(command, (purpose, None), outcome);
+    ask(turn, command, (purpose, None), outcome);
 }
 
 /// Somebody wants to hear when it is back. What is in stock needs no notice; what was not found cannot be waited for.
-pub(super) fn restock(command: &Command, outcome: &mut Outcome) {
+pub(super) fn restock(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
     let focus: Vec<ProductId> = outcome.focus.clone();
     let [product] = focus.as_slice() else { return };
     let wanted = |of: &Option<String>, said: &Option<String>| said.is_none() || of == said;
@@ -79,12 +79,22 @@ pub(super) fn restock(command: &Command, outcome: &mut Outcome) {
         _ => false,
     });
     if gone {
-        ask(command, (Purpose::Restock, Some(product.clone())), outcome);
+        ask(turn, command, (Purpose::Restock, Some(product.clone())), outcome);
     }
 }
 
-/// Asks for a contact, or for the leave to use it.
-pub(super) fn ask(command: &Command, (purpose, product): (Purpose, Option<ProductId>), outcome: &mut Outcome) {
+/// Asks for a contact, or for the leave to use it. Whoever advertises leaves none, not even as the answer to a question of ours: nobody
+/// of the shop is sent to call them.
+pub(super) fn ask(
+    turn: &Turn<'_>,
+    command: &Command,
+    (purpose, product): (Purpose, Option<ProductId>),
+    outcome: &mut Outcome,
+) {
+    if turn.screened.advertises() {
+        outcome.say(Move::Smalltalk { kind: Courtesy::Spam });
+        return;
+    }
     let slots = &command.slots;
     if slots.phone.is_none() && slots.email.is_none() {
         let asked = if matches!(purpose, Purpose::Restock | Purpose::Offers) { Ask::Contact } else { Ask::Phone };

@@ -40,7 +40,7 @@ pub(super) async fn wanted(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
         Ok(Contact { email, phone }) => {
             let slots = Slots { email, phone, topic: Some(TOPIC.to_string()), ..Slots::default() };
             let command = Command { name: CommandName::LeaveContact, slots };
-            contact::ask(&command, (Purpose::Offers, None), outcome);
+            contact::ask(turn, &command, (Purpose::Offers, None), outcome);
         }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "where a customer is reached could not be read");

@@ -195,7 +195,7 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
         }
         RestockNotice => {
             products(turn, command, outcome, clock).await;
-            contact::restock(command, outcome);
+            contact::restock(turn, command, outcome);
         }
         DeliveryInfo => policy::delivery(turn, command, outcome).await,
         Policy => {

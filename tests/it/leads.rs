@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use truetill::app::App;
 
-use crate::common::{TestApp, app, config};
+use crate::common::{TestApp, app, config, text};
 
 async fn shop() -> (Arc<App>, TestApp) {
     let app = app(config(), None).await;
@@ -13,17 +13,7 @@ async fn shop() -> (Arc<App>, TestApp) {
 }
 
 async fn say(door: &TestApp, (locale, before): (&str, Option<&Value>), text: &str) -> Value {
-    let mut body = json!({"message": text, "locale": locale});
-    if let Some(before) = before {
-        body["session_id"] = before["session_id"].clone();
-    }
-    let reply = door.post("/api/v1/chat", body.to_string(), &[]).await.json();
-    assert_eq!(reply["check"]["rejected"], json!([]), "{reply}");
-    reply
-}
-
-fn text(reply: &Value) -> &str {
-    reply["reply"]["text"].as_str().unwrap_or_else(|| panic!("{reply}"))
+    door.say(json!({"locale": locale}), before, text).await
 }
 
 #[tokio::test]
@@ -148,4 +138,41 @@ async fn a_notice_is_kept_for_what_is_sold_out_and_only_then() {
     let there = ask("let me know when the Volna electric kettle 1.7 l is available, anna@example.com").await;
     assert!(!text(&there).contains("when this item is back"), "{}", text(&there));
     assert_eq!(app.state.events().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn an_advertisement_leaves_no_contact_whatever_was_asked_before() {
+    for (locale, opening, offer, yes, refused) in [
+        (
+            "en",
+            "please call me back",
+            "We offer SEO and backlinks to rank on Google, call me back on +421 900 000 555",
+            "yes please",
+            "do not take business offers",
+        ),
+        (
+            "ru",
+            "перезвоните мне пожалуйста",
+            "Предлагаем продвижение сайтов, перезвоните мне +7 900 000-05-55",
+            "да, звоните",
+            "коммерческие предложения",
+        ),
+        (
+            "sk",
+            "zavolajte mi prosím",
+            "Ponúkame vám tvorbu webov a SEO optimalizáciu, zavolajte mi +421 900 000 555",
+            "áno",
+            "obchodné ponuky",
+        ),
+        ("zh", "请给我回个电话", "专业代运营刷单，请给我回个电话 +86 138 0000 0555", "好的", "商业推广"),
+    ] {
+        let (app, door) = shop().await;
+        let asked = say(&door, (locale, None), opening).await;
+        for before in [None, Some(&asked)] {
+            let told = say(&door, (locale, before), offer).await;
+            assert!(text(&told).contains(refused), "{offer}: {}", text(&told));
+            say(&door, (locale, Some(&told)), yes).await;
+            assert_eq!(app.state.events().await.unwrap(), 0, "{locale}: an advertisement became a lead");
+        }
+    }
 }

@@ -161,3 +161,23 @@ fn spans_in_sentences() {
     }
     eprintln!("presidio sentences, masked of all: {by_type:?}");
 }
+
+#[test]
+fn whoever_leaves_a_contact_is_taken_for_no_advertiser() {
+    let screening = screening();
+    let mut wrong = Vec::new();
+    for language in [Language::En, Language::Ru, Language::Sk, Language::Zh] {
+        let path = format!("{}/data/rules/examples/{}.toml", env!("CARGO_MANIFEST_DIR"), language.code());
+        let all: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for command in ["leave_contact", "restock_notice"] {
+            let messages = all[command].as_array().unwrap().iter().filter_map(|message| message.as_str());
+            wrong.extend(
+                messages.filter(|text| screening.screen(text, language, None).advertises()).map(str::to_string),
+            );
+        }
+    }
+    for honest in ["call me on 0903123456", "my phone 0903555210, ring me", "加我微信吧，手机号13911112222"] {
+        wrong.extend(screening.screen(honest, Language::En, None).advertises().then(|| honest.to_string()));
+    }
+    assert_eq!(wrong, [""; 0]);
+}

@@ -1,16 +1,14 @@
 //! What screening suspects of a message: that it would bend the assistant, or that it advertises. The examples may know better.
 
 use super::{Firm, Sure};
-use crate::domain::{Command, CommandName, Slots};
+use crate::domain::{Command, CommandName, Screened, Slots};
 use crate::understanding::Input;
 use crate::understanding::definitions::CommandRules;
 use crate::understanding::slots::Passage;
 
 /// From this score of screening on, a message tries to bend the assistant.
 const BENDING: f32 = 0.7;
-/// From this score on, it advertises.
-const ADVERTISING: f32 = 0.6;
-/// From this score on, it does so whatever cues it holds.
+/// From this score on, it advertises whatever cues it holds.
 const SURELY: f32 = 0.9;
 /// Words beside a budget that name what it is for; an advertisement has more to say.
 const MOST_WANTED: usize = 4;
@@ -18,14 +16,14 @@ const MOST_WANTED: usize = 4;
 /// What screening is sure about is no question to the shop.
 pub(super) fn bending(input: Input<'_>) -> Option<Sure> {
     // An advertisement that promises much is still one.
-    let advertises = input.message.spam >= ADVERTISING && input.message.spam >= input.message.injection;
+    let advertises = input.message.advertises() && input.message.spam >= input.message.injection;
     by_score(CommandName::Unsafe, input.message.injection, BENDING).filter(|_| !advertises)
 }
 
 impl CommandRules {
     /// Whoever advertises is no shopper.
     pub(super) fn advertising(&self, input: Input<'_>) -> Option<Sure> {
-        by_score(CommandName::Spam, input.message.spam, ADVERTISING).filter(|_| !self.shops(input))
+        by_score(CommandName::Spam, input.message.spam, Screened::ADVERTISING).filter(|_| !self.shops(input))
     }
 
     /// An advertisement that cues for a shopper's wish may stand in.
