@@ -94,6 +94,8 @@ pub struct Visitor {
     pub client: String,
     /// What the customer's token says besides who they are.
     pub login: Login,
+    /// What stands for this very request, however often it comes; none where its sender does not say.
+    pub operation: Option<String>,
 }
 
 /// What is said of a code.

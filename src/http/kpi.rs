@@ -9,12 +9,17 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::App;
 use crate::domain::session::SessionId;
 use crate::http::Gate;
-use crate::http::door::body::Body;
+use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::{Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::kpi::{self, Period, Report};
+
+/// What failed, for the log and the answer.
+const FIGURES: &str = "The figures";
 
 /// Which figures, and how.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
@@ -66,8 +71,8 @@ pub async fn kpi(
     let period = Period::between(query.from.as_deref(), query.to.as_deref(), gate.app.now());
     let period = period.map_err(|(field, detail)| Problem::of_field(Code::InvalidField, field, detail))?;
     let text = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text);
-    let rates = kpi::Rates::load(&gate.app.config.paths.data).map_err(failed)?;
-    let report = kpi::report(&gate.app.state, period, &rates).await.map_err(failed)?;
+    let rates = kpi::Rates::load(&gate.app.config.paths.data).map_err(inside(FIGURES))?;
+    let report = kpi::report(&gate.app.state, period, &rates).await.map_err(inside(FIGURES))?;
     match query.format.as_deref().unwrap_or("json") {
         "json" => Ok(Json(KpiBody { report }).into_response()),
         "csv" => Ok(text("text/csv; charset=utf-8", report.csv()).into_response()),
@@ -78,28 +83,26 @@ pub async fn kpi(
 
 /// Keeps what a shopper thought of a conversation.
 #[utoipa::path(
-    post, path = "/api/v1/feedback", tag = "chat", request_body = FeedbackRequest,
+    post, path = "/api/v1/feedback", tag = "chat", request_body = FeedbackRequest, params(Keyed),
     responses(
         (status = 204, description = "Kept"),
         (status = 404, description = "Unknown conversation", body = ProblemBody),
-        (status = 422, description = "A score that is not 1 to 5", body = ProblemBody),
+        (status = 422, description = "A score that is not 1 to 5; or the key stands for another body", body = ProblemBody),
     )
 )]
-pub async fn feedback(State(gate): State<Arc<Gate>>, body: Body<FeedbackRequest>) -> Result<StatusCode, Problem> {
-    let FeedbackRequest { session_id, score } = body.value;
+pub async fn feedback(call: Call<FeedbackRequest>) -> Result<Response, Problem> {
+    call.once(|app, request| async move { Ok((StatusCode::NO_CONTENT, scored(&app, request).await?)) }).await
+}
+
+async fn scored(app: &App, FeedbackRequest { session_id, score }: FeedbackRequest) -> Result<(), Problem> {
     let wrong = |_| Problem::of_field(Code::InvalidField, "session_id", "It is not a UUID.");
     let session: SessionId = session_id.parse().map_err(wrong)?;
     if !(1..=5).contains(&score) {
         return Err(Problem::of_field(Code::InvalidField, "score", "It takes 1 to 5."));
     }
-    if !gate.app.state.score(session, score, gate.app.now()).await.map_err(failed)? {
+    if !app.state.score(session, score, app.now()).await.map_err(inside(FIGURES))? {
         let detail = format!("session `{session}` does not exist");
         return Err(Problem::of_field(Code::UnknownSession, "session_id", detail));
     }
-    Ok(StatusCode::NO_CONTENT)
-}
-
-fn failed(error: anyhow::Error) -> Problem {
-    tracing::error!("the figures could not be read or written: {error:#}");
-    Problem::new(Code::Internal, "The figures could not be read or written.")
+    Ok(())
 }

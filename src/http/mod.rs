@@ -33,7 +33,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
-use crate::http::chat::idempotency::Ledger;
 use crate::http::door::auth::Keys;
 use crate::http::door::queue::Queue;
 use crate::http::door::{auth, passage};
@@ -48,7 +47,6 @@ struct Gate {
     app: Arc<App>,
     keys: Keys,
     queue: Queue,
-    answered: Ledger,
     conversations: Conversations,
     metrics: PrometheusHandle,
     words: page::Words,
@@ -68,7 +66,6 @@ impl Gate {
         Ok(Gate {
             keys: Keys::read(&app.config.server)?,
             queue: Queue::new(&app.config.server),
-            answered: Ledger::default(),
             conversations: Conversations::default(),
             metrics: measure::handle(),
             words: page::Words::load(&app.config.paths.data)?,

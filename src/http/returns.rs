@@ -16,6 +16,7 @@ use crate::domain::order::Order;
 use crate::engine::{OrderDesk, Terms};
 use crate::http::Gate;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::Office;
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::label::{self, Label};
@@ -112,7 +113,7 @@ pub async fn label(
     post, path = "/api/v1/returns/{id}", tag = "desk", request_body = StepRequest,
     params(
         ("id" = String, Path, description = "The number: RMA-..."),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+        Keyed,
     ),
     responses(
         (status = 200, description = "The return afterwards", body = ReturnBody),

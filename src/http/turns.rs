@@ -1,5 +1,5 @@
-//! Runs a turn for a channel: its place in the line or a refusal, a time limit, the counts, and events for whoever streams.
-//! Dropping the future or the stream cancels the turn; its slot is free at that moment.
+//! Runs a turn for a channel: its place in the line or a refusal, a time limit, the counts, its answer kept under the request's key, and
+//! events for whoever streams. Dropping the future or the stream cancels the turn; its slot is free at that moment, its key in the next.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
@@ -14,15 +15,27 @@ use tokio_stream::Stream;
 use crate::domain::Message;
 use crate::domain::identity::Visitor;
 use crate::http::Gate;
+use crate::http::chat::types::ChatReply;
+use crate::http::door::once::Reservation;
 use crate::http::door::queue::Place;
 use crate::http::error::{Code, Problem};
 use crate::http::measure;
 use crate::turn::{self, Answer, Event, Watcher};
 
+/// What a turn may take outside its limits: reading and writing the state.
+const AROUND: Duration = Duration::from_secs(30);
+
 /// The right to run one turn.
 pub struct Slot {
     gate: Arc<Gate>,
     _place: Place,
+    reservation: Reservation,
+}
+
+/// A turn of this server is over by then, its wait and the write of its answer included.
+pub fn longest(gate: &Gate) -> Duration {
+    let server = &gate.app.config.server;
+    Duration::from_secs(server.wait_s + server.turn_timeout_s) + AROUND
 }
 
 /// What a stream tells, in order; `Done` or `Failed` is the last.
@@ -41,12 +54,18 @@ impl Slot {
     ///
     /// # Errors
     /// Too many wait already, or it took too long.
-    pub async fn take(gate: &Arc<Gate>, message: &Message) -> Result<Slot, Problem> {
-        let _place = gate.queue.enter(message.session).await.inspect_err(measure::refused)?;
-        Ok(Slot { gate: Arc::clone(gate), _place })
+    pub async fn take(gate: &Arc<Gate>, message: &Message, reservation: Reservation) -> Result<Slot, Problem> {
+        match gate.queue.enter(message.session).await {
+            Ok(_place) => Ok(Slot { gate: Arc::clone(gate), _place, reservation }),
+            Err(problem) => {
+                measure::refused(&problem);
+                reservation.free().await;
+                Err(problem)
+            }
+        }
     }
 
-    /// Answers one message.
+    /// Answers one message. The answer is kept before anybody has it.
     pub async fn run(self, (message, visitor): (Message, Visitor), watcher: &Watcher) -> Result<Answer, Problem> {
         let limit = Duration::from_secs(self.gate.app.config.server.turn_timeout_s);
         let turn = turn::answer_visitor(&self.gate.app, (message, &visitor), watcher);
@@ -55,8 +74,14 @@ impl Slot {
             Err(_) => Err(Problem::new(Code::TurnTimeout, format!("The turn took longer than {} s.", limit.as_secs()))),
         };
         match &outcome {
-            Ok(answer) => measure::answered(answer),
-            Err(problem) => measure::refused(problem),
+            Ok(answer) => {
+                measure::answered(answer);
+                self.reservation.answered(StatusCode::OK, || ChatReply::from(answer).written()).await;
+            }
+            Err(problem) => {
+                measure::refused(problem);
+                self.reservation.free().await;
+            }
         }
         outcome
     }

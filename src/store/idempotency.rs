@@ -1,5 +1,7 @@
 //! Idempotency-Key on disk: the same key with the same body gets the first answer for a day, restarts or not.
-//! A request that died without an answer frees its key after a minute; what it wrote is guarded by its task.
+//! A request that died without an answer leaves its key to the next try once it could not run any longer.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Row;
@@ -7,13 +9,12 @@ use sqlx::Row;
 use super::state::StateStore;
 
 const KEPT_S: i64 = 24 * 3600;
-const LEASE_S: i64 = 60;
 
 /// What a key stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// Nothing yet: the caller answers and tells [`StateStore::answered`].
-    First,
+    First(Held),
     /// This answer: status and body.
     Again(u16, String),
     /// The first request still runs.
@@ -22,42 +23,53 @@ pub enum Claimed {
     Reused,
 }
 
-/// One caller's key: another caller's key is another key.
+/// One caller's key: another caller's key is another key. All three are digests.
 #[derive(Clone, Copy, Debug)]
 pub struct IdempotencyKey<'a> {
-    /// The digest of the API key, or nothing.
+    /// Who calls.
     pub caller: &'a str,
     /// The header's value.
     pub key: &'a str,
-    /// sha256 over path and body.
+    /// Path and body.
     pub body: &'a str,
 }
 
+/// A key that somebody holds. Taken by another after its time it is held no more: what its first holder tells then is not heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    caller: String,
+    key: String,
+    since: i64,
+}
+
 impl StateStore {
-    /// Looks a key up and reserves it.
+    /// Looks a key up and holds it. A request lasts `longest` at most.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn claim(&self, key: IdempotencyKey<'_>, now: Timestamp) -> anyhow::Result<Claimed> {
-        let now = now.as_second();
-        // One statement decides in either database: it takes a key that is new, or over: a day after its answer, a minute
-        // after a request without one. Whoever comes at the same time waits for it and finds the key taken.
-        let taken = sqlx::query(
-            "INSERT INTO idempotency (caller, key, body, at, status, answer) VALUES ($1, $2, $3, $4, 0, '')
+    pub async fn claim(&self, key: IdempotencyKey<'_>, now: Timestamp, longest: Duration) -> anyhow::Result<Claimed> {
+        let (now, longest) = (now.as_second(), i64::try_from(longest.as_secs()).unwrap_or(KEPT_S).min(KEPT_S));
+        // One statement decides in either database: it takes a key that is new, or over: a day after its answer, or when a
+        // request without one must be dead. Whoever comes at the same time waits for it and finds the key taken.
+        let taken = self
+            .put(
+                sqlx::query(
+                    "INSERT INTO idempotency (caller, key, body, at, status, answer) VALUES ($1, $2, $3, $4, 0, '')
              ON CONFLICT (caller, key) DO UPDATE SET body = excluded.body, at = excluded.at, status = 0, answer = ''
              WHERE idempotency.at < $5 OR (idempotency.status = 0 AND idempotency.at < $6)",
-        )
-        .bind(key.caller)
-        .bind(key.key)
-        .bind(key.body)
-        .bind(now)
-        .bind(now - KEPT_S)
-        .bind(now - LEASE_S)
-        .execute(&self.writer)
-        .await?;
+                )
+                .bind(key.caller)
+                .bind(key.key)
+                .bind(key.body)
+                .bind(now)
+                .bind(now - KEPT_S)
+                .bind(now - longest),
+            )
+            .await?;
         if taken.rows_affected() == 1 {
             self.forget_old_keys(now).await?;
-            return Ok(Claimed::First);
+            let (caller, key) = (key.caller.to_string(), key.key.to_string());
+            return Ok(Claimed::First(Held { caller, key, since: now }));
         }
         let row = sqlx::query("SELECT body, status, answer FROM idempotency WHERE caller = $1 AND key = $2")
             .bind(key.caller)
@@ -79,22 +91,26 @@ impl StateStore {
             return Ok(());
         }
         let over = sqlx::query("DELETE FROM idempotency WHERE at < $1").bind(now - KEPT_S);
-        over.execute(&self.writer).await?;
+        self.put(over).await?;
         Ok(())
     }
 
-    /// Stores the answer to a claimed key.
+    /// Stores the answer under a key that is held.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn answered(&self, key: IdempotencyKey<'_>, status: u16, answer: &str) -> anyhow::Result<()> {
-        sqlx::query("UPDATE idempotency SET status = $1, answer = $2 WHERE caller = $3 AND key = $4")
-            .bind(i64::from(status))
-            .bind(answer)
-            .bind(key.caller)
-            .bind(key.key)
-            .execute(&self.writer)
-            .await?;
+    pub async fn answered(&self, held: &Held, status: u16, answer: &str) -> anyhow::Result<()> {
+        let update = "UPDATE idempotency SET status = $1, answer = $2
+             WHERE caller = $3 AND key = $4 AND status = 0 AND at = $5";
+        self.put(
+            sqlx::query(update)
+                .bind(i64::from(status))
+                .bind(answer)
+                .bind(&held.caller)
+                .bind(&held.key)
+                .bind(held.since),
+        )
+        .await?;
         Ok(())
     }
 
@@ -102,12 +118,14 @@ impl StateStore {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn unclaim(&self, key: IdempotencyKey<'_>) -> anyhow::Result<()> {
-        sqlx::query("DELETE FROM idempotency WHERE caller = $1 AND key = $2 AND status = 0")
-            .bind(key.caller)
-            .bind(key.key)
-            .execute(&self.writer)
-            .await?;
+    pub async fn unclaim(&self, held: &Held) -> anyhow::Result<()> {
+        self.put(
+            sqlx::query("DELETE FROM idempotency WHERE caller = $1 AND key = $2 AND status = 0 AND at = $3")
+                .bind(&held.caller)
+                .bind(&held.key)
+                .bind(held.since),
+        )
+        .await?;
         Ok(())
     }
 }
@@ -117,25 +135,51 @@ mod tests {
     use super::*;
     use crate::store::cluster::state_in;
 
+    const LONGEST: Duration = Duration::from_secs(140);
+
+    fn key(body: &str) -> IdempotencyKey<'_> {
+        IdempotencyKey { caller: "c", key: "k", body }
+    }
+
+    async fn claim(store: &StateStore, body: &str, seconds: i64) -> Claimed {
+        store.claim(key(body), Timestamp::from_second(1_000_000 + seconds).unwrap(), LONGEST).await.unwrap()
+    }
+
+    fn held(claimed: Claimed) -> Held {
+        let Claimed::First(held) = claimed else { panic!("{claimed:?}") };
+        held
+    }
+
     #[tokio::test]
     async fn a_key_outlives_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let key = |body| IdempotencyKey { caller: "c", key: "k", body };
-        let at = |seconds: i64| Timestamp::from_second(1_000_000 + seconds).unwrap();
         let store = state_in(folder.path()).await;
-        assert_eq!(store.claim(key("one"), at(0)).await.unwrap(), Claimed::First);
-        assert_eq!(store.claim(key("one"), at(1)).await.unwrap(), Claimed::InFlight);
+        held(claim(&store, "one", 0).await);
+        assert_eq!(claim(&store, "one", 1).await, Claimed::InFlight);
         drop(store);
         let store = state_in(folder.path()).await;
-        assert_eq!(store.claim(key("one"), at(2)).await.unwrap(), Claimed::InFlight);
-        assert_eq!(store.claim(key("two"), at(3)).await.unwrap(), Claimed::Reused);
-        assert_eq!(store.claim(key("one"), at(70)).await.unwrap(), Claimed::First);
-        store.answered(key("one"), 201, "done").await.unwrap();
+        assert_eq!(claim(&store, "one", 139).await, Claimed::InFlight);
+        assert_eq!(claim(&store, "two", 140).await, Claimed::Reused);
+        let first = held(claim(&store, "one", 141).await);
+        store.answered(&first, 201, "done").await.unwrap();
         drop(store);
         let store = state_in(folder.path()).await;
-        let again = Claimed::Again(201, "done".to_string());
-        assert_eq!(store.claim(key("one"), at(86_000)).await.unwrap(), again);
-        assert_eq!(store.claim(key("two"), at(86_000)).await.unwrap(), Claimed::Reused);
-        assert_eq!(store.claim(key("two"), at(90_000)).await.unwrap(), Claimed::First);
+        assert_eq!(claim(&store, "one", 86_000).await, Claimed::Again(201, "done".to_string()));
+        assert_eq!(claim(&store, "two", 86_000).await, Claimed::Reused);
+        held(claim(&store, "two", 90_000).await);
+    }
+
+    #[tokio::test]
+    async fn who_was_taken_for_dead_is_not_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = state_in(folder.path()).await;
+        let slow = held(claim(&store, "one", 0).await);
+        let second = held(claim(&store, "one", 141).await);
+        store.unclaim(&slow).await.unwrap();
+        store.answered(&slow, 200, "late").await.unwrap();
+        assert_eq!(claim(&store, "one", 142).await, Claimed::InFlight);
+        store.answered(&second, 200, "in time").await.unwrap();
+        store.unclaim(&second).await.unwrap();
+        assert_eq!(claim(&store, "one", 143).await, Claimed::Again(200, "in time".to_string()));
     }
 }

@@ -9,6 +9,8 @@ use anyhow::Context;
 use jiff::Timestamp;
 use metrics::histogram;
 use serde::Serialize;
+use sqlx::any::{Any, AnyArguments, AnyQueryResult};
+use sqlx::query::Query;
 use sqlx::{AnyPool, Row};
 
 use crate::domain::desk::Versioned;
@@ -115,6 +117,14 @@ impl StateStore {
         histogram!("truetill_store_commit_seconds").record(asked.elapsed().as_secs_f64());
         self.tell_watch();
         Ok(())
+    }
+
+    /// Runs a write that is one statement by itself, told of like a commit.
+    pub(super) async fn put(&self, write: Query<'_, Any, AnyArguments>) -> anyhow::Result<AnyQueryResult> {
+        self.tell_watch();
+        let written = write.execute(&self.writer).await?;
+        self.tell_watch();
+        Ok(written)
     }
 
     fn tell_watch(&self) {

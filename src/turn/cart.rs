@@ -90,9 +90,13 @@ pub(super) fn tell(outcome: &mut Outcome, fact: Fact, say: CartSay) {
     outcome.learn(vec![fact]);
 }
 
-/// What stands for this very change in this very turn: a message that comes again changes nothing twice.
+/// What stands for this very change in this very turn: a message that comes again changes nothing twice. Where its sender names it, that
+/// holds for a conversation that was never recorded too.
 pub(super) fn operation(turn: &Turn<'_>, edit: &Edit) -> anyhow::Result<String> {
-    let told = serde_json::to_string(&(turn.session.id, turn.session.turns, edit))?;
+    let told = match &turn.visitor.operation {
+        Some(request) => serde_json::to_string(&(request, edit))?,
+        None => serde_json::to_string(&(turn.session.id, turn.session.turns, edit))?,
+    };
     Ok(hex::encode(Sha256::digest(told)))
 }
 

@@ -39,5 +39,6 @@ impl<'a> StageClock<'a> {
 }
 
 fn millis(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+    // To the microsecond: written as text and read again it is the same number.
+    (since.elapsed().as_secs_f64() * 1e6).round() / 1000.0
 }

@@ -18,11 +18,11 @@ use crate::fakes::ShopFront;
 use crate::killed::{died, dying, told_to_die};
 
 /// Of TT-10443 in `data/orders`.
-const PHONE: &str = "+421 900 000 102";
+pub const PHONE: &str = "+421 900 000 102";
 const ORDER: &str = "TT-10443";
 
 /// Writes letters down, a line each.
-struct Letters(PathBuf);
+pub struct Letters(pub PathBuf);
 
 #[async_trait]
 impl CodeSender for Letters {
@@ -38,7 +38,7 @@ fn later() -> Timestamp {
 }
 
 /// The codes that were sent, oldest first.
-fn letters(folder: &Path) -> Vec<String> {
+pub fn letters(folder: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(folder.join("letters")).unwrap_or_default();
     text.lines().map(str::to_string).collect()
 }
@@ -69,7 +69,7 @@ async fn say(door: &TestApp, folder: &Path, text: &str) -> String {
 }
 
 /// The letter leaves by itself, a moment after the reply.
-async fn newest(folder: &Path, before: usize) -> Option<String> {
+pub async fn newest(folder: &Path, before: usize) -> Option<String> {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }

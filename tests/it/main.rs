@@ -19,6 +19,7 @@ mod feeds; // feeds fetched over the wire, by schedule
 mod flows_crash; // a process killed at each commit of every flow
 mod handover; // a person takes over
 mod http; // the API through the router
+mod idempotency; // Idempotency-Key wherever a caller writes
 mod identity; // tokens, codes, and carts that follow
 mod killed; // a process that is killed on purpose
 mod known; // a known customer: the last order again, language, sizes

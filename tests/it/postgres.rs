@@ -23,6 +23,7 @@ fn every_flow_holds_with_postgres() {
         "flows_crash::",
         "handover::",
         "http::",
+        "idempotency::",
         "identity::",
         "known::",
         "leads::",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -171,10 +172,11 @@ async fn a_task_that_is_confirmed_at_once_is_done_once() {
 async fn a_key_is_new_to_one_and_a_conversation_has_one_case() {
     let both = Both::open().await;
     let claims = both.at_once(|book, _| async move {
-        book.claim(IdempotencyKey { caller: "c", key: "k", body: "b" }, clock()).await.unwrap()
+        let key = IdempotencyKey { caller: "c", key: "k", body: "b" };
+        book.claim(key, clock(), Duration::from_secs(60)).await.unwrap()
     });
     let claims = claims.await;
-    assert_eq!(claims.iter().filter(|claim| **claim == Claimed::First).count(), 1, "{claims:?}");
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, Claimed::First(_))).count(), 1, "{claims:?}");
     assert_eq!(claims.iter().filter(|claim| **claim == Claimed::InFlight).count(), AT_ONCE - 1, "{claims:?}");
     let session = SessionId::fresh();
     let opened = both.at_once(|book, n| async move {
@@ -293,7 +295,7 @@ async fn a_conversation_that_another_program_writes_for_is_waited_for_and_then_r
     let door = TestApp::over(app_keeping(settings, None, (front, both.stores[0].clone())).await);
     let (session, id) = conversation(&door).await;
     let version = both.first().conversation(id).await.unwrap().unwrap().session.version;
-    let lease = std::time::Duration::from_secs(600);
+    let lease = Duration::from_secs(600);
     assert!(both.stores[1].take_conversation(id, version, lease).await.unwrap());
     assert!(!both.stores[0].take_conversation(id, version, lease).await.unwrap(), "taken once");
     let refused = door.post("/api/v1/chat", said(&session, "hello"), &[]).await;

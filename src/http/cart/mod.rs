@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::cart::{Checkout, CheckoutState, Owner};
@@ -17,6 +18,7 @@ use crate::http::Gate;
 use crate::http::desk::types::ConfirmRequest;
 use crate::http::door::auth::Caller;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::{self, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::tasks::cart::{Cashier, Till, Visit};
@@ -53,7 +55,7 @@ pub async fn show(
 /// also over restarts. There is never more in a cart than there is in stock.
 #[utoipa::path(
     post, path = "/api/v1/cart", tag = "cart", request_body = EditRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts")),
+    params(Keyed),
     responses(
         (status = 200, description = "The cart as it was read back, or why it stays as it is", body = CartBody),
         (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
@@ -64,7 +66,8 @@ pub async fn show(
 )]
 pub async fn edit(call: Call<EditRequest>) -> Result<Response, Problem> {
     let whose = call.body.whose();
-    let (language, operation, caller) = (whose.language()?, call.operation()?, call.caller.clone());
+    let (language, operation, caller) = (whose.language()?, call.keyed.operation(), call.caller.clone());
+    let operation = operation.unwrap_or_else(|| format!("call:{}", Uuid::now_v7()));
     call.once(move |app, request| async move {
         let owner = whose.owner_or_new(&app, &caller).await?;
         let visit = Visit { owner: &owner, currency: app.config.shop.currency_of(language), language };
@@ -84,7 +87,7 @@ pub async fn edit(call: Call<EditRequest>) -> Result<Response, Problem> {
 /// Shows what would be ordered, with a token that confirms exactly that. No order is written yet.
 #[utoipa::path(
     post, path = "/api/v1/checkout", tag = "cart", request_body = CheckoutRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts")),
+    params(Keyed),
     responses(
         (status = 201, description = "The proposal, or why there is none", body = CheckoutBody),
         (status = 403, description = "`customer` from an untrusted caller", body = ProblemBody),
@@ -113,7 +116,7 @@ pub async fn propose(call: Call<CheckoutRequest>) -> Result<Response, Problem> {
     post, path = "/api/v1/checkout/{id}", tag = "cart", request_body = ConfirmRequest,
     params(
         ("id" = String, Path, description = "The checkout"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+        Keyed,
     ),
     responses(
         (status = 200, description = "How the checkout ended", body = CheckoutBody),

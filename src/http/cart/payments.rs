@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::domain::cart::Settled;
 use crate::engine::{Carts, Notice, NoticeError};
 use crate::http::Gate;
 use crate::http::door::body;
 use crate::http::door::call::inside;
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::Office;
 use crate::http::error::{Code, Problem, ProblemBody};
 
@@ -36,8 +38,10 @@ pub struct NoticedBody {
         (status = 503, description = "Cannot be looked at now; send it again", body = ProblemBody),
     )
 )]
-pub async fn stripe(State(gate): State<Arc<Gate>>, request: Request) -> Result<impl IntoResponse, Problem> {
-    noticed(&gate, "stripe", request).await
+pub async fn stripe(State(gate): State<Arc<Gate>>, request: Request) -> Result<Json<NoticedBody>, Problem> {
+    let signature = request.headers().get("stripe-signature").and_then(|value| value.to_str().ok()).map(str::to_string);
+    let bytes = body::whole(request, gate.app.config.server.body_bytes).await?.1;
+    noticed(&gate.app, "stripe", (&bytes, signature.as_deref())).await.map(Json)
 }
 
 /// A notice of YooKassa. It is not signed, so the payment is read from YooKassa again before it is believed.
@@ -49,36 +53,49 @@ pub async fn stripe(State(gate): State<Arc<Gate>>, request: Request) -> Result<i
         (status = 503, description = "YooKassa could not be asked; send it again", body = ProblemBody),
     )
 )]
-pub async fn yookassa(State(gate): State<Arc<Gate>>, request: Request) -> Result<impl IntoResponse, Problem> {
-    noticed(&gate, "yookassa", request).await
+pub async fn yookassa(State(gate): State<Arc<Gate>>, request: Request) -> Result<Json<NoticedBody>, Problem> {
+    let bytes = body::whole(request, gate.app.config.server.body_bytes).await?.1;
+    noticed(&gate.app, "yookassa", (&bytes, None)).await.map(Json)
 }
 
 /// The shop's own page tells that an order was paid: `order`, `amount`, `currency`. Admin keys only.
 #[utoipa::path(
-    post, path = "/api/v1/payments/link", tag = "cart",
+    post, path = "/api/v1/payments/link", tag = "cart", params(Keyed),
     request_body(content = Object, description = "`order`, `amount` as digits with a point, `currency`"),
     responses(
         (status = 200, description = "Read", body = NoticedBody),
         (status = 400, description = "It names no payment", body = ProblemBody),
         (status = 403, description = "An admin key is needed", body = ProblemBody),
+        (status = 409, description = "The first request with this key still runs", body = ProblemBody),
+        (status = 422, description = "The key stands for another body", body = ProblemBody),
     )
 )]
-pub async fn link(_: Office, State(gate): State<Arc<Gate>>, request: Request) -> Result<impl IntoResponse, Problem> {
-    noticed(&gate, "link", request).await
+pub async fn link(
+    _: Office,
+    State(gate): State<Arc<Gate>>,
+    keyed: Keyed,
+    request: Request,
+) -> Result<Response, Problem> {
+    let app = Arc::clone(&gate.app);
+    let bytes: Arc<[u8]> = body::whole(request, app.config.server.body_bytes).await?.1.into();
+    let told = Arc::clone(&bytes);
+    keyed.once(&bytes, async move { Ok((StatusCode::OK, noticed(&app, "link", (&told, None)).await?)) }).await
 }
 
-async fn noticed(gate: &Gate, provider: &'static str, request: Request) -> Result<Json<NoticedBody>, Problem> {
-    let app = &gate.app;
-    let signature = header(request.headers(), "stripe-signature");
-    let bytes = body::whole(request, app.config.server.body_bytes).await?.1;
+/// What a provider's word comes to: its body, and its signature where it signs.
+async fn noticed(
+    app: &App,
+    provider: &'static str,
+    (body, signature): (&[u8], Option<&str>),
+) -> Result<NoticedBody, Problem> {
     if app.payments.provider() != provider {
         let detail = format!("payments.provider is {}, not {provider}.", app.payments.provider());
         return Err(Problem::new(Code::NoticeRefused, detail));
     }
-    let notice = Notice { body: &bytes, signature: signature.as_deref(), now: app.now() };
+    let notice = Notice { body, signature, now: app.now() };
     let paid = match app.payments.paid(notice).await {
         Ok(Some(paid)) => paid,
-        Ok(None) => return Ok(Json(NoticedBody { result: "ignored" })),
+        Ok(None) => return Ok(NoticedBody { result: "ignored" }),
         Err(NoticeError::Refused(why)) => return Err(Problem::new(Code::NoticeRefused, format!("{why}."))),
         Err(NoticeError::Unknown(error)) => {
             tracing::error!("a payment could not be looked up: {error:#}");
@@ -95,9 +112,5 @@ async fn noticed(gate: &Gate, provider: &'static str, request: Request) -> Resul
             "amount"
         }
     };
-    Ok(Json(NoticedBody { result }))
-}
-
-fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_string)
+    Ok(NoticedBody { result })
 }

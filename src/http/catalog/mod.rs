@@ -7,16 +7,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, Request, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
 
 use crate::app::App;
 use crate::domain::Sku;
 use crate::engine::{EmbedInput, ProductQuery};
 use crate::http::Gate;
-use crate::http::desk::once::once;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::{Body, Kind, whole};
+use crate::http::door::once::Keyed;
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::store::{Batch, Patch, Patched};
 use types::{Known, PatchReply, PatchRequest, PatchWord, Refused, SearchHit, SearchReply, SearchRequest};
@@ -36,7 +35,7 @@ const BATCH: usize = 500;
         ("source" = Option<String>, Query, description = "Of NDJSON: who says so"),
         ("as_of" = Option<String>, Query, description = "Of NDJSON: when it was true, RFC 3339; default: now"),
         ("max_age_s" = Option<u64>, Query, description = "Of NDJSON: how long it may be told; default: the settings"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+        Keyed,
     ),
     responses(
         (status = 200, description = "All of it counts, or something newer does", body = PatchReply),
@@ -50,7 +49,7 @@ const BATCH: usize = 500;
 pub async fn patch(
     State(gate): State<Arc<Gate>>,
     caller: Caller,
-    headers: HeaderMap,
+    keyed: Keyed,
     Query(word): Query<PatchWord>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -71,7 +70,7 @@ pub async fn patch(
         let reply = apply(&app, lines, &word).await.map_err(failed)?;
         Ok((reply.status(), reply))
     };
-    once(&gate, (&caller, &headers), ("/api/v1/catalog/patches", &bytes), work).await
+    keyed.once(&bytes, work).await
 }
 
 type Line = Result<Patch, String>;

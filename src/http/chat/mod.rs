@@ -1,24 +1,23 @@
 //! `POST /api/v1/chat`: one message in, one checked reply out, whole or as server-sent events.
 
-pub mod idempotency;
 mod stream;
 pub mod types;
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
+use crate::http::door::once::{Claim, Keyed, replayed, told};
 use crate::http::door::passage::RequestId;
 use crate::http::error::{Problem, ProblemBody};
-use crate::http::turns::Slot;
+use crate::http::turns::{Slot, longest};
 use crate::turn::Watcher;
-use idempotency::{Claim, Reservation};
 use types::{ChatReply, ChatRequest};
 
 /// Answers one message of a shopper.
@@ -30,7 +29,7 @@ use types::{ChatReply, ChatRequest};
     post, path = "/api/v1/chat", tag = "chat", request_body = ChatRequest,
     params(
         ("Accept" = Option<String>, Header, description = "text/event-stream for events"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day"),
+        Keyed,
         ("X-Customer-Token" = Option<String>, Header, description = "Who the customer is: a JWT signed by the shop's site (identity.token). Another customer's token begins a new conversation"),
         ("X-Shopper" = Option<String>, Header, description = "What the shop's own server tells shoppers apart by: attempts are counted for each"),
     ),
@@ -41,7 +40,7 @@ use types::{ChatReply, ChatRequest};
         (status = 404, description = "Unknown conversation", body = ProblemBody),
         (status = 409, description = "The first request with this key still runs, or too many messages of this conversation do", body = ProblemBody),
         (status = 413, description = "The body is too large", body = ProblemBody),
-        (status = 422, description = "A field is unknown, missing or unusable", body = ProblemBody),
+        (status = 422, description = "A field is unknown, missing or unusable; or the key stands for another body", body = ProblemBody),
         (status = 503, description = "Too many conversations at once: the line is full, or it took too long; Retry-After says when to try again", body = ProblemBody),
         (status = 504, description = "No reply in time", body = ProblemBody),
     )
@@ -49,42 +48,29 @@ use types::{ChatReply, ChatRequest};
 pub async fn chat(
     State(gate): State<Arc<Gate>>,
     caller: Caller,
+    keyed: Keyed,
     Extension(id): Extension<RequestId>,
     headers: HeaderMap,
     body: Body<ChatRequest>,
 ) -> Result<Response, Problem> {
     let streamed = wants_events(&headers);
-    let message = (body.value.into_message(&caller)?, caller.visitor());
-    let reservation = match gate.answered.claim(&headers, &caller, &body.bytes)? {
-        Claim::Again(reply) if streamed => return Ok(replayed(stream::replay(&reply))),
-        Claim::Again(reply) => return Ok(replayed(Json(&*reply))),
-        Claim::First(reservation) => Some(reservation),
-        Claim::Free => None,
+    let message = (body.value.into_message(&caller)?, keyed.visitor(&caller));
+    let reservation = match keyed.claim(&body.bytes, longest(&gate)).await? {
+        Claim::Again(_, kept) if streamed => return Ok(replayed(stream::replay(&ChatReply::read(&kept)?))),
+        Claim::Again(_, kept) => return Ok(replayed(told(StatusCode::OK, kept))),
+        Claim::First(reservation) => reservation,
     };
-    let slot = Slot::take(&gate, &message.0).await?;
+    let slot = Slot::take(&gate, &message.0, reservation).await?;
     if streamed {
         let running = slot.stream(message).begun().await?;
-        return Ok(stream::live(running, reservation, id).into_response());
+        return Ok(stream::live(running, id).into_response());
     }
     let answer = slot.run(message, &Watcher::none()).await?;
-    let reply = Arc::new(ChatReply::from(&answer));
-    settle(reservation, &reply);
     let language = HeaderValue::from_static(answer.language.code());
-    Ok(([(header::CONTENT_LANGUAGE, language)], Json(&*reply)).into_response())
+    Ok(([(header::CONTENT_LANGUAGE, language)], Json(ChatReply::from(&answer))).into_response())
 }
 
 fn wants_events(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     accept.split(',').any(|kind| kind.trim().to_ascii_lowercase().starts_with("text/event-stream"))
-}
-
-fn settle(reservation: Option<Reservation>, reply: &Arc<ChatReply>) {
-    if let Some(reservation) = reservation {
-        reservation.answered(Arc::clone(reply));
-    }
-}
-
-fn replayed(response: impl IntoResponse) -> Response {
-    const REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
-    ([(REPLAY, HeaderValue::from_static("true"))], response).into_response()
 }

@@ -1,7 +1,6 @@
 //! A turn as server-sent events. Only verified segments are ever sent, and none is taken back.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{KeepAlive, Sse};
@@ -10,24 +9,17 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_stream::{Stream, StreamExt};
 
-use crate::http::chat::idempotency::Reservation;
-use crate::http::chat::settle;
 use crate::http::chat::types::{ActionBody, ChatReply, SegmentBody};
 use crate::http::door::passage::RequestId;
 use crate::http::turns::{Running, Told};
 use crate::turn::Event;
 
 /// The events of a running turn.
-pub fn live(running: Running, reservation: Option<Reservation>, id: RequestId) -> impl IntoResponse {
-    let mut reservation = reservation;
+pub fn live(running: Running, id: RequestId) -> impl IntoResponse {
     let events = running.tell(move |told| match told {
         Told::Event(Event::Status(stage)) => vec![event("status", &json!({ "stage": stage }))],
         Told::Event(Event::Segment(segment)) => vec![event("segment", &SegmentBody::from(&segment))],
-        Told::Done(answer) => {
-            let reply = Arc::new(ChatReply::from(&*answer));
-            settle(reservation.take(), &reply);
-            ending(&reply)
-        }
+        Told::Done(answer) => ending(&ChatReply::from(&*answer)),
         Told::Failed(problem) => vec![event("error", &problem.body(&id.0))],
     });
     respond(events)

@@ -8,6 +8,7 @@ use crate::domain::reply::{Action, Citation};
 use crate::domain::{Language, Message};
 use crate::guard::CheckedSegment;
 use crate::http::door::auth::Caller;
+use crate::http::door::call::inside;
 use crate::http::error::{Code, Problem};
 use crate::http::measure::name_of;
 use crate::turn::Answer;
@@ -57,7 +58,7 @@ impl ChatRequest {
 }
 
 /// The answer to one message.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ChatReply {
     /// The conversation; send it with the next message.
     pub session_id: String,
@@ -76,7 +77,7 @@ pub struct ChatReply {
 }
 
 /// A checked reply.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ReplyBody {
     /// All of it as plain text, one segment a line.
     pub text: String,
@@ -89,7 +90,7 @@ pub struct ReplyBody {
 }
 
 /// A part of a reply.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SegmentBody {
     /// offer, stock, compare, total, deliver, policy, alternatives, upsell, order, task, ask, not_found, human or smalltalk.
     #[schema(example = "offer")]
@@ -101,7 +102,7 @@ pub struct SegmentBody {
 }
 
 /// Where a quotation comes from.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CitationBody {
     /// The fact quoted.
     pub fact: String,
@@ -114,7 +115,7 @@ pub struct CitationBody {
 }
 
 /// Something the client may offer to do.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ActionBody {
     /// show_product, handover or attach_photo (send the picture to /api/v1/sessions/{id}/photos, then the next message).
     pub r#type: String,
@@ -127,7 +128,7 @@ pub struct ActionBody {
 }
 
 /// Something that was understood.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CommandBody {
     /// A name of the closed set.
     #[schema(example = "price")]
@@ -138,7 +139,7 @@ pub struct CommandBody {
 }
 
 /// How a reply passed the guard.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct CheckBody {
     /// accepted, repaired, regenerated or handed_over.
     pub status: String,
@@ -147,14 +148,14 @@ pub struct CheckBody {
 }
 
 /// A person takes over.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct HandoverBody {
     /// asked, complaint, anger, fraud, unsure, task, guard_rejected or failure.
     pub reason: String,
 }
 
 /// How long a turn took.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct TimingsBody {
     /// Each stage, in order.
     pub stages: Vec<StageBody>,
@@ -165,12 +166,27 @@ pub struct TimingsBody {
 }
 
 /// How long a stage took.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StageBody {
     /// screening, understanding, searching, drafting or checking.
     pub stage: String,
     /// Milliseconds.
     pub ms: f64,
+}
+
+impl ChatReply {
+    /// As it is kept for whoever asks again.
+    pub fn written(&self) -> String {
+        serde_json::to_string(self).expect("invariant: wire types hold no map with keys that are not text")
+    }
+
+    /// One that was kept.
+    ///
+    /// # Errors
+    /// Another program has written it.
+    pub fn read(kept: &str) -> Result<ChatReply, Problem> {
+        serde_json::from_str(kept).map_err(|error| inside("the reply that was kept")(error.into()))
+    }
 }
 
 impl From<&CheckedSegment> for SegmentBody {

@@ -1,7 +1,6 @@
 //! The order desk over HTTP: propose an operation, see what it would do, confirm it. The rules live in `tasks`.
 //! A task is ended once, whatever a client repeats; with `Idempotency-Key` it also gets the first answer again.
 
-pub mod once;
 pub mod types;
 
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::body::Body;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::{self, Admin, conversation};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::tasks::desk::{Desk, Wrong};
@@ -34,7 +34,7 @@ const DESK: &str = "The order desk";
 /// An order of somebody else is refused like one that does not exist: `no_order`.
 #[utoipa::path(
     post, path = "/api/v1/tasks", tag = "desk", request_body = TaskRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts")),
+    params(Keyed),
     responses(
         (status = 201, description = "The proposal, or the rule that forbids it", body = TaskBody),
         (status = 401, description = "A key is needed", body = ProblemBody),
@@ -61,7 +61,7 @@ pub async fn propose(call: Call<TaskRequest>) -> Result<Response, Problem> {
     post, path = "/api/v1/tasks/{id}", tag = "desk", request_body = ConfirmRequest,
     params(
         ("id" = String, Path, description = "The task"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+        Keyed,
     ),
     responses(
         (status = 200, description = "How the task ended", body = TaskBody),

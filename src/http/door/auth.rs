@@ -85,7 +85,7 @@ impl Caller {
             email: token.and_then(|token| token.email.clone()),
             ..Login::default()
         };
-        Visitor { client: self.client(), login }
+        Visitor { client: self.client(), login, operation: None }
     }
 
     /// What attempts of one client are counted under; empty behind a server that does not tell its shoppers apart.

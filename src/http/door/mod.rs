@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod body;
 pub mod call;
+pub mod once;
 pub mod passage;
 pub mod queue;
 pub mod shape;

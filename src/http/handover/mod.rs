@@ -16,6 +16,7 @@ use crate::domain::session::SessionId;
 use crate::handover::{self, Step, Wrong};
 use crate::http::Gate;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::{self, Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use types::{CaseBody, LineBody, MessagesBody, MessagesQuery, PacketBody, PacketQuery, QueueBody, QueueQuery};
@@ -80,7 +81,7 @@ pub async fn packet(
     post, path = "/api/v1/handover/{id}", tag = "handover", request_body = StepRequest,
     params(
         ("id" = String, Path, description = "The case"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts"),
+        Keyed,
     ),
     responses(
         (status = 200, description = "The case afterwards, and what the guard says to a reply", body = SteppedBody),

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::Gate;
 use crate::http::door::auth::Caller;
 use crate::http::door::call::{Call, inside};
+use crate::http::door::once::Keyed;
 use crate::http::door::shape::{Admin, Queried};
 use crate::http::error::{Code, Problem, ProblemBody};
 use crate::outreach::{self, Named};
@@ -26,7 +27,7 @@ use types::{ConsentBody, ConsentQuery, ConsentRequest, MessageBody, MessagesBody
 /// address they are known by; a no counts until the very moment of sending, and to `service` it also takes them off the waiting list.
 #[utoipa::path(
     post, path = "/api/v1/consent", tag = "messages", request_body = ConsentRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 characters; kept for a day, also over restarts")),
+    params(Keyed),
     responses(
         (status = 200, description = "What counts now, and every word of it", body = ConsentBody),
         (status = 403, description = "This caller could be anybody", body = ProblemBody),

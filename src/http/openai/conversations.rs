@@ -67,7 +67,11 @@ impl Conversations {
             known.sessions.remove(&old);
         }
         known.oldest.push_back(history);
-        known.sessions.entry(history).or_default().push(session);
+        let sessions = known.sessions.entry(history).or_default();
+        // An answer that is told twice has one way back.
+        if !sessions.contains(&session) {
+            sessions.push(session);
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::domain::Message;
-use crate::domain::identity::Visitor;
 use crate::domain::session::SessionId;
 use crate::http::Gate;
 use crate::http::chat::types::ChatReply;
 use crate::http::door::auth::{Caller, believed};
 use crate::http::door::body::Body;
+use crate::http::door::once::{Claim, Keyed, replayed};
 use crate::http::error::{Code, OpenAiError, Problem};
-use crate::http::turns::Slot;
-use crate::turn::{Answer, Watcher};
+use crate::http::turns::{Slot, longest};
+use crate::turn::Watcher;
 use conversations::{History, digest};
 use types::{Choice, Completion, CompletionRequest, Model, ModelList, Reply, Usage};
 
@@ -36,22 +36,24 @@ const RAW: &str = "raw";
 ///
 /// Model `truetill` reads `messages` (roles user and assistant), `stream`, `stream_options.include_usage`, `user`
 /// `metadata.session_id` and `metadata.customer_token` (or the header `X-Customer-Token`); other fields are accepted at their defaults and refused by name otherwise. Segments,
-/// citations and the guard's summary stand under `truetill`, in a stream on the last chunk with a choice.
+/// citations and the guard's summary stand under `truetill`, in a stream on the last chunk with a choice. `raw` keeps nothing, so it
+/// reads no `Idempotency-Key`.
 #[utoipa::path(
-    post, path = "/v1/chat/completions", tag = "openai", request_body = CompletionRequest,
+    post, path = "/v1/chat/completions", tag = "openai", request_body = CompletionRequest, params(Keyed),
     responses(
         (status = 200, description = "The completion; with `stream` chunks as server-sent events", body = Completion),
         (status = 400, description = "A field asks for something this model does not do", body = OpenAiError),
         (status = 401, description = "A key is needed", body = OpenAiError),
         (status = 404, description = "No such model or conversation", body = OpenAiError),
-        (status = 409, description = "Too many messages of this conversation are still being answered", body = OpenAiError),
-        (status = 422, description = "A field is unknown, missing or unusable", body = OpenAiError),
+        (status = 409, description = "The first request with this key still runs, or too many messages of this conversation do", body = OpenAiError),
+        (status = 422, description = "A field is unknown, missing or unusable; or the key stands for another body", body = OpenAiError),
         (status = 503, description = "Too many conversations at once", body = OpenAiError),
     )
 )]
 pub async fn completions(
     State(gate): State<Arc<Gate>>,
     caller: Caller,
+    keyed: Keyed,
     body: Body<CompletionRequest>,
 ) -> Result<Response, Problem> {
     let request = body.value;
@@ -63,16 +65,20 @@ pub async fn completions(
     request.check_guarded()?;
     let caller = identified(&gate, caller, &request)?;
     let thread = Thread::read(&gate, &caller, &request)?;
-    let message = thread.message();
-    let slot = Slot::take(&gate, &message.0).await.inspect_err(|_| thread.restore())?;
+    let reservation = match keyed.claim(&body.bytes, longest(&gate)).await.inspect_err(|_| thread.restore())? {
+        Claim::Again(_, kept) => return Ok(thread.again(ChatReply::read(&kept)?, &request)),
+        Claim::First(reservation) => reservation,
+    };
+    let message = (thread.message(), keyed.visitor(&thread.caller));
+    let slot = Slot::take(&gate, &message.0, reservation).await.inspect_err(|_| thread.restore())?;
     if request.streams() {
         let running = slot.stream(message).begun().await.inspect_err(|_| thread.restore())?;
         return Ok(stream::guarded(running, thread, request.counts()).into_response());
     }
     let outcome = slot.run(message, &Watcher::none()).await;
-    let answer = outcome.inspect_err(|_| thread.restore())?;
-    thread.keep(&answer);
-    Ok(Json(completion(&answer)).into_response())
+    let reply = ChatReply::from(&outcome.inspect_err(|_| thread.restore())?);
+    thread.keep(&reply);
+    Ok(Json(completion(reply)).into_response())
 }
 
 /// Lists the models this caller may use.
@@ -155,17 +161,28 @@ impl Thread {
         Ok(thread)
     }
 
-    fn message(&self) -> (Message, Visitor) {
+    fn message(&self) -> Message {
         let customer = self.caller.token.as_ref().map(|token| token.customer.clone());
         let text = self.turns.last().map(|(_, text)| text.clone()).unwrap_or_default();
-        let message = Message { session: self.session, customer, text, locale: None, channel: "openai".to_string() };
-        (message, self.caller.visitor())
+        Message { session: self.session, customer, text, locale: None, channel: "openai".to_string() }
     }
 
     /// Remembers the conversation as the client will send it next time.
-    fn keep(&self, answer: &Answer) {
-        let history = self.digest(self.turns.len(), Some(&answer.reply.text()));
-        self.gate.conversations.keep(history, answer.session_id);
+    fn keep(&self, reply: &ChatReply) {
+        let history = self.digest(self.turns.len(), Some(&reply.reply.text));
+        if let Ok(session) = reply.session_id.parse() {
+            self.gate.conversations.keep(history, session);
+        }
+    }
+
+    /// Tells once more what was answered before.
+    fn again(&self, reply: ChatReply, request: &CompletionRequest) -> Response {
+        self.restore();
+        self.keep(&reply);
+        match request.streams() {
+            true => replayed(stream::again(&reply, request.counts())),
+            false => replayed(Json(completion(reply))),
+        }
     }
 
     /// Nothing was answered: the way back stays open.
@@ -195,24 +212,26 @@ fn check_roles(turns: &[(String, String)]) -> Result<(), Problem> {
     }
 }
 
-fn completion(answer: &Answer) -> Completion {
-    let message = Reply { role: "assistant", content: answer.reply.text(), refusal: None };
+fn completion(reply: ChatReply) -> Completion {
+    let message = Reply { role: "assistant", content: reply.reply.text.clone(), refusal: None };
     Completion {
-        id: id_of(answer),
+        id: format!("chatcmpl-{}", reply.turn_id),
         object: "chat.completion",
-        created: Timestamp::now().as_second(),
+        created: created(&reply),
         model: GUARDED.to_string(),
         choices: vec![Choice { index: 0, message, finish_reason: "stop", logprobs: None }],
-        usage: usage(answer),
-        truetill: Some(ChatReply::from(answer)),
+        usage: usage(&reply),
+        truetill: Some(reply),
     }
 }
 
-fn id_of(answer: &Answer) -> String {
-    format!("chatcmpl-{}", answer.turn_id)
+/// When the turn began: its id tells, to whoever asks again too.
+fn created(reply: &ChatReply) -> i64 {
+    let began = reply.turn_id.parse::<Uuid>().ok().and_then(|id| id.get_timestamp());
+    began.and_then(|began| i64::try_from(began.to_unix().0).ok()).unwrap_or_default()
 }
 
 /// None read and none written when no model was asked; unknown, so left out, when one was.
-fn usage(answer: &Answer) -> Option<Usage> {
-    (!answer.timings.generated).then(Usage::default)
+fn usage(reply: &ChatReply) -> Option<Usage> {
+    (!reply.timings.generated).then(Usage::default)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::http::chat::types::ChatReply;
 use crate::http::openai::{GUARDED, Thread, usage};
 use crate::http::turns::{Running, Told};
-use crate::turn::{Answer, Event};
+use crate::turn::Event;
 
 /// The chunks of a running turn.
 pub fn guarded(running: Running, thread: Thread, counts: bool) -> impl IntoResponse {
@@ -21,8 +21,9 @@ pub fn guarded(running: Running, thread: Thread, counts: bool) -> impl IntoRespo
         Told::Event(Event::Status(_)) => Vec::new(),
         Told::Event(Event::Segment(segment)) => vec![writer.line(segment.text())],
         Told::Done(answer) => {
-            thread.keep(&answer);
-            writer.finish(&answer)
+            let reply = ChatReply::from(&*answer);
+            thread.keep(&reply);
+            writer.finish(&reply)
         }
         Told::Failed(problem) => {
             thread.restore();
@@ -30,6 +31,14 @@ pub fn guarded(running: Running, thread: Thread, counts: bool) -> impl IntoRespo
         }
     });
     respond(chunks)
+}
+
+/// The chunks of a turn that was answered before.
+pub fn again(reply: &ChatReply, counts: bool) -> impl IntoResponse + use<> {
+    let mut writer = Writer::new(GUARDED, counts);
+    let mut chunks: Vec<sse::Event> = reply.reply.segments.iter().map(|segment| writer.line(&segment.text)).collect();
+    chunks.extend(writer.finish(reply));
+    respond(tokio_stream::iter(chunks))
 }
 
 /// Writes chunks of one completion.
@@ -58,13 +67,13 @@ impl Writer {
         data(&self.chunk(json!([{ "index": 0, "delta": delta, "finish_reason": null, "logprobs": null }])))
     }
 
-    fn finish(&self, answer: &Answer) -> Vec<sse::Event> {
+    fn finish(&self, reply: &ChatReply) -> Vec<sse::Event> {
         let mut last = self.chunk(json!([{ "index": 0, "delta": {}, "finish_reason": "stop", "logprobs": null }]));
-        last["truetill"] = json!(ChatReply::from(answer));
+        last["truetill"] = json!(reply);
         let mut events = vec![data(&last)];
         if self.counts {
             let mut counts = self.chunk(json!([]));
-            counts["usage"] = json!(usage(answer));
+            counts["usage"] = json!(usage(reply));
             events.push(data(&counts));
         }
         events.push(sse::Event::default().data("[DONE]"));
