@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::domain::fact::{OfferFact, Passage, TotalFact};
 use crate::domain::order::Order;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
-use crate::domain::product::{Price, Quote, StockLine};
+use crate::domain::product::{Loads, Price, Quote, StockLine};
 use crate::domain::{Currency, Draft, Fact, FactBody, FactId, Language, Localised, Money, Move, Offer, Product, Tone};
 use crate::render::{Renderer, Scene};
 use crate::shop::Shop;
@@ -201,7 +201,7 @@ impl Teller<'_> {
     /// What is told without a product: delivery, policies, orders, absences, questions, courtesies.
     fn rules(&self, into: &mut Vec<Reply>) {
         for place in self.shelf.shop.places() {
-            if let Some(fact) = self.shelf.shop.delivery(place, self.currency, self.now) {
+            if let Some(fact) = self.shelf.shop.delivery((place, Loads::Any), self.currency, self.now) {
                 self.say(&[Move::Deliver { fact: fact.id.clone() }], &[&[fact]], into);
             }
         }

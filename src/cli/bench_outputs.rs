@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::domain::product::Loads;
 use crate::domain::{Currency, FactBody, Language, Product};
 use crate::engine::{Generate, Job, PromptTurn, Speaker};
 use crate::inference::Generator;
@@ -161,7 +162,7 @@ fn triples(products: &[Product], (language, currency): (Language, Currency)) -> 
 /// What delivery to the first town costs, and from which value on it costs nothing.
 fn delivery(shop: &Shop, currency: Currency, names: Option<&[String; 2]>) -> Vec<Row> {
     let Some([cost, free]) = names else { return Vec::new() };
-    let fact = shop.places().find_map(|place| shop.delivery(place, currency, Timestamp::UNIX_EPOCH));
+    let fact = shop.places().find_map(|place| shop.delivery((place, Loads::Any), currency, Timestamp::UNIX_EPOCH));
     let Some(FactBody::Delivery(delivery)) = fact.map(|fact| fact.body) else { return Vec::new() };
     let row = |sku: &str, name: &String, amount: String| Row {
         sku: sku.to_string(),

@@ -14,7 +14,7 @@ mod compare;
 mod conversation;
 mod data;
 mod eval_page;
-mod eval_rules;
+mod eval_turns;
 mod explain;
 mod feeds;
 mod load;

@@ -17,7 +17,7 @@ use crate::understanding::{Input, Judged};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, eval_rules, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, eval_turns, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -196,12 +196,12 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         return match args.compare {
             true => compare::run(&config, path, args.sample, json).await,
-            false if text.lines().next() == Some(eval_rules::HEADER) => {
-                eval_rules::run(config, &text, (args.faults, json))
+            false => match eval_turns::Expects::of(&text) {
+                Some(expects) => eval_turns::run(config, (expects, &text), (args.faults, json))
                     .await
-                    .with_context(|| format!("in {}", path.display()))
-            }
-            false => eval_understanding(&config, args, json).await,
+                    .with_context(|| format!("in {}", path.display())),
+                None => eval_understanding(&config, args, json).await,
+            },
         };
     }
     let mut app = open::app(config).await?;

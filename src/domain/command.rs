@@ -154,6 +154,11 @@ pub enum Pick {
         /// How many.
         first: u8,
     },
+    /// Those with the value chosen in answer to a question that narrows a search down, counted from 1.
+    Choice {
+        /// Which.
+        choice: u8,
+    },
     /// By price among them.
     Price(PriceEnd),
 }

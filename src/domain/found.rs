@@ -2,6 +2,7 @@
 
 use super::command::Wish;
 use super::fact::{Fact, FactId};
+use super::narrowing::Narrowing;
 use super::plan::Absence;
 use super::product::Product;
 
@@ -35,6 +36,8 @@ pub struct Found {
     pub near: Vec<Candidate>,
     /// The wish that the candidates fulfil: they were chosen by it, not by the words of the question.
     pub wish: Option<Wish>,
+    /// What would narrow it down, the best question first.
+    pub splits: Vec<Narrowing>,
     /// What kinds of things there are, where that was asked for.
     pub kinds: Option<FactId>,
     /// Something that goes with the first candidate and can be bought now.
@@ -43,4 +46,25 @@ pub struct Found {
     pub bought_together: bool,
     /// All facts of candidates and near misses.
     pub facts: Vec<Fact>,
+}
+
+/// Share of the question's words in a name that makes it what is looked for.
+const ALL_WORDS: f32 = 0.99;
+
+impl Candidate {
+    /// True when every word of the question stands in its name.
+    pub fn fits(&self) -> bool {
+        self.covers >= ALL_WORDS
+    }
+}
+
+impl Found {
+    /// What is meant: the products that were named or pointed at, else those in whose names every word of the question stands.
+    pub fn fitting(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates
+            .iter()
+            .enumerate()
+            .filter(|(at, one)| *at < self.sure || self.sure == 0 && one.fits())
+            .map(|(_, one)| one)
+    }
 }

@@ -14,6 +14,7 @@ pub mod lead;
 pub mod menu;
 pub mod message;
 pub mod money;
+pub mod narrowing;
 pub mod order;
 pub mod outreach;
 pub mod photo;

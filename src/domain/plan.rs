@@ -67,6 +67,11 @@ pub enum Move {
         /// The range.
         fact: FactId,
     },
+    /// Asks what would narrow a search down.
+    Narrow {
+        /// The choices.
+        fact: FactId,
+    },
     /// Says offers in the model's own words; each value is a slot such as `{price1}` that code fills.
     Prose {
         /// What the words do.

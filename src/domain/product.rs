@@ -177,6 +177,35 @@ pub struct StockLine {
     pub count: u32,
 }
 
+/// So many pieces of a variant that are to be delivered, and where its pieces lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// Its stock, line by line; empty when the merchant gives none.
+    pub stock: &'a [StockLine],
+    /// How many pieces.
+    pub pieces: u32,
+}
+
+impl Load<'_> {
+    /// False when pieces must come from elsewhere to one of these places first. Stock of no place in particular lies everywhere.
+    pub fn lies_in(&self, places: &[PlaceId]) -> bool {
+        let here = |line: &&StockLine| line.place.is_anywhere() || places.contains(&line.place);
+        let there = self.stock.iter().filter(here).fold(0_u32, |sum, line| sum.saturating_add(line.count));
+        self.stock.is_empty() || places.is_empty() || there >= self.pieces
+    }
+}
+
+/// What a promise of delivery is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Loads<'a> {
+    /// Nothing in particular.
+    Any,
+    /// All of these in one parcel.
+    Together(&'a [Load<'a>]),
+    /// One of these; which, has not been said.
+    OneOf(&'a [Load<'a>]),
+}
+
 /// A variant with its live price and stock: read from the catalog store in this turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Offer {

@@ -14,6 +14,7 @@ use super::identity::Login;
 use super::language::Language;
 use super::lead::Consent;
 use super::menu::MenuTalk;
+use super::narrowing::Narrowing;
 use super::plan::Ask;
 use super::product::{ProductId, Sku};
 
@@ -77,6 +78,12 @@ pub struct Session {
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
     pub pushed: Vec<ProductId>,
+    /// A question that narrows a search down and waits for its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub narrowing: Option<Narrowing>,
+    /// What was asked to narrow searches down: nothing is asked of the same kind of goods twice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<String>,
     /// The document of the rules told last: "and who pays for that?" goes on with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
@@ -132,6 +139,7 @@ impl Session {
         match slots.pick {
             Some(Pick::Place(place)) => place != 0 && !beyond(place),
             Some(Pick::First { .. } | Pick::Price(_)) => !self.focus.is_empty(),
+            Some(Pick::Choice { .. }) => self.narrowing.is_some(),
             None => true,
         }
     }
@@ -146,6 +154,10 @@ impl Session {
                 at.and_then(|at| list.get(at..=at))
             }
             Some(Pick::First { first }) => list.get(..usize::from(first)),
+            Some(Pick::Choice { choice }) => self.narrowing.as_ref().and_then(|narrowing| {
+                let at = usize::from(choice).checked_sub(1)?;
+                narrowing.choices.get(at).map(|choice| choice.products.as_slice())
+            }),
             // What they cost now is for retrieval to see.
             Some(Pick::Price(_)) | None => None,
         };
@@ -185,6 +197,8 @@ impl Default for Session {
             focus: Vec::new(),
             listed: Vec::new(),
             pushed: Vec::new(),
+            narrowing: None,
+            narrowed: Vec::new(),
             rules: None,
             town: None,
             pending: None,

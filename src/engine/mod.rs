@@ -17,6 +17,7 @@ use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
+use crate::domain::product::Loads;
 use crate::domain::together::Together;
 use crate::domain::{Currency, Localised, Offer, Product, ProductId, Sku};
 
@@ -327,8 +328,8 @@ pub struct Numbers<'a> {
 pub trait Terms: Send + Sync {
     /// A colour's name per language.
     fn colour(&self, colour: &str) -> Localised;
-    /// Delivery to a place for an order placed now.
-    fn delivery_to(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<DeliveryFact>;
+    /// Delivery of these to a place for an order placed now.
+    fn delivery_to(&self, what: (&PlaceId, Loads<'_>), currency: Currency, now: Timestamp) -> Option<DeliveryFact>;
     /// The first day on which what leaves now can arrive, whatever it costs there.
     fn first_day(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<jiff::civil::Date>;
     /// True on days on which parcels arrive.

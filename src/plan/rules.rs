@@ -1,5 +1,6 @@
 //! Moves that follow from the command and the outcome alone.
 
+use crate::domain::command::Pick;
 use crate::domain::found::Candidate;
 use crate::domain::plan::Absence;
 use crate::domain::{CommandName, FactId, Move};
@@ -21,14 +22,28 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
     match brief.found.absence {
         Some(Absence::FilteredOut) => Some(filtered_out(brief)),
         Some(why) => Some(vec![Move::NotFound { why }]),
-        None if brief.found.sure > 0 => Some(about(brief, brief.named())),
+        None if brief.found.sure > 0 => {
+            let chosen = matches!(brief.command.slots.pick, Some(Pick::Choice { .. }));
+            let meant: Vec<&Candidate> = brief.named().iter().collect();
+            let shown = if chosen { on_offer(&meant, brief.offers) } else { brief.named().to_vec() };
+            Some([about(brief, &shown), narrowed(brief)].concat())
+        }
         None if brief.command.name == CommandName::FindProduct => {
             // Who looks for a kettle is answered by kettles: each of the words stands in their names.
-            let fitting = covering(brief, ALL_WORDS);
-            (!fitting.is_empty()).then(|| about(brief, &fitting))
+            let fitting = on_offer(&brief.found.fitting().collect::<Vec<_>>(), brief.offers);
+            (!fitting.is_empty()).then(|| [about(brief, &fitting), narrowed(brief)].concat())
         }
         None => None,
     }
+}
+
+/// The question that narrows it down best, where more fits than is shown.
+fn narrowed(brief: &Brief<'_>) -> Vec<Move> {
+    let best = brief.found.splits.first().filter(|split| split.products > brief.offers);
+    best.filter(|_| brief.command.name == CommandName::FindProduct)
+        .map(|split| Move::Narrow { fact: split.fact() })
+        .into_iter()
+        .collect()
 }
 
 /// A property of products was asked for: that is told of those that are meant.

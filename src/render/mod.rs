@@ -22,9 +22,11 @@ use crate::domain::lead::Purpose;
 use crate::domain::menu::MenuFact;
 use crate::domain::outreach::Kind;
 use crate::domain::plan::{Absence, Ask, BookingLine, ConsentLine, Courtesy, HandoverReason, OutreachLine};
-use crate::domain::{Draft, DraftSegment, Fact, FactBody, FactId, Language, Move, Role, SegmentKind, Tone, Wish};
+use crate::domain::{
+    Draft, DraftSegment, Fact, FactBody, FactId, Language, Localised, Move, Role, SegmentKind, Tone, Wish,
+};
 use phrasebook::{Phrasebook, Template};
-use segment::Values;
+use segment::{Value, Values};
 
 /// Renders replies in every language.
 pub struct Renderer {
@@ -142,6 +144,7 @@ impl Page<'_> {
             Move::Cart { fact, say } => self.cart(fact, *say),
             Move::Recall { fact } => self.recall(fact),
             Move::Menu { fact } => self.menu(fact),
+            Move::Narrow { fact } => self.narrow(fact),
             Move::CartNo { why } => self.cart_no(*why),
             Move::Consent { purpose, say } => self.plain(SegmentKind::Task, consent_key(*purpose, *say)),
             Move::Booking { say: BookingLine::Gone } => self.plain(SegmentKind::Ask, "slot_gone"),
@@ -224,6 +227,17 @@ impl Page<'_> {
             let line = MenuFact::line(at, label.get(self.scene.language));
             self.say(SegmentKind::Ask, "menu_choice", &Values::default().fact("choice", (line, id, Role::Choice)));
         }
+    }
+
+    fn narrow(&mut self, id: &FactId) {
+        let Some(FactBody::Menu(menu)) = self.scene.fact(id).map(|fact| &fact.body) else { return };
+        let language = self.scene.language;
+        let choice = |label: &Localised| Value::of(label.get(language).to_string(), id, Role::Choice);
+        let choices = Value::joined(menu.choices.iter().map(choice).collect(), self.book.comma());
+        let values = Values::default()
+            .fact("question", (menu.ask.get(language).to_string(), id, Role::Question))
+            .with("choices", choices);
+        self.say(SegmentKind::Ask, "narrow", &values);
     }
 
     fn human(&mut self, reason: HandoverReason) {

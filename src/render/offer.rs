@@ -249,14 +249,24 @@ impl<'a> Page<'a> {
             return self.offers(ids);
         }
         self.plain(SegmentKind::Compare, "compare_intro");
+        let differing = differing(&groups);
         for group in &groups {
             let ((id, fact), _) = group.cheapest();
             let key = match &fact.offer.price {
-                Quote::Known { .. } => "compare_line",
+                Quote::Known { .. } if differing.is_empty() => "compare_line",
+                Quote::Known { .. } => "compare_head",
                 Quote::Missing => "offer_line_no_price",
                 Quote::Stale => "offer_line_stale",
             };
-            self.say(SegmentKind::Compare, key, &self.offer_values(id, fact));
+            let mut segment = self.book.sentence(SegmentKind::Compare, key, &self.offer_values(id, fact));
+            for detail in fact.details.iter().filter(|detail| differing.contains(&&detail.name)) {
+                let text = |text: &Localised| text.get(self.scene.language).to_string();
+                let values = Values::default()
+                    .fact("attribute", (text(&detail.name), id, Role::Detail))
+                    .fact("value", (text(&detail.value), id, Role::Detail));
+                segment.append("", self.book.sentence(SegmentKind::Compare, "compare_detail", &values));
+            }
+            self.segments.push(segment);
         }
         let prices: Option<Vec<_>> = groups
             .iter()
@@ -333,6 +343,24 @@ impl<'a> Page<'a> {
             .fact("total", (self.book.money(*total), &fact.id, Role::Total));
         self.say(SegmentKind::Total, "total", &values);
     }
+}
+
+/// More differences than this are two data sheets.
+const DIFFERENCES: usize = 5;
+
+/// The properties that two or more of the products tell, and not alike.
+fn differing<'a>(groups: &[Group<'a>]) -> Vec<&'a Localised> {
+    let details: Vec<&Detail> = groups.iter().flat_map(|group| &group.first().1.details).collect();
+    let mut names: Vec<&Localised> = Vec::new();
+    for detail in &details {
+        let values = || details.iter().filter(|other| other.name == detail.name && !other.value.is_empty());
+        let unlike = values().any(|other| other.value != detail.value);
+        if unlike && values().count() == groups.len() && !names.contains(&&detail.name) {
+            names.push(&detail.name);
+        }
+    }
+    names.truncate(DIFFERENCES);
+    names
 }
 
 fn has_variant(fact: &OfferFact) -> bool {

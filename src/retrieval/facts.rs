@@ -43,9 +43,7 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
             product: product.clone(),
         };
         found.facts.extend(total);
-        let told = |offer: &Offer| {
-            fact(sources, &product, offer, (&conditions.place, question.slots.detail.as_deref(), &source))
-        };
+        let told = |offer: &Offer| fact(sources, &product, offer, (&conditions.place, question.details, &source));
         found.facts.extend(offers.iter().map(told));
         if candidate.matching.is_empty() { found.near.push(candidate) } else { found.candidates.push(candidate) }
     }

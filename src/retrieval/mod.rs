@@ -5,6 +5,7 @@
 mod carried;
 mod confirm;
 mod facts;
+mod narrowing;
 mod policy;
 mod range;
 mod select;
@@ -17,7 +18,7 @@ use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
-use crate::shop::Shop;
+use crate::shop::{EVERY_DETAIL, Shop};
 
 pub use confirm::confirm;
 pub use policy::{Passages, passages};
@@ -44,6 +45,8 @@ pub struct Question<'a> {
     pub vector: Option<&'a [f32]>,
     /// What understanding found in it.
     pub slots: &'a Slots,
+    /// What facts tell of each product beside its price and stock: an id of `data/rules/details.toml`.
+    pub details: Option<&'a str>,
     /// Products the conversation is about.
     pub focus: &'a [ProductId],
     /// The language of the message.
@@ -79,7 +82,8 @@ pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Lim
 
 /// Finds the products a comparison names: each name is looked up by itself.
 pub async fn products_to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
-    answered(to_compare(sources, question, limits).await)
+    let details = question.details.or(Some(EVERY_DETAIL));
+    answered(to_compare(sources, &Question { details, ..question.clone() }, limits).await)
 }
 
 fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
@@ -124,6 +128,9 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
     if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) {
         retrieved = or_further(sources, question, limits, retrieved).await?;
+    }
+    if sure == 0 || matches!(question.slots.pick, Some(Pick::Choice { .. })) {
+        narrowing::splits(sources.shop, question, &mut retrieved.found);
     }
     if let Some(Pick::Price(end)) = question.slots.pick {
         if !pointed {

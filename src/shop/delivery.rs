@@ -1,4 +1,5 @@
-//! Delivery terms and the promise they make at a moment: what it costs and the first and last day.
+//! Delivery terms and the promise they make at a moment: what it costs and the first and last day. In: the town, the moment, and where
+//! the pieces lie. Out: days that count the cut-off, weekends, holidays, and the way to where parcels leave from.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::fact::DeliveryFact;
 use crate::domain::place::PlaceId;
+use crate::domain::product::{Load, Loads};
 use crate::domain::{Currency, Localised, Money};
 
 /// `data/rules/delivery.toml`.
@@ -19,6 +21,15 @@ pub struct Delivery {
     terms: Vec<Terms>,
     #[serde(default)]
     holidays: Holidays,
+    #[serde(default)]
+    transfer: Transfer,
+}
+
+/// Working days that pieces take to where their parcel leaves from, the fewest and the most.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transfer {
+    days: [u8; 2],
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,6 +48,9 @@ struct Terms {
     cost: BTreeMap<Currency, String>,
     #[serde(default)]
     free_from: BTreeMap<Currency, String>,
+    /// Where its parcels leave from; empty: from wherever the pieces lie.
+    #[serde(default)]
+    from: Vec<PlaceId>,
 }
 
 fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
@@ -59,11 +73,11 @@ impl Delivery {
     /// Checks amounts, days and towns.
     pub(super) fn check(&self, known: impl Fn(&PlaceId) -> bool) -> anyhow::Result<()> {
         for terms in &self.terms {
-            if !known(&terms.place) {
-                bail!("town `{}` is not in places.toml", terms.place);
+            if let Some(unknown) = terms.from.iter().chain([&terms.place]).find(|place| !known(place)) {
+                bail!("town `{unknown}` is not in places.toml");
             }
-            if terms.days[0] > terms.days[1] {
-                bail!("{}: days = {:?} go backwards", terms.place, terms.days);
+            for days in [terms.days, self.transfer.days].iter().filter(|days| days[0] > days[1]) {
+                bail!("{}: days = {days:?} go backwards", terms.place);
             }
             for (currency, amount) in terms.cost.iter().chain(&terms.free_from) {
                 Money::parse(amount, *currency).with_context(|| terms.place.to_string())?;
@@ -72,21 +86,35 @@ impl Delivery {
         Ok(())
     }
 
-    /// What delivery to `place` costs and when an order placed at `now` arrives.
-    pub(super) fn promise(&self, place: &PlaceId, currency: Currency, now: &Zoned) -> Option<Promise> {
+    /// What delivery to `place` costs and when an order placed at `now` arrives. Whoever has not said which of several variants is
+    /// promised the first day of the nearest and the last day of the furthest.
+    pub(super) fn promise(
+        &self,
+        (place, loads): (&PlaceId, Loads<'_>),
+        currency: Currency,
+        now: &Zoned,
+    ) -> Option<Promise> {
         let terms = self.terms.iter().find(|terms| terms.place == *place)?;
         let (&currency, cost) = terms.cost.get_key_value(&currency).or_else(|| terms.cost.iter().next())?;
         let cost = Money::parse(cost, currency).ok()?;
         let free_from = terms.free_from.get(&currency).and_then(|amount| Money::parse(amount, currency).ok());
         let dispatch = self.dispatch_day(now, terms.cutoff);
+        let far = |load: &Load<'_>| !load.lies_in(&terms.from);
+        let (first_far, last_far) = match loads {
+            Loads::Any => (false, false),
+            Loads::Together(all) => (all.iter().any(far), all.iter().any(far)),
+            Loads::OneOf(all) => (!all.is_empty() && all.iter().all(far), all.iter().any(far)),
+        };
+        let way = |far: bool, days: u8| if far { days } else { 0 };
+        let [first_way, last_way] = self.transfer.days;
         Some(Promise(DeliveryFact {
             place: place.clone(),
             name: Localised::default(),
             cost,
             free_from,
             cutoff: terms.cutoff,
-            earliest: self.after_working_days(dispatch, terms.days[0]),
-            latest: self.after_working_days(dispatch, terms.days[1]),
+            earliest: self.after_working_days(dispatch, terms.days[0].saturating_add(way(first_far, first_way))),
+            latest: self.after_working_days(dispatch, terms.days[1].saturating_add(way(last_far, last_way))),
         }))
     }
 
@@ -116,6 +144,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::product::StockLine;
 
     const TERMS: &str = r#"
         [[delivery]]
@@ -124,14 +153,21 @@ mod tests {
         days = [1, 2]
         cost = { EUR = "3.90" }
         free_from = { EUR = "60" }
+        from = ["bratislava", "kosice"]
+        [transfer]
+        days = [2, 3]
         [holidays]
         dates = ["2026-12-24", "2026-12-25"]
     "#;
 
     fn check(now: &str, expected: Option<(&str, &str)>) {
+        check_loads((now, Loads::Any), expected);
+    }
+
+    fn check_loads((now, loads): (&str, Loads<'_>), expected: Option<(&str, &str)>) {
         let delivery: Delivery = toml::from_str(TERMS).unwrap();
         let now: Zoned = format!("{now}[Europe/Bratislava]").parse().unwrap();
-        let promise = delivery.promise(&"bratislava".into(), "EUR".parse().unwrap(), &now);
+        let promise = delivery.promise((&"bratislava".into(), loads), "EUR".parse().unwrap(), &now);
         let days = promise.map(|Promise(fact)| (fact.earliest.to_string(), fact.latest.to_string()));
         assert_eq!(days.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{now}");
     }
@@ -145,21 +181,38 @@ mod tests {
     }
 
     #[test]
+    fn pieces_that_lie_elsewhere_come_later() {
+        let line = |place: &str, count: u32| StockLine { sku: "S".into(), place: place.into(), count };
+        let stocks = [vec![line("kosice", 2), line("praha", 9)], vec![line("praha", 9)], vec![line("", 1)], Vec::new()];
+        let [near, far, anywhere, unknown] = stocks.each_ref().map(|stock| Load { stock, pieces: 1 });
+        let monday = "2026-11-16T10:00";
+        let (soon, late) = (Some(("2026-11-17", "2026-11-18")), Some(("2026-11-19", "2026-11-23")));
+        check_loads((monday, Loads::Together(&[near, anywhere, unknown])), soon);
+        check_loads((monday, Loads::Together(&[Load { pieces: 3, ..near }])), late);
+        check_loads((monday, Loads::Together(&[near, far])), late);
+        check_loads((monday, Loads::OneOf(&[far])), late);
+        check_loads((monday, Loads::OneOf(&[near, far])), Some(("2026-11-17", "2026-11-23")));
+        check_loads((monday, Loads::OneOf(&[])), soon);
+    }
+
+    #[test]
     fn a_town_without_terms_has_no_promise() {
         let delivery: Delivery = toml::from_str(TERMS).unwrap();
         let now: Zoned = "2026-11-16T10:00[Europe/Bratislava]".parse().unwrap();
-        assert!(delivery.promise(&"london".into(), "EUR".parse().unwrap(), &now).is_none());
+        assert!(delivery.promise((&"london".into(), Loads::Any), "EUR".parse().unwrap(), &now).is_none());
     }
 
     #[test]
     fn terms_that_cannot_be_right_are_refused() {
         let check = |from: &str, to: &str, part: &str| {
             let delivery: Delivery = toml::from_str(&TERMS.replace(from, to)).unwrap();
-            let error = delivery.check(|place| place.0 == "bratislava").unwrap_err();
+            let error = delivery.check(|place| ["bratislava", "kosice"].contains(&place.0.as_str())).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{error:#}");
         };
         check("\"bratislava\"", "\"atlantis\"", "atlantis");
         check("[1, 2]", "[3, 2]", "backwards");
+        check("[2, 3]", "[3, 2]", "backwards");
+        check("\"kosice\"", "\"atlantis\"", "atlantis");
         check("3.90", "3,90", "3,90");
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::product::code_key;
 use crate::domain::{Language, Localised, Product};
 
 /// Asks for every attribute.
-const ALL: &str = "all";
+pub const EVERY: &str = "all";
 /// The brand stands beside the attributes in a product.
 const BRAND: &str = "brand";
 /// More attributes than this are a data sheet, not an answer.
@@ -36,7 +36,7 @@ struct Kind {
 impl Details {
     /// What a product has to say on `asked`; one detail without a value when it has nothing, none when nobody can ask that.
     pub fn of(&self, product: &Product, asked: &str) -> Vec<Detail> {
-        if asked == ALL {
+        if asked == EVERY {
             return product.attributes.iter().take(MOST).map(|(key, value)| self.named(key, value)).collect();
         }
         let Some(kind) = self.0.get(asked) else { return Vec::new() };
@@ -47,6 +47,12 @@ impl Details {
             None => brand().map(|brand| Localised::only(Language::En, brand)).unwrap_or_default(),
         };
         vec![Detail { name: kind.name.clone(), value }]
+    }
+
+    /// The value of an attribute by the table's id for it, or by the feed's own.
+    pub fn value(&self, product: &Product, id: &str) -> Option<Localised> {
+        let called = |key: &str| key == id || self.0.get(id).is_some_and(|kind| kind.is_called(id, key));
+        product.attributes.iter().find(|(key, _)| called(key)).map(|(_, value)| value.clone())
     }
 
     /// An attribute by the table's name for it; by the feed's own where the table has none.

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod details;
+mod narrowing;
 mod terms;
 
 use std::collections::BTreeMap;
@@ -17,10 +18,12 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::fact::ContactFact;
 use crate::domain::place::PlaceId;
+use crate::domain::product::Loads;
 use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
 
 pub use delivery::Delivery;
-pub use details::Details;
+pub use details::{Details, EVERY as EVERY_DETAIL};
+pub use narrowing::{Narrowings, Property};
 
 /// A word of the shop's vocabulary: a town or a colour.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,6 +62,7 @@ pub struct Shop {
     delivery: Delivery,
     between: Vec<String>,
     details: Details,
+    narrowings: Narrowings,
 }
 
 #[derive(Deserialize)]
@@ -82,11 +86,14 @@ impl Shop {
         let categories = rules.join("categories.toml");
         let categories = if categories.exists() { read(&categories)? } else { BTreeMap::new() };
         let details = read(&rules.join("details.toml"))?;
+        let path = rules.join("narrowing.toml");
+        let narrowings: Narrowings = if path.exists() { read(&path)? } else { Narrowings::default() };
+        narrowings.check().with_context(|| format!("in {}", path.display()))?;
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
         let SearchWords { between } = read(&rules.join("search.toml"))?;
-        Ok(Shop { info, zone, places, colours, categories, delivery, between, details })
+        Ok(Shop { info, zone, places, colours, categories, delivery, between, details, narrowings })
     }
 
     /// The shop's own name.
@@ -133,6 +140,11 @@ impl Shop {
         &self.details
     }
 
+    /// What is asked to narrow a search down.
+    pub fn narrowings(&self) -> &Narrowings {
+        &self.narrowings
+    }
+
     /// The names in a list of product names, as the shopper separated them.
     pub fn names_in<'t>(&self, words: &'t str) -> Vec<&'t str> {
         let mut parts = vec![words];
@@ -154,9 +166,9 @@ impl Shop {
         }
     }
 
-    /// Delivery to a town for an order placed at `now`; none when the shop does not deliver there in this currency.
-    pub fn delivery(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<Fact> {
-        let promise = self.delivery.promise(place, currency, &now.to_zoned(self.zone.clone()))?;
+    /// Delivery to a town for an order of `loads` placed at `now`; none when the shop does not deliver there.
+    pub fn delivery(&self, (place, loads): (&PlaceId, Loads<'_>), currency: Currency, now: Timestamp) -> Option<Fact> {
+        let promise = self.delivery.promise((place, loads), currency, &now.to_zoned(self.zone.clone()))?;
         let name = self.place_name(place);
         Some(Fact {
             id: FactId(format!("delivery:{place}")),

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use super::Shop;
 use crate::domain::fact::DeliveryFact;
 use crate::domain::place::PlaceId;
+use crate::domain::product::Loads;
 use crate::domain::{Currency, FactBody, Localised};
 use crate::engine::Terms;
 
@@ -14,8 +15,13 @@ impl Terms for Shop {
         self.colour_name(colour)
     }
 
-    fn delivery_to(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<DeliveryFact> {
-        match self.delivery(place, currency, now)?.body {
+    fn delivery_to(
+        &self,
+        (place, loads): (&PlaceId, Loads<'_>),
+        currency: Currency,
+        now: Timestamp,
+    ) -> Option<DeliveryFact> {
+        match self.delivery((place, loads), currency, now)?.body {
             // Terms in another currency are told, but no sum can be made of them.
             FactBody::Delivery(delivery) if delivery.cost.currency == currency => Some(delivery),
             _ => None,
@@ -23,7 +29,7 @@ impl Terms for Shop {
     }
 
     fn first_day(&self, place: &PlaceId, currency: Currency, now: Timestamp) -> Option<Date> {
-        match self.delivery(place, currency, now)?.body {
+        match self.delivery((place, Loads::Any), currency, now)?.body {
             FactBody::Delivery(delivery) => Some(delivery.earliest),
             _ => None,
         }

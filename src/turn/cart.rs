@@ -258,6 +258,7 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if points_nowhere(turn, command, outcome) {
         return Ok(());
     }
+    let command = &as_told(turn.session, command);
     let found = sought(turn, command, outcome).await;
     outcome.learn(found.facts.clone());
     if let Some(why) = found.absence {
@@ -297,6 +298,15 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
             Ok(())
         }
     }
+}
+
+/// The command with the size and colour of the question that led to what it points at: "in 43?", "I'll take them".
+fn as_told(session: &Session, command: &Command) -> Command {
+    let names = command.slots.product.is_some() || command.slots.sku.is_some();
+    let Some(told) = session.last.as_ref().map(|last| &last.slots).filter(|_| !names) else { return command.clone() };
+    let size = command.slots.size.clone().or_else(|| told.size.clone());
+    let colour = command.slots.colour.clone().or_else(|| told.colour.clone());
+    Command { name: command.name, slots: Slots { size, colour, ..command.slots.clone() } }
 }
 
 /// Nothing is as it was asked for; of one product the question is which of those that are there it should be.

@@ -14,6 +14,7 @@ use crate::retrieval::{self, Question, Sources};
 use super::answer::Stage;
 use super::clock::StageClock;
 use super::known;
+use super::narrow;
 use super::respond::{Outcome, Turn, composed, judged, sought};
 
 /// A plan is made so often at most; what is told is true after each.
@@ -56,6 +57,7 @@ async fn drafted(
 ) -> (Found, Vec<Move>) {
     clock.enter(Stage::Searching);
     let found = known::not_pushed_before(&turn.session.pushed, sought(turn, command, outcome).await);
+    let found = narrow::not_asked_before(&turn.session.narrowed, found);
     clock.enter(Stage::Drafting);
     let brief = Brief {
         message: &turn.screened.text,
@@ -87,6 +89,7 @@ pub(super) fn question<'a>(
         vector,
         slots: &command.slots,
         focus: turn.session.pointed(&command.slots),
+        details: command.slots.detail.as_deref(),
         language,
         currency: turn.app.config.shop.currency_of(language),
         now,

@@ -17,6 +17,7 @@ mod lacking;
 mod login;
 mod menu;
 mod named;
+mod narrow;
 mod offers;
 mod order;
 mod person;
@@ -275,6 +276,10 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
             ..decided(name, 0.97)
         };
     }
+    if let Some(command) = narrow::answered(app, session, screened) {
+        let notes = vec!["a choice among those found".to_string()];
+        return Understanding { commands: vec![command], notes, ..decided(CommandName::FindProduct, 0.95) };
+    }
     let of_cart = app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some();
     if of_cart || cart::takes_out(app, session, screened).await {
         return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
@@ -329,6 +334,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
         }
     }
     session.pushed.extend(known::pushed(outcome));
+    session.narrowing = narrow::asked(outcome);
+    session.narrowed.extend(session.narrowing.as_ref().map(|narrowing| narrowing.topic()));
     session.last = last_question(&answer.commands).or(session.last.take());
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());

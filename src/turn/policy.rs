@@ -2,13 +2,15 @@
 //! Which passage it is follows from the search, or the model chooses among a few; it is told as it is written.
 
 use crate::domain::plan::{Absence, Ask, HandoverReason};
+use crate::domain::product::{Load, Loads};
 use crate::domain::session::Pending;
-use crate::domain::{Command, Fact, FactBody, Move};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Offer, Slots};
 use crate::engine::PassageQuery;
 use crate::plan;
 use crate::retrieval;
 
-use super::respond::{Outcome, Turn, embed, log};
+use super::clock::StageClock;
+use super::respond::{Outcome, Turn, embed, log, products, sought};
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
@@ -16,7 +18,7 @@ const PASSAGES: usize = 4;
 const DELIVERY: &str = "delivery";
 
 /// When and for how much something comes to a town; asks for the town.
-pub(super) async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+pub(super) async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     let app = turn.app;
     if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
         return;
@@ -27,12 +29,44 @@ pub(super) async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut O
         return;
     };
     let currency = app.config.shop.currency_of(turn.screened.language);
-    match app.shop.delivery(&town.as_str().into(), currency, outcome.now) {
+    let offers = spoken_of(turn, command, outcome).await;
+    let names = command.slots.product.is_some() || command.slots.sku.is_some() || command.slots.pick.is_some();
+    if names && !offers.is_empty() && offers.iter().all(|offer| offer.in_stock() == Some(0)) {
+        // When it comes nobody can say: that it is sold out is the answer.
+        let slots = Slots { town: None, ..command.slots.clone() };
+        return products(turn, &Command { name: CommandName::Stock, slots }, outcome, clock).await;
+    }
+    let there = offers.iter().filter(|offer| offer.in_stock() != Some(0));
+    let loads: Vec<Load<'_>> = there.map(|offer| Load { stock: &offer.stock, pieces: 1 }).collect();
+    let loads = if loads.is_empty() { Loads::Any } else { Loads::OneOf(&loads) };
+    match app.shop.delivery((&town.as_str().into(), loads), currency, outcome.now) {
         Some(fact) => {
             outcome.say(Move::Deliver { fact: fact.id.clone() });
             outcome.learn(vec![fact]);
         }
         None => outcome.say(Move::NotFound { why: Absence::NoDelivery }),
+    }
+}
+
+/// The variants that a question about delivery means: of the one product it names, or of the one spoken of; none when it means none.
+async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> Vec<Offer> {
+    let named = command.slots.product.is_some() || command.slots.sku.is_some();
+    if !named && turn.session.pointed(&command.slots).len() != 1 {
+        return Vec::new();
+    }
+    // Where it goes is not where it must lie in a store.
+    let slots = Slots { town: None, ..command.slots.clone() };
+    let found = sought(turn, &Command { name: CommandName::Stock, slots }, outcome).await;
+    let [meant] = &found.candidates[..found.sure] else { return Vec::new() };
+    outcome.focus.push(meant.product.id.clone());
+    let offer = |id: &FactId| match &found.facts.iter().find(|fact| fact.id == *id)?.body {
+        FactBody::Offer(offer) => Some(offer.offer.clone()),
+        _ => None,
+    };
+    let offers: Vec<Offer> = meant.matching.iter().filter_map(offer).collect();
+    match turn.session.in_hand.as_ref().and_then(|sku| offers.iter().find(|offer| offer.sku == *sku)) {
+        Some(chosen) => vec![chosen.clone()],
+        None => offers,
     }
 }
 

@@ -197,7 +197,7 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
             products(turn, command, outcome, clock).await;
             contact::restock(turn, command, outcome);
         }
-        DeliveryInfo => policy::delivery(turn, command, outcome).await,
+        DeliveryInfo => policy::delivery(turn, command, outcome, clock).await,
         Policy => {
             policy::policy(turn, command, outcome).await;
             desk::own_refund(turn, outcome).await;
@@ -265,7 +265,8 @@ pub(super) async fn sought(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     retrieved.found
 }
 
-async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
+/// Answers a question about products.
+pub(super) async fn products(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     if points_nowhere(turn, command, outcome) {
         return;
     }

@@ -11,8 +11,7 @@ use jiff::Timestamp;
 
 use crate::domain::cart::{Cart, CartFact, CartNo, CartRules, Coupon, Edit, Held, Line, Owner};
 use crate::domain::desk::Versioned;
-use crate::domain::place::PlaceId;
-use crate::domain::product::Quote;
+use crate::domain::product::{Load, Loads, Quote};
 use crate::domain::{Currency, Fact, FactBody, FactId, Language, Localised, Offer, Product, ProductId, Sku};
 use crate::engine::{Applied, Carts, Catalog, Terms};
 
@@ -170,7 +169,7 @@ impl Till<'_> {
             }
             Edit::Place { town } => {
                 cart.place = Some(town.clone());
-                let served = self.terms.delivery_to(town, visit.currency, self.now).is_some();
+                let served = self.terms.delivery_to((town, Loads::Any), visit.currency, self.now).is_some();
                 Ok(if served { Ok(cart) } else { Err(Denied::plain(CartNo::NoDelivery)) })
             }
         }
@@ -238,7 +237,10 @@ impl Till<'_> {
         let products = self.catalog.products(&ids).await?;
         let offers = self.catalog.offers(&ids, currency).await?;
         let lines: Vec<Line> = cart.lines.iter().map(|held| self.line(held, &products, &offers)).collect();
-        let delivery = cart.place.as_ref().and_then(|place| self.delivery(place, currency));
+        let loads: Vec<Load<'_>> =
+            lines.iter().map(|line| Load { stock: &line.offer.stock, pieces: line.quantity }).collect();
+        let promise = |place| self.terms.delivery_to((place, Loads::Together(&loads)), currency, self.now);
+        let delivery = cart.place.as_ref().and_then(promise);
         let tax_rate = cart.place.as_ref().and_then(|place| self.terms.country(place));
         let mut fact = CartFact {
             lines,
@@ -255,10 +257,6 @@ impl Till<'_> {
         fact.coupon = cart.coupon.as_deref().and_then(|code| self.applies(code, &fact));
         fact.sums = price::sums(&fact).filter(|_| !fact.lines.is_empty());
         Ok(fact)
-    }
-
-    fn delivery(&self, place: &PlaceId, currency: Currency) -> Option<crate::domain::fact::DeliveryFact> {
-        self.terms.delivery_to(place, currency, self.now)
     }
 
     /// The promotion, while it holds for this cart.
