@@ -134,6 +134,7 @@ impl App {
         let renderer = Renderer::load(&data, shop.name()).context("loading the replies")?;
         let guard = Guard::new();
         check_templates(&guard, &renderer)?;
+        check_questions(&guard, &shop)?;
         let screening = screening(&data)?;
         let order_rules: OrderRules = rules(&data, "returns.toml")?;
         let answers = answers(&data)?;
@@ -353,7 +354,19 @@ fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
         places: &read("places.toml")?,
         colours: &read("colours.toml")?,
         details: &read("details.toml")?,
+        search: &read("search.toml")?,
     })?)
+}
+
+/// What is asked to narrow a search down is said as it stands, so it may say no more than a reply's own sentence may.
+fn check_questions(guard: &Guard, shop: &Shop) -> anyhow::Result<()> {
+    for (id, property) in shop.narrowings().properties() {
+        for (language, ask) in property.ask.all() {
+            let checked = guard.check_template(language, id, ask, &[]);
+            checked.map_err(|fault| anyhow::anyhow!("rules/narrowing.toml, [{id}], {language}: {fault}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn check_templates(guard: &Guard, renderer: &Renderer) -> anyhow::Result<()> {

@@ -102,6 +102,9 @@ pub struct Slots {
     /// Words that name a product, as the shopper wrote them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<String>,
+    /// The same, name by name, where several stand in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// An exact product code found in the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
@@ -154,7 +157,7 @@ pub enum Pick {
         /// How many.
         first: u8,
     },
-    /// Those with the value chosen in answer to a question that narrows a search down, counted from 1.
+    /// Those with the value chosen of what narrows the last search down, counted from 1 through all its questions.
     Choice {
         /// Which.
         choice: u8,

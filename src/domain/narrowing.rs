@@ -19,6 +19,9 @@ pub struct Narrowing {
     pub choices: Vec<Choice>,
     /// Over how many products it was made.
     pub products: usize,
+    /// It was asked before: its choices may be named, but it is not asked again.
+    #[serde(default)]
+    pub asked: bool,
 }
 
 /// A value with the products that have it, or suit whoever wants it.

@@ -78,9 +78,9 @@ pub struct Session {
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
     pub pushed: Vec<ProductId>,
-    /// A question that narrows a search down and waits for its answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub narrowing: Option<Narrowing>,
+    /// What would narrow the last search down, the question that was asked first: any of the choices may be named next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub narrowing: Vec<Narrowing>,
     /// What was asked to narrow searches down: nothing is asked of the same kind of goods twice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
@@ -139,7 +139,7 @@ impl Session {
         match slots.pick {
             Some(Pick::Place(place)) => place != 0 && !beyond(place),
             Some(Pick::First { .. } | Pick::Price(_)) => !self.focus.is_empty(),
-            Some(Pick::Choice { .. }) => self.narrowing.is_some(),
+            Some(Pick::Choice { .. }) => !self.narrowing.is_empty(),
             None => true,
         }
     }
@@ -154,10 +154,11 @@ impl Session {
                 at.and_then(|at| list.get(at..=at))
             }
             Some(Pick::First { first }) => list.get(..usize::from(first)),
-            Some(Pick::Choice { choice }) => self.narrowing.as_ref().and_then(|narrowing| {
-                let at = usize::from(choice).checked_sub(1)?;
-                narrowing.choices.get(at).map(|choice| choice.products.as_slice())
-            }),
+            Some(Pick::Choice { choice }) => {
+                let choices = self.narrowing.iter().flat_map(|narrowing| &narrowing.choices);
+                let mut before = choices.skip(usize::from(choice.saturating_sub(1)));
+                before.next().map(|choice| choice.products.as_slice())
+            }
             // What they cost now is for retrieval to see.
             Some(Pick::Price(_)) | None => None,
         };
@@ -197,7 +198,7 @@ impl Default for Session {
             focus: Vec::new(),
             listed: Vec::new(),
             pushed: Vec::new(),
-            narrowing: None,
+            narrowing: Vec::new(),
             narrowed: Vec::new(),
             rules: None,
             town: None,

@@ -89,6 +89,10 @@ impl Template {
         let mut segment = DraftSegment { kind, text: String::new(), spans: Vec::new() };
         for piece in &self.pieces {
             match piece {
+                // A name that ends with its own point, "3 шт.", ends the sentence too.
+                Piece::Text(text) if segment.text.ends_with('.') => {
+                    segment.text.push_str(text.strip_prefix('.').unwrap_or(text));
+                }
                 Piece::Text(text) => segment.text.push_str(text),
                 Piece::Slot(slot) => values(slot).iter().for_each(|value| segment.push(value)),
             }

@@ -174,7 +174,7 @@ async fn by_names(
     question: &Question<'_>,
     limits: Limits,
 ) -> anyhow::Result<Option<(select::Chosen, Vec<ProductHit>)>> {
-    let names = question.slots.product.as_deref().map(|words| sources.shop.names_in(words)).unwrap_or_default();
+    let names = &question.slots.names;
     if names.len() < 2 {
         return Ok(None);
     }
@@ -221,8 +221,7 @@ async fn by_words(
 
 async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
     let words = question.slots.product.as_deref().unwrap_or(question.text);
-    let names = sources.shop.names_in(words);
-    if names.len() > 1 {
+    if question.slots.names.len() > 1 {
         return look_up_each(sources, question, limits).await;
     }
     if question.focus.len() > 1 && question.slots.product.is_some() {
@@ -236,10 +235,8 @@ async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limit
 }
 
 async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
-    let words = question.slots.product.as_deref().unwrap_or(question.text);
-    let names = sources.shop.names_in(words);
     let (mut ids, mut all_hits): (Vec<ProductId>, Vec<ProductHit>) = Default::default();
-    for name in names {
+    for name in &question.slots.names {
         // The message's embedding is of all names together: each part is searched by its words.
         let part = ProductQuery { vector: None, ..query(question, name, limits) };
         let hits = sources.search.products(&part).await?;

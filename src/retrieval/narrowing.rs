@@ -61,7 +61,8 @@ fn split(
     choices.iter_mut().for_each(|choice| choice.products.extend(anybodys.iter().cloned()));
     let kind = fitting.first()?.product.category.clone();
     let property = (id.to_string(), property.ask.clone());
-    let narrowing = Narrowing { property: property.0, kind, ask: property.1, choices, products: fitting.len() };
+    let narrowing =
+        Narrowing { property: property.0, kind, ask: property.1, choices, products: fitting.len(), asked: false };
     (narrowing.left() <= LEFT * fitting.len() as f32).then_some(narrowing)
 }
 

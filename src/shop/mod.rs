@@ -60,19 +60,12 @@ pub struct Shop {
     /// Empty where the shop has no such file: its feed's own words are told.
     categories: BTreeMap<String, Term>,
     delivery: Delivery,
-    between: Vec<String>,
     details: Details,
     narrowings: Narrowings,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SearchWords {
-    between: Vec<String>,
-}
-
 impl Shop {
-    /// Reads `rules/{shop,places,colours,details,delivery,search}.toml` below `data`.
+    /// Reads `rules/{shop,places,colours,details,delivery}.toml` below `data`.
     ///
     /// # Errors
     /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
@@ -92,8 +85,7 @@ impl Shop {
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
-        let SearchWords { between } = read(&rules.join("search.toml"))?;
-        Ok(Shop { info, zone, places, colours, categories, delivery, between, details, narrowings })
+        Ok(Shop { info, zone, places, colours, categories, delivery, details, narrowings })
     }
 
     /// The shop's own name.
@@ -143,15 +135,6 @@ impl Shop {
     /// What is asked to narrow a search down.
     pub fn narrowings(&self) -> &Narrowings {
         &self.narrowings
-    }
-
-    /// The names in a list of product names, as the shopper separated them.
-    pub fn names_in<'t>(&self, words: &'t str) -> Vec<&'t str> {
-        let mut parts = vec![words];
-        for separator in &self.between {
-            parts = parts.into_iter().flat_map(|part| part.split(separator.as_str())).collect();
-        }
-        parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 
     /// How to reach a person, as a fact.

@@ -334,8 +334,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
         }
     }
     session.pushed.extend(known::pushed(outcome));
-    session.narrowing = narrow::asked(outcome);
-    session.narrowed.extend(session.narrowing.as_ref().map(|narrowing| narrowing.topic()));
+    session.narrowing = narrow::left(outcome);
+    session.narrowed.extend(narrow::asked(outcome));
     session.last = last_question(&answer.commands).or(session.last.take());
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());

@@ -3,50 +3,43 @@
 use crate::app::App;
 use crate::domain::command::Pick;
 use crate::domain::found::Found;
-use crate::domain::narrowing::Narrowing;
+use crate::domain::narrowing::{Choice, Narrowing};
 use crate::domain::session::Session;
-use crate::domain::{Command, CommandName, Move, Screened, Slots};
+use crate::domain::{Command, CommandName, Language, Move, Screened, Slots};
 use crate::understanding::{Input, Labelled, chosen};
 
 use super::respond::Outcome;
 
-/// What was found, without the questions that were asked of such goods before.
+/// What was found, with the questions that were asked of such goods before no longer to be asked.
 pub(super) fn not_asked_before(asked: &[String], mut found: Found) -> Found {
-    found.splits.retain(|split| !asked.contains(&split.topic()));
+    found.splits.iter_mut().for_each(|split| split.asked = asked.contains(&split.topic()));
     found
 }
 
-/// The search that goes on with the choice a message means, where a question for one stands open.
+/// The search that goes on with the choice a message means, after a search that can be narrowed down.
 pub(super) fn answered(app: &App, session: &Session, screened: &Screened) -> Option<Command> {
-    let narrowing = session.narrowing.as_ref()?;
-    let said = app.understander.slots(screened);
-    let Slots { size, colour, budget, product, .. } = said.clone();
-    let only_these = Slots {
-        size: size.clone(),
-        colour: colour.clone(),
-        budget: budget.clone(),
-        product: product.clone(),
-        ..Slots::default()
-    };
-    if said != only_these {
+    if session.narrowing.is_empty() {
         return None;
     }
+    let said = app.understander.slots(screened);
+    let Slots { size, colour, budget, product, .. } = said.clone();
+    let words = product.as_deref()?;
+    let alone = Slots { product: product.clone(), ..narrower(&said) };
     let understood = app.understander.by_rules(Input { message: screened, session });
     let searches = |command: &Command| command.name == CommandName::FindProduct;
-    if understood.is_some_and(|understood| !understood.commands.iter().all(searches)) {
+    if said != alone || understood.is_some_and(|understood| !understood.commands.iter().all(searches)) {
         return None;
     }
     let before = session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
-    let labels: Vec<Labelled<'_>> = narrowing
-        .choices
-        .iter()
-        .map(|choice| Labelled { label: choice.label.get(session.language), weight: choice.products.len() })
-        .collect();
-    let alike = app.shop.narrowings().property(&narrowing.property).map(|property| property.alike.as_slice());
     let about = before.product.as_deref().unwrap_or_default();
-    let at = chosen(product.as_deref()?, about, (&labels, alike.unwrap_or_default()))?;
+    let choice = session.narrowing.iter().scan(0, |start, narrowing| {
+        let first = *start;
+        *start += narrowing.choices.len();
+        Some(meant(app, narrowing, (words, about, session.language)).map(|at| first + at + 1))
+    });
+    let choice = u8::try_from(choice.flatten().next()?).ok()?;
     let slots = Slots {
-        pick: Some(Pick::Choice { choice: u8::try_from(at + 1).ok()? }),
+        pick: Some(Pick::Choice { choice }),
         size: size.or(before.size),
         colour: colour.or(before.colour),
         budget: budget.or(before.budget),
@@ -55,8 +48,33 @@ pub(super) fn answered(app: &App, session: &Session, screened: &Screened) -> Opt
     Some(Command { name: CommandName::FindProduct, slots })
 }
 
-/// The question that a reply asks.
-pub(super) fn asked(outcome: &Outcome) -> Option<Narrowing> {
-    let told = |split: &&Narrowing| outcome.moves.contains(&Move::Narrow { fact: split.fact() });
-    outcome.asked.iter().flat_map(|(_, found)| &found.splits).find(told).cloned()
+/// What may stand beside a choice.
+fn narrower(said: &Slots) -> Slots {
+    Slots { size: said.size.clone(), colour: said.colour.clone(), budget: said.budget.clone(), ..Slots::default() }
+}
+
+/// The choice of one property that the words mean.
+fn meant(app: &App, narrowing: &Narrowing, (words, about, language): (&str, &str, Language)) -> Option<usize> {
+    let labelled =
+        |choice: &Choice| Labelled { label: choice.label.get(language).to_string(), weight: choice.products.len() };
+    let labels: Vec<Labelled> = narrowing.choices.iter().map(labelled).collect();
+    let property = app.shop.narrowings().property(&narrowing.property);
+    chosen(words, about, (&labels, property.map(|property| property.alike.as_slice()).unwrap_or_default()))
+}
+
+/// What would narrow down the search that a reply answers, with the question that it asks first.
+pub(super) fn left(outcome: &Outcome) -> Vec<Narrowing> {
+    let mut left: Vec<Narrowing> = outcome.asked.iter().flat_map(|(_, found)| found.splits.clone()).collect();
+    left.sort_by_key(|split| !asks(outcome, split));
+    left
+}
+
+/// What a reply asks, as a session remembers it.
+pub(super) fn asked(outcome: &Outcome) -> Option<String> {
+    let mut splits = outcome.asked.iter().flat_map(|(_, found)| &found.splits);
+    splits.find(|split| asks(outcome, split)).map(Narrowing::topic)
+}
+
+fn asks(outcome: &Outcome, split: &Narrowing) -> bool {
+    outcome.moves.contains(&Move::Narrow { fact: split.fact() })
 }

@@ -9,23 +9,23 @@ const SHARED: usize = 4;
 const SHARED_TENTHS: usize = 6;
 
 /// A choice as its words, and how many things it leads to.
-#[derive(Clone, Copy, Debug)]
-pub struct Labelled<'a> {
+#[derive(Clone, Debug)]
+pub struct Labelled {
     /// Its name.
-    pub label: &'a str,
+    pub label: String,
     /// How many things it leads to: of two that are meant alike, more are better.
     pub weight: usize,
 }
 
 /// The choice that `words` mean, counted from nought; nothing when a word is of no choice and of nothing in `about`, the words of
 /// what was looked for.
-pub fn chosen(words: &str, about: &str, (choices, alike): (&[Labelled<'_>], &[Vec<String>])) -> Option<usize> {
+pub fn chosen(words: &str, about: &str, (choices, alike): (&[Labelled], &[Vec<String>])) -> Option<usize> {
     let (words, about) = (fold(words), fold(about));
     let mut scores = vec![0_usize; choices.len()];
     for word in words.split(' ').filter(|word| !word.is_empty()) {
         let mut meant = false;
         for (score, choice) in scores.iter_mut().zip(choices) {
-            let hit = means(word, &fold(choice.label), alike);
+            let hit = means(word, &fold(&choice.label), alike);
             *score += usize::from(hit);
             meant |= hit;
         }
@@ -86,8 +86,11 @@ mod tests {
         ]
         .map(|group| group.into_iter().map(str::to_string).collect())
         .into();
-        let choices: Vec<Labelled<'_>> =
-            labels.iter().enumerate().map(|(at, label)| Labelled { label, weight: labels.len() - at }).collect();
+        let choices: Vec<Labelled> = labels
+            .iter()
+            .enumerate()
+            .map(|(at, label)| Labelled { label: label.to_string(), weight: labels.len() - at })
+            .collect();
         let got = chosen(words, "kettle чайник kanvica 水壶", (&choices, &alike)).map(|at| labels[at]);
         assert_eq!(got, expected, "{words}");
     }

@@ -28,6 +28,8 @@ pub struct RuleTexts<'a> {
     pub colours: &'a str,
     /// `data/rules/details.toml`.
     pub details: &'a str,
+    /// `data/rules/search.toml`.
+    pub search: &'a str,
 }
 
 /// Why the rules cannot be used.
@@ -135,6 +137,8 @@ pub struct CommandRules {
     pub(super) colours: Lexicon<String>,
     /// Ways to ask for an attribute of a product, with the attribute's id.
     pub(super) details: Lexicon<String>,
+    /// What stands between the names of several products.
+    pub(super) between: Vec<String>,
     pub(super) slots: SlotTable,
     /// Changes when an example does.
     pub(super) examples_hash: String,
@@ -208,6 +212,7 @@ impl CommandRules {
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
             details: details(texts.details)?,
+            between: parse::<RawSearch>("search.toml", texts.search)?.between,
             slots: SlotTable::new(slots)?,
         })
     }
@@ -240,6 +245,12 @@ fn hash(specs: &[CommandSpec]) -> String {
         digest.update(format!("{}\t{language}\t{text}\n", spec.name));
     }
     hex::encode(digest.finalize())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSearch {
+    between: Vec<String>,
 }
 
 fn stop_words(
@@ -309,6 +320,7 @@ pub(crate) mod tests {
             places: include_str!("../../data/rules/places.toml"),
             colours: include_str!("../../data/rules/colours.toml"),
             details: include_str!("../../data/rules/details.toml"),
+            search: include_str!("../../data/rules/search.toml"),
         }
     }
 

@@ -124,7 +124,7 @@ impl Understander {
         let mut notes = Vec::new();
         let vote = self.by_examples(input, embed, &mut notes).await;
         let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
-        let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Suspected));
+        let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Pointed | Firm::Suspected));
         if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !one) {
             notes.push(format!("cut in two, chance {:.2}", cut.chance));
             return self.finish(input, cut.commands, Verdict { confidence: cut.chance, tier: cut.tier, notes });
@@ -160,6 +160,8 @@ impl Understander {
             Firm::Final => false,
             Firm::Cued => vote.confidence >= self.settings.cue_yields,
             Firm::Named => vote.confidence >= self.settings.examples_sure && !names_products(vote.name),
+            // "I'll take the first one" goes on with nothing that was asked before.
+            Firm::Pointed => vote.name == CommandName::CartAdd && vote.confidence >= self.settings.cue_yields,
             Firm::Suspected => vote.confidence >= self.settings.suspicion_yields && harmless(sure, vote.name),
         })
     }

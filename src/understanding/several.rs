@@ -189,6 +189,9 @@ fn joined(left: Side, right: Side, whole: &Whole<'_>, pieces: usize) -> Option<C
     if echoes(&left, &right, whole) || echoes(&right, &left, whole) {
         return None;
     }
+    if compared(&left, &right) {
+        return None;
+    }
     let signs = whole.signs(&left, &right, pieces);
     let tier = if left.tier == Tier::Rules && right.tier == Tier::Rules { Tier::Rules } else { Tier::Examples };
     let commands = rules::tidy(left.commands.into_iter().chain(right.commands).collect());
@@ -201,6 +204,13 @@ const ONE_QUESTION: f32 = 0.95;
 fn echoes(answer: &Side, other: &Side, whole: &Whole<'_>) -> bool {
     let guessed = answer.tier == Tier::Examples && matches!(answer.name(), CommandName::Confirm | CommandName::Deny);
     guessed && whole.vote.is_some_and(|vote| vote.name == other.name() && vote.confidence >= ONE_QUESTION)
+}
+
+/// "Compare the Volna and the Briz": the second half is a name, whatever examples take it for.
+fn compared(left: &Side, right: &Side) -> bool {
+    use CommandName as C;
+    let name = matches!(right.name(), C::FindProduct | C::CartAdd | C::Stock | C::Compare);
+    left.name() == C::Compare && right.tier == Tier::Examples && name && !right.wishes
 }
 
 /// A contact beside a wish about an order, or to be told something, belongs to that wish: "where is TT-10401, anna@example.sk".

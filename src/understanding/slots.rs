@@ -7,7 +7,7 @@ use regex::{Captures, Regex};
 
 use super::amounts::{amount, chinese};
 use super::definitions::CommandRules;
-use super::folded::{Folded, fold, whole_words};
+use super::folded::{Folded, fold, is_han, whole_words};
 use super::slot_rules::SlotTable;
 use crate::domain::command::{Budget, Pick};
 use crate::domain::message::PiiKind;
@@ -60,12 +60,48 @@ impl CommandRules {
         let stops = self.stop.find(&folded.text).into_iter().filter(|hit| spoken(hit.value)).map(|hit| hit.range);
         taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
-        let words = self.without_edges(product_words(passage.text, &folded, &left));
+        let found = product_words(passage.text, &folded, &left);
+        slots.names = self.names(passage.text, &found);
+        let words = self.without_edges(found.into_iter().map(|place| passage.text[place].to_string()).collect());
         slots.product = (!words.is_empty()).then(|| words.join(" "));
+        // "And is there 43?" names a size of what is spoken of.
+        let asks = matches!(passage.about, Some(CommandName::Stock | CommandName::CartAdd | CommandName::Correct));
+        if let (true, None, Some(size)) =
+            (asks, &slots.size, slots.product.as_deref().and_then(|words| self.bare_size(words)))
+        {
+            (slots.size, slots.product) = (Some(size), None);
+        }
         // Among kettles there is a cheapest one; a second one is of a list.
         let named = slots.product.is_some() || slots.sku.is_some();
         slots.pick = slots.pick.filter(|pick| !named || matches!(pick, Pick::Price(_)) && slots.sku.is_none());
         Filled { rest: words.len(), slots }
+    }
+
+    /// The names among product words, where what stands between names stands between them; none where there is but one.
+    fn names(&self, source: &str, words: &[Range<usize>]) -> Vec<String> {
+        let mut names: Vec<Vec<String>> = vec![Vec::new()];
+        let mut end = None;
+        for word in words {
+            let gap = end.map(|end| source[end..word.start].to_lowercase()).unwrap_or_default();
+            if self.between.iter().any(|separator| gap.contains(separator.as_str())) {
+                names.push(Vec::new());
+            }
+            // Chinese names stand with what is between them in one word.
+            let mut parts = vec![&source[word.clone()]];
+            for separator in self.between.iter().filter(|separator| separator.chars().all(is_han)) {
+                parts = parts.into_iter().flat_map(|part| part.split(separator.as_str())).collect();
+            }
+            for (at, part) in parts.into_iter().enumerate() {
+                if at > 0 {
+                    names.push(Vec::new());
+                }
+                names.last_mut().into_iter().for_each(|name| name.push(part.to_string()));
+            }
+            end = Some(word.end);
+        }
+        let names = names.into_iter().map(|name| self.without_edges(name).join(" "));
+        let names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+        if names.len() > 1 { names } else { Vec::new() }
     }
 
     /// Takes from both ends what no product's name starts or ends with.
@@ -132,8 +168,8 @@ impl Taken<'_> {
     }
 }
 
-/// The words of the unclaimed stretches, as typed.
-fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<String> {
+/// The words of the unclaimed stretches, where they stand in the source.
+fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     for range in left {
         let mut at = range.start;
@@ -142,8 +178,10 @@ fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<St
             at = place.end + 1;
             let meaningful = word.chars().any(char::is_alphanumeric);
             if meaningful {
-                let typed = source[folded.source_range(&place)].trim_matches(|c: char| !c.is_alphanumeric());
-                words.push(typed.to_string());
+                let typed = folded.source_range(&place);
+                let bare = source[typed.clone()].trim_start_matches(|c: char| !c.is_alphanumeric());
+                let start = typed.end - bare.len();
+                words.push(start..start + bare.trim_end_matches(|c: char| !c.is_alphanumeric()).len());
             }
         }
     }
@@ -284,6 +322,7 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
     let nothing = Slots::default();
     let Slots {
         product,
+        names,
         sku,
         size,
         colour,
@@ -310,6 +349,7 @@ pub(super) fn relevant(name: CommandName, slots: Slots) -> Slots {
             let detail = detail.filter(|_| matches!(name, C::FindProduct | C::Price | C::Stock | C::Compare));
             Slots {
                 product,
+                names,
                 sku,
                 size,
                 colour,

@@ -28,6 +28,7 @@ fn rules() -> CommandRules {
         places: include_str!("../../data/rules/places.toml"),
         colours: include_str!("../../data/rules/colours.toml"),
         details: include_str!("../../data/rules/details.toml"),
+        search: include_str!("../../data/rules/search.toml"),
     })
     .unwrap()
 }

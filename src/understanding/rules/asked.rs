@@ -78,6 +78,7 @@ impl CommandRules {
                 slots.colour = said.colour.or(slots.colour.take());
                 slots.size = said.size.or(slots.size.take());
                 slots.pick = said.pick.or(slots.pick.take());
+                slots.names = said.names;
                 return named && found.rest <= 6 && set(&mut slots.product, said.product) | slots.sku.is_some();
             }
         };

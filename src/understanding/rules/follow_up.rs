@@ -62,7 +62,12 @@ impl CommandRules {
         if slots.pick.is_some() && !wanted && last.name == CommandName::DeliveryInfo {
             return None;
         }
-        let firm = if another { Firm::Named } else { Firm::Final };
+        let pointed = slots.pick.is_some() && !wanted;
+        let firm = match (another, pointed) {
+            (true, _) => Firm::Named,
+            (false, true) => Firm::Pointed,
+            (false, false) => Firm::Final,
+        };
         let command = Command { name: if wanted { CommandName::CartAdd } else { last.name }, slots };
         Some(Sure {
             commands: vec![command],

@@ -33,6 +33,8 @@ pub(super) enum Firm {
     Cued,
     /// Words without a cue were taken for a product's name.
     Named,
+    /// A place in a list, and no word of what is wanted with it.
+    Pointed,
     /// Screening's score.
     Suspected,
 }
