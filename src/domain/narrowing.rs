@@ -15,13 +15,12 @@ pub struct Narrowing {
     pub kind: String,
     /// The question, per language.
     pub ask: Localised,
-    /// The values, the commonest first; at least two.
+    /// The values, the commonest first.
     pub choices: Vec<Choice>,
     /// Over how many products it was made.
     pub products: usize,
-    /// It was asked before: its choices may be named, but it is not asked again.
-    #[serde(default)]
-    pub asked: bool,
+    /// It is worth asking; if not, its choices may still be named.
+    pub worth: bool,
 }
 
 /// A value with the products that have it, or suit whoever wants it.

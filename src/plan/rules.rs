@@ -39,7 +39,7 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
 
 /// The question that narrows it down best, where more fits than is shown.
 fn narrowed(brief: &Brief<'_>) -> Vec<Move> {
-    let open = brief.found.splits.iter().find(|split| !split.asked);
+    let open = brief.found.splits.iter().find(|split| split.worth);
     let best = open.filter(|split| split.products > brief.offers);
     best.filter(|_| brief.command.name == CommandName::FindProduct)
         .map(|split| Move::Narrow { fact: split.fact() })

@@ -54,16 +54,16 @@ fn split(
         }
     }
     let told = anybodys.len() + choices.iter().map(|choice| choice.products.len()).sum::<usize>();
-    if !(2..=MOST).contains(&choices.len()) || (told as f32) < TOLD * fitting.len() as f32 {
-        return None;
-    }
+    let told_enough = told as f32 >= TOLD * fitting.len() as f32;
+    let few = (2..=MOST).contains(&choices.len());
     choices.sort_by_key(|choice| std::cmp::Reverse(choice.products.len()));
     choices.iter_mut().for_each(|choice| choice.products.extend(anybodys.iter().cloned()));
     let kind = fitting.first()?.product.category.clone();
     let property = (id.to_string(), property.ask.clone());
-    let narrowing =
-        Narrowing { property: property.0, kind, ask: property.1, choices, products: fitting.len(), asked: false };
-    (narrowing.left() <= LEFT * fitting.len() as f32).then_some(narrowing)
+    let products = fitting.len();
+    let mut narrowing = Narrowing { property: property.0, kind, ask: property.1, choices, products, worth: false };
+    narrowing.worth = few && told_enough && narrowing.left() <= LEFT * products as f32;
+    (!narrowing.choices.is_empty()).then_some(narrowing)
 }
 
 fn same(known: &Localised, language: Language, label: &str) -> bool {

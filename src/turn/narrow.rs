@@ -12,7 +12,7 @@ use super::respond::Outcome;
 
 /// What was found, with the questions that were asked of such goods before no longer to be asked.
 pub(super) fn not_asked_before(asked: &[String], mut found: Found) -> Found {
-    found.splits.iter_mut().for_each(|split| split.asked = asked.contains(&split.topic()));
+    found.splits.iter_mut().for_each(|split| split.worth &= !asked.contains(&split.topic()));
     found
 }
 

@@ -130,6 +130,22 @@ async fn a_price_with_its_delivery_is_one_sum_and_puts_nothing_into_a_cart() {
 }
 
 #[tokio::test]
+async fn what_lies_far_away_is_promised_for_later() {
+    let door = TestApp::over(app(config(), None).await);
+    let promise = async |thing: &str| {
+        let mut chat = Chat::new(&door, "en");
+        let text = chat.say(&format!("when does the {thing} arrive in Bratislava?")).await;
+        has(&text, "Bratislava");
+        text
+    };
+    // The kettle lies in Bratislava, the wok in Saint Petersburg, Almaty and China.
+    let (near, far) = (promise("Volna electric kettle 1.7 l").await, promise("Drakon wok 32 cm").await);
+    has(&near, "€3.90");
+    has(&far, "€3.90");
+    assert_ne!(near, far);
+}
+
+#[tokio::test]
 async fn what_is_broken_goes_by_terms_of_its_own() {
     let app = app(config(), None).await;
     let door = TestApp::over(Arc::clone(&app));
