@@ -32,31 +32,9 @@ pub(super) fn verify(
         | Role::Due
         | Role::Goods
         | Role::Discount
-<<<<<<< HEAD
         | Role::Tax => span.money(amount(fact, role).ok_or("the fact has no such amount")?),
         Role::LineTotal => span.line_total(fact),
         Role::Choice => choice(fact, text),
-=======
-        | Role::Tax => match amount(fact, role) {
-            Some(money) => span.money(money),
-            None => Err("the fact has no such amount".to_string()),
-        },
-        Role::LineTotal => match &fact.body {
-            FactBody::Cart(cart) if span.money_of(cart::line_totals(cart)) => Ok(()),
-            _ => Err("the fact has no line of this amount".to_string()),
-        },
-        Role::Choice => match &fact.body {
-            FactBody::Menu(menu) => {
-                let lines = menu.choices.iter().enumerate();
-                let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
-                // Told in a row they have no numbers.
-                let labels = menu.choices.iter().flat_map(|label| label.all().map(|(_, label)| label.to_string()));
-                let lines: Vec<String> = lines.chain(labels).collect();
-                one_of(text, &lines.iter().map(String::as_str).collect::<Vec<_>>())
-            }
-            _ => Err("the fact has no choices".to_string()),
-        },
->>>>>>> 57610dd (A search is narrowed down, a comparison tells differences, a promise counts where pieces lie)
         Role::Stock | Role::Quantity | Role::Pieces => span.count(&counts(fact, role)),
         Role::SaleUntil
         | Role::Earliest
@@ -77,12 +55,13 @@ pub(super) fn verify(
     }
 }
 
-/// The text must be a line of the menu.
+/// The text must be a line of the menu, or a choice alone: told in a row they have no numbers.
 fn choice(fact: &Fact, text: &str) -> Result<(), String> {
     let FactBody::Menu(menu) = &fact.body else { return Err("the fact has no choices".to_string()) };
     let lines = menu.choices.iter().enumerate();
     let lines = lines.flat_map(|(at, label)| label.all().map(move |(_, label)| MenuFact::line(at, label)));
-    one_of(text, &lines.collect::<Vec<String>>())
+    let labels = menu.choices.iter().flat_map(|label| label.all().map(|(_, label)| label.to_string()));
+    one_of(text, &lines.chain(labels).collect::<Vec<String>>())
 }
 
 /// The text must be the address goods go to.

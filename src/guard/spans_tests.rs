@@ -258,7 +258,10 @@ fn menus_contacts_and_passages_are_read_back() {
     let menu = MenuFact { ask: en("What for?"), choices: vec![en("Hiking"), en("Town")], parts: Vec::new() };
     check(
         FactBody::Menu(menu.clone()),
-        &[(Role::Question, "What for?", "How much?"), (Role::Choice, "1. Hiking|2. Town|Town", "2. Hiking|City|3. Town")],
+        &[
+            (Role::Question, "What for?", "How much?"),
+            (Role::Choice, "1. Hiking|2. Town|Town", "2. Hiking|City|3. Town"),
+        ],
     );
     none(FactBody::Menu(menu.clone()), &[Role::Total], "€0.00");
     let priced = MenuFact { parts: vec![eur(1000), eur(250)], ..menu };
