@@ -30,6 +30,8 @@ pub struct Choice {
     pub label: Localised,
     /// Its products, best first.
     pub products: Vec<ProductId>,
+    /// It suits everybody: meant by whoever names a value that nothing here has.
+    pub anybody: bool,
 }
 
 impl Narrowing {
@@ -43,10 +45,15 @@ impl Narrowing {
         FactId(format!("narrowing:{}", self.property))
     }
 
+    /// The choices that are told.
+    pub fn told(&self) -> impl Iterator<Item = &Choice> {
+        self.choices.iter().filter(|choice| !choice.anybody)
+    }
+
     /// How many products are left after an answer, in the mean: the fewer, the better the question.
     pub fn left(&self) -> f32 {
-        let squares: usize = self.choices.iter().map(|choice| choice.products.len().pow(2)).sum();
-        let all: usize = self.choices.iter().map(|choice| choice.products.len()).sum();
+        let sizes = || self.told().map(|choice| choice.products.len());
+        let (squares, all): (usize, usize) = (sizes().map(|size| size.pow(2)).sum(), sizes().sum());
         squares as f32 / all.max(1) as f32
     }
 }

@@ -4,7 +4,7 @@
 use crate::domain::found::{Candidate, Found};
 use crate::domain::menu::MenuFact;
 use crate::domain::narrowing::{Choice, Narrowing};
-use crate::domain::{Fact, FactBody, Language, Localised, ProductId};
+use crate::domain::{Fact, FactBody, Language, Localised};
 use crate::shop::{Property, Shop};
 
 use super::Question;
@@ -25,7 +25,7 @@ pub(super) fn splits(shop: &Shop, question: &Question<'_>, found: &mut Found) {
     let mut splits: Vec<Narrowing> = shop.narrowings().properties().filter_map(split).collect();
     splits.sort_by(|a, b| a.left().total_cmp(&b.left()));
     for narrowing in &splits {
-        let choices = narrowing.choices.iter().map(|choice| choice.label.clone()).collect();
+        let choices = narrowing.told().map(|choice| choice.label.clone()).collect();
         let body = FactBody::Menu(MenuFact { ask: narrowing.ask.clone(), choices, parts: Vec::new() });
         let source = "rules/narrowing.toml".to_string();
         found.facts.push(Fact { id: narrowing.fact(), body, source, as_of: question.now });
@@ -38,26 +38,34 @@ fn split(
     (id, property): (&str, &Property),
     (fitting, language): (&[&Candidate], Language),
 ) -> Option<Narrowing> {
-    let (mut choices, mut anybodys): (Vec<Choice>, Vec<ProductId>) = Default::default();
+    let mut choices: Vec<Choice> = Vec::new();
+    let mut anybodys = Choice { label: Localised::default(), products: Vec::new(), anybody: true };
     for candidate in fitting {
         let product = &candidate.product;
         let Some(value) = shop.details().value(product, id) else { continue };
         if property.suits_all(&value) {
-            anybodys.push(product.id.clone());
+            anybodys.label = value;
+            anybodys.products.push(product.id.clone());
             continue;
         }
         // What cannot be said in the shopper's language is no choice for them.
         let Some(label) = value.0.get(&language).filter(|label| label.chars().count() <= LONGEST) else { continue };
         match choices.iter_mut().find(|choice| same(&choice.label, language, label)) {
             Some(choice) => choice.products.push(product.id.clone()),
-            None => choices.push(Choice { label: value.clone(), products: vec![product.id.clone()] }),
+            None => {
+                let products = vec![product.id.clone()];
+                choices.push(Choice { label: value.clone(), products, anybody: false });
+            }
         }
     }
-    let told = anybodys.len() + choices.iter().map(|choice| choice.products.len()).sum::<usize>();
+    let told = anybodys.products.len() + choices.iter().map(|choice| choice.products.len()).sum::<usize>();
     let told_enough = told as f32 >= TOLD * fitting.len() as f32;
     let few = (2..=MOST).contains(&choices.len());
     choices.sort_by_key(|choice| std::cmp::Reverse(choice.products.len()));
-    choices.iter_mut().for_each(|choice| choice.products.extend(anybodys.iter().cloned()));
+    choices.iter_mut().for_each(|choice| choice.products.extend(anybodys.products.iter().cloned()));
+    if !anybodys.products.is_empty() {
+        choices.push(anybodys);
+    }
     let kind = fitting.first()?.product.category.clone();
     let property = (id.to_string(), property.ask.clone());
     let products = fitting.len();

@@ -49,6 +49,12 @@ impl Narrowings {
 }
 
 impl Property {
+    /// True when each word is of a value that may be named in answer to it, whether or not anything has that value.
+    pub fn may_mean(&self, words: &str) -> bool {
+        let starts: Vec<String> = self.alike.iter().flatten().map(|start| start.to_lowercase()).collect();
+        words.to_lowercase().split_whitespace().all(|word| starts.iter().any(|start| word.starts_with(start)))
+    }
+
     /// True for a value that suits everybody.
     pub fn suits_all(&self, value: &Localised) -> bool {
         let holds = |text: &str| self.any.iter().any(|word| text.to_lowercase().contains(&word.to_lowercase()));

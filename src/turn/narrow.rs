@@ -58,8 +58,10 @@ fn meant(app: &App, narrowing: &Narrowing, (words, about, language): (&str, &str
     let labelled =
         |choice: &Choice| Labelled { label: choice.label.get(language).to_string(), weight: choice.products.len() };
     let labels: Vec<Labelled> = narrowing.choices.iter().map(labelled).collect();
-    let property = app.shop.narrowings().property(&narrowing.property);
-    chosen(words, about, (&labels, property.map(|property| property.alike.as_slice()).unwrap_or_default()))
+    let property = app.shop.narrowings().property(&narrowing.property)?;
+    // Of what is for everybody there is something for women, too.
+    let anybodys = || narrowing.choices.iter().position(|choice| choice.anybody).filter(|_| property.may_mean(words));
+    chosen(words, about, (&labels, &property.alike)).or_else(anybodys)
 }
 
 /// What would narrow down the search that a reply answers, with the question that it asks first.

@@ -250,7 +250,9 @@ fn pairs(command: &Command) -> Vec<String> {
         }
         other => other.to_string(),
     };
-    slots.iter().map(|(name, value)| format!("{name}={}", text(value))).collect()
+    // Names are the product's words once more, taken apart.
+    let said = slots.iter().filter(|(name, _)| *name != "names");
+    said.map(|(name, value)| format!("{name}={}", text(value))).collect()
 }
 
 fn labelled(row: &Labelled) -> String {

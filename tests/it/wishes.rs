@@ -134,7 +134,7 @@ async fn what_lies_far_away_is_promised_for_later() {
     let door = TestApp::over(app(config(), None).await);
     let promise = async |thing: &str| {
         let mut chat = Chat::new(&door, "en");
-        let text = chat.say(&format!("when does the {thing} arrive in Bratislava?")).await;
+        let text = chat.say(&format!("how long does the delivery of the {thing} to Bratislava take?")).await;
         has(&text, "Bratislava");
         text
     };
