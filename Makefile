@@ -34,6 +34,8 @@ test: build ## all tests; fetches what they need (the 135M model, the embedder, 
 eval: index ## the scenarios of data/scenarios with the default model; understanding as a page, target/understanding.html
 	$(BIN) eval data/eval/understanding/dev.tsv --html target/understanding.html
 	$(BIN) eval data/eval/policies/questions.tsv
+	$(BIN) eval data/eval/policies/unanswerable.tsv
+	$(BIN) eval data/eval/search/sold.tsv
 	$(BIN) eval data/scenarios
 
 bench: index ## price questions, the guard, the model: figures as JSON

@@ -58,7 +58,8 @@ async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
     let slots = Slots { town: None, ..command.slots.clone() };
     let found = sought(turn, &Command { name: CommandName::Stock, slots }, outcome).await;
     let [meant] = &found.candidates[..found.sure] else { return Vec::new() };
-    outcome.focus.push(meant.product.id.clone());
+    // What was spoken of before is so still, with the variant that lies in the cart of it.
+    outcome.focus.extend(named.then(|| meant.product.id.clone()));
     let offer = |id: &FactId| match &found.facts.iter().find(|fact| fact.id == *id)?.body {
         FactBody::Offer(offer) => Some(offer.offer.clone()),
         _ => None,
