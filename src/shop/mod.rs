@@ -65,7 +65,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Reads `rules/{shop,places,colours,details,delivery}.toml, and `narrowing.toml` where there is one,` below `data`.
+    /// Reads `rules/{shop,places,colours,details,delivery}.toml` below `data`, and `narrowing.toml` where there is one.
     ///
     /// # Errors
     /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
