@@ -104,7 +104,7 @@ pub struct Familiar {
     pub known: usize,
     /// Further words that may be a misspelling of such a one, but are too short to say.
     pub guessed: usize,
-    /// The cosine of the nearest product; none without vectors, and where at least half of the words are known.
+    /// The cosine of the nearest product; none without vectors, and where all words are known.
     pub nearest: Option<f32>,
 }
 

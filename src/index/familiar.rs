@@ -28,7 +28,7 @@ impl Inner {
         // Several words that say one thing together are known by it: a power bank, or two words written as one.
         let (words, together) = (words().count(), usize::from(together && known == 0));
         let known = (known + together).min(words);
-        let nearest = if known * 2 >= words { None } else { self.nearest(query)? };
+        let nearest = if known >= words { None } else { self.nearest(query)? };
         Ok(Familiar { words, known, guessed, nearest })
     }
 

@@ -164,6 +164,7 @@ async fn or_further(
 async fn carried(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<bool> {
     let Some(words) = question.slots.product.as_deref() else { return Ok(true) };
     let familiar = sources.search.familiar(&query(question, words, limits)).await?;
+    tracing::debug!(?familiar, "how well the shop knows it");
     Ok(carried::carried(familiar, question.language))
 }
 

@@ -66,12 +66,14 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn take_parcel(&self, due: &Due, next: Option<Timestamp>) -> anyhow::Result<bool> {
         let next = next.map_or(i64::MAX, Timestamp::as_second);
-        let taken = sqlx::query("UPDATE parcels SET next_at = $1 WHERE tracking = $2 AND number = $3 AND next_at = $4")
-            .bind(next)
-            .bind(&due.tracking)
-            .bind(&due.number)
-            .bind(due.next_at)
-            .execute(&self.writer)
+        let taken = self
+            .put(
+                sqlx::query("UPDATE parcels SET next_at = $1 WHERE tracking = $2 AND number = $3 AND next_at = $4")
+                    .bind(next)
+                    .bind(&due.tracking)
+                    .bind(&due.number)
+                    .bind(due.next_at),
+            )
             .await?;
         Ok(taken.rows_affected() == 1)
     }
@@ -84,11 +86,12 @@ impl StateStore {
         if due.failures == 0 {
             return Ok(());
         }
-        sqlx::query("UPDATE parcels SET failures = 0 WHERE tracking = $1 AND number = $2")
-            .bind(&due.tracking)
-            .bind(&due.number)
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("UPDATE parcels SET failures = 0 WHERE tracking = $1 AND number = $2")
+                .bind(&due.tracking)
+                .bind(&due.number),
+        )
+        .await?;
         Ok(())
     }
 
@@ -97,12 +100,13 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn parcel_unknown(&self, due: &Due, next: Timestamp) -> anyhow::Result<()> {
-        sqlx::query("UPDATE parcels SET failures = failures + 1, next_at = $1 WHERE tracking = $2 AND number = $3")
-            .bind(next.as_second())
-            .bind(&due.tracking)
-            .bind(&due.number)
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("UPDATE parcels SET failures = failures + 1, next_at = $1 WHERE tracking = $2 AND number = $3")
+                .bind(next.as_second())
+                .bind(&due.tracking)
+                .bind(&due.number),
+        )
+        .await?;
         Ok(())
     }
 
@@ -125,7 +129,7 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn carrier_answered(&self, carrier: &str, answered: bool, now: Timestamp) -> anyhow::Result<()> {
         if answered {
-            sqlx::query("DELETE FROM carrier_health WHERE carrier = $1").bind(carrier).execute(&self.writer).await?;
+            self.put(sqlx::query("DELETE FROM carrier_health WHERE carrier = $1").bind(carrier)).await?;
             return Ok(());
         }
         let mut transaction = self.write().await?;

@@ -71,12 +71,9 @@ impl StateStore {
     pub async fn book_time(&self, session: SessionId, start: Timestamp, now: Timestamp) -> anyhow::Result<bool> {
         let booked = sqlx::query(
             "UPDATE bookings SET state = 'booked' WHERE session = $1 AND starts = $2 AND (state = 'booked' OR until > $3)",
-        )
-        .bind(session.to_string())
-        .bind(start.as_second())
-        .bind(now.as_second())
-        .execute(&self.writer)
-        .await?;
+        );
+        let booked = booked.bind(session.to_string()).bind(start.as_second()).bind(now.as_second());
+        let booked = self.put(booked).await?;
         Ok(booked.rows_affected() > 0)
     }
 }

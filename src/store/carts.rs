@@ -80,12 +80,13 @@ impl Carts for StateStore {
     }
 
     async fn keep_checkout(&self, checkout: &Checkout) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO checkouts (id, state, document) VALUES ($1, $2, $3)")
-            .bind(&checkout.id)
-            .bind(checkout.state.as_str())
-            .bind(serde_json::to_string(checkout)?)
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("INSERT INTO checkouts (id, state, document) VALUES ($1, $2, $3)")
+                .bind(&checkout.id)
+                .bind(checkout.state.as_str())
+                .bind(serde_json::to_string(checkout)?),
+        )
+        .await?;
         Ok(())
     }
 

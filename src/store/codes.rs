@@ -70,23 +70,17 @@ impl CodeBook for StateStore {
     }
 
     async fn try_code(&self, session: SessionId, tries: i64, now: Timestamp) -> anyhow::Result<Option<CodeTried>> {
-        let row = sqlx::query(
+        let tried = sqlx::query(
             "UPDATE codes SET tries = tries + 1 WHERE session = $1 AND state = 'open' AND tries < $2 AND expires > $3
              RETURNING id, digest",
-        )
-        .bind(session.to_string())
-        .bind(tries)
-        .bind(now.as_second())
-        .fetch_optional(&self.writer)
-        .await?;
+        );
+        let row = self.put_for_row(tried.bind(session.to_string()).bind(tries).bind(now.as_second())).await?;
         row.map(|row| Ok(CodeTried { id: row.try_get("id")?, digest: row.try_get("digest")? })).transpose()
     }
 
     async fn use_code(&self, id: &str) -> anyhow::Result<bool> {
-        let used = sqlx::query("UPDATE codes SET state = 'used' WHERE id = $1 AND state = 'open'")
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
+        let used =
+            self.put(sqlx::query("UPDATE codes SET state = 'used' WHERE id = $1 AND state = 'open'").bind(id)).await?;
         Ok(used.rows_affected() == 1)
     }
 }

@@ -145,12 +145,13 @@ impl OrderDesk for StateStore {
     }
 
     async fn propose(&self, task: &Task) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO tasks (id, state, document) VALUES ($1, $2, $3)")
-            .bind(&task.id)
-            .bind(name(task.state))
-            .bind(serde_json::to_string(task)?)
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("INSERT INTO tasks (id, state, document) VALUES ($1, $2, $3)")
+                .bind(&task.id)
+                .bind(name(task.state))
+                .bind(serde_json::to_string(task)?),
+        )
+        .await?;
         Ok(())
     }
 
@@ -248,12 +249,13 @@ impl Proofs for StateStore {
     }
 
     async fn note(&self, number: &str, caller: &str, now: Timestamp) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO proofs (number, caller, at) VALUES ($1, $2, $3)")
-            .bind(plain(number))
-            .bind(caller)
-            .bind(now.as_second())
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("INSERT INTO proofs (number, caller, at) VALUES ($1, $2, $3)")
+                .bind(plain(number))
+                .bind(caller)
+                .bind(now.as_second()),
+        )
+        .await?;
         Ok(())
     }
 }

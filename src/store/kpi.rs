@@ -105,15 +105,17 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn score(&self, session: SessionId, score: i64, now: Timestamp) -> anyhow::Result<bool> {
-        let written = sqlx::query(
-            "INSERT INTO scores (session, score, at) SELECT id, $2, $3 FROM sessions WHERE id = $1
+        let written = self
+            .put(
+                sqlx::query(
+                    "INSERT INTO scores (session, score, at) SELECT id, $2, $3 FROM sessions WHERE id = $1
              ON CONFLICT (session) DO UPDATE SET score = excluded.score, at = excluded.at",
-        )
-        .bind(session.to_string())
-        .bind(score)
-        .bind(now.as_second())
-        .execute(&self.writer)
-        .await?;
+                )
+                .bind(session.to_string())
+                .bind(score)
+                .bind(now.as_second()),
+            )
+            .await?;
         Ok(written.rows_affected() == 1)
     }
 

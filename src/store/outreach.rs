@@ -220,16 +220,18 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn take_event(&self, due: &Due, now: Timestamp, patience: SignedDuration) -> anyhow::Result<bool> {
-        let taken = sqlx::query(
-            "UPDATE outbox SET next_at = $1, attempts = attempts + 1
+        let taken = self
+            .put(
+                sqlx::query(
+                    "UPDATE outbox SET next_at = $1, attempts = attempts + 1
              WHERE id = $2 AND delivery = 'waiting' AND next_at <= $3 AND attempts = $4",
-        )
-        .bind(now.as_second() + patience.as_secs())
-        .bind(&due.event.id)
-        .bind(now.as_second())
-        .bind(due.attempts)
-        .execute(&self.writer)
-        .await?;
+                )
+                .bind(now.as_second() + patience.as_secs())
+                .bind(&due.event.id)
+                .bind(now.as_second())
+                .bind(due.attempts),
+            )
+            .await?;
         Ok(taken.rows_affected() == 1)
     }
 
@@ -238,11 +240,14 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn put_off_event(&self, id: &str, until: Timestamp) -> anyhow::Result<()> {
-        sqlx::query("UPDATE outbox SET next_at = $1, attempts = attempts - 1 WHERE id = $2 AND delivery = 'waiting'")
+        self.put(
+            sqlx::query(
+                "UPDATE outbox SET next_at = $1, attempts = attempts - 1 WHERE id = $2 AND delivery = 'waiting'",
+            )
             .bind(until.as_second())
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
+            .bind(id),
+        )
+        .await?;
         Ok(())
     }
 
@@ -251,11 +256,12 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn end_event(&self, id: &str, delivery: &'static str) -> anyhow::Result<()> {
-        sqlx::query("UPDATE outbox SET delivery = $1 WHERE id = $2 AND delivery = 'waiting'")
-            .bind(delivery)
-            .bind(id)
-            .execute(&self.writer)
-            .await?;
+        self.put(
+            sqlx::query("UPDATE outbox SET delivery = $1 WHERE id = $2 AND delivery = 'waiting'")
+                .bind(delivery)
+                .bind(id),
+        )
+        .await?;
         Ok(())
     }
 

@@ -147,11 +147,12 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn unwant(&self, person: &str) -> anyhow::Result<u64> {
-        let left =
-            sqlx::query("UPDATE waiting SET state = 'left' WHERE (person = $1 OR address = $1) AND state = 'open'")
-                .bind(person)
-                .execute(&self.writer)
-                .await?;
+        let left = self
+            .put(
+                sqlx::query("UPDATE waiting SET state = 'left' WHERE (person = $1 OR address = $1) AND state = 'open'")
+                    .bind(person),
+            )
+            .await?;
         Ok(left.rows_affected())
     }
 

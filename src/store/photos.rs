@@ -91,8 +91,7 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn forget_photos(&self, rules: &PhotoRules, now: Timestamp) -> anyhow::Result<u64> {
         let before = now - SignedDuration::from_hours(24 * i64::from(rules.keep_days));
-        let gone =
-            sqlx::query("DELETE FROM photos WHERE at < $1").bind(before.as_second()).execute(&self.writer).await?;
+        let gone = self.put(sqlx::query("DELETE FROM photos WHERE at < $1").bind(before.as_second())).await?;
         Ok(gone.rows_affected())
     }
 }

@@ -156,12 +156,15 @@ impl StateStore {
     /// # Errors
     /// The database cannot be written.
     pub async fn begin(&self, session: &Session) -> anyhow::Result<()> {
-        sqlx::query("INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING")
+        self.put(
+            sqlx::query(
+                "INSERT INTO sessions (id, document, updated_at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+            )
             .bind(session.id.to_string())
             .bind(serde_json::to_string(session)?)
-            .bind(Timestamp::now().to_string())
-            .execute(&self.writer)
-            .await?;
+            .bind(Timestamp::now().to_string()),
+        )
+        .await?;
         Ok(())
     }
 
@@ -176,7 +179,7 @@ impl StateStore {
              WHERE id = $2 AND version = $3 AND busy_until <= $4",
         );
         let taken = taken.bind(after(lease)).bind(id.to_string()).bind(version).bind(after(Duration::ZERO));
-        let taken = taken.execute(&self.writer).await?;
+        let taken = self.put(taken).await?;
         Ok(taken.rows_affected() == 1)
     }
 
@@ -186,7 +189,7 @@ impl StateStore {
     /// The database cannot be written.
     pub async fn release_conversation(&self, id: SessionId, version: i64) -> anyhow::Result<()> {
         let freed = sqlx::query("UPDATE sessions SET busy_until = 0 WHERE id = $1 AND version = $2");
-        freed.bind(id.to_string()).bind(version).execute(&self.writer).await?;
+        self.put(freed.bind(id.to_string()).bind(version)).await?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use metrics::histogram;
 use serde::Serialize;
-use sqlx::any::{Any, AnyArguments, AnyQueryResult};
+use sqlx::any::{Any, AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::query::Query;
 use sqlx::{AnyPool, Row};
 
@@ -125,6 +125,14 @@ impl StateStore {
         let written = write.execute(&self.writer).await?;
         self.tell_watch();
         Ok(written)
+    }
+
+    /// Like [`StateStore::put`], for a statement that gives back the row it wrote, if any.
+    pub(super) async fn put_for_row(&self, write: Query<'_, Any, AnyArguments>) -> anyhow::Result<Option<AnyRow>> {
+        self.tell_watch();
+        let row = write.fetch_optional(&self.writer).await?;
+        self.tell_watch();
+        Ok(row)
     }
 
     fn tell_watch(&self) {

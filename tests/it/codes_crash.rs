@@ -15,7 +15,7 @@ use truetill::store::StateStore;
 use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, quick_config};
 use crate::fakes::ShopFront;
-use crate::killed::{died, dying, told_to_die};
+use crate::killed::{died, dying, lease_over, told_to_die};
 
 /// Of TT-10443 in `data/orders`.
 pub const PHONE: &str = "+421 900 000 102";
@@ -105,7 +105,9 @@ async fn proved_though_killed(at: usize) -> bool {
     let died = died("codes_crash::child", folder.path(), (0, at));
     let sent = letters(folder.path());
     assert!(sent.len() <= 1, "step {at}: {sent:?}");
-    let door = door(state_in(folder.path()).await, folder.path(), later).await;
+    let store = state_in(folder.path()).await;
+    lease_over(&store, &std::fs::read_to_string(folder.path().join("client")).unwrap_or_default()).await;
+    let door = door(store, folder.path(), later).await;
     if died {
         // The shopper types what came, which may have been used by the process that died; then asks anew.
         let told = match sent.first() {

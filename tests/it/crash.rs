@@ -22,7 +22,7 @@ use truetill::tasks::desk::Desk;
 use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
-use crate::killed::{died, step, told_to_die};
+use crate::killed::{died, lease_over, step, told_to_die};
 
 const ORDER: &str = r##"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"store","placed":"2026-11-01","state":"processing","currency":"EUR","items":[{"sku":"A","quantity":1,"price":"5.00"}],"shipping":"0","total":"5.00","payments":[{"amount":{"minor":500,"currency":"EUR"},"method":"gift"}]}"##;
 const CUSTOMER: &str =
@@ -357,6 +357,7 @@ async fn called_though_killed(at: usize) -> bool {
         let turns = book.turns_of(session).await.unwrap().len();
         assert!(turns + 1 >= answered.lines().count(), "step {at}: an answered message is lost");
     }
+    lease_over(&book, &answered).await;
     ask_for_a_call(book.clone(), folder.path()).await;
     assert_eq!(leads(&book).await, 1, "step {at}: one lead");
     let cases = book.all_cases().await.unwrap();

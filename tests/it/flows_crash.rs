@@ -15,7 +15,7 @@ use truetill::tasks::desk::Desk;
 use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
-use crate::killed::{died, dying, told_to_die};
+use crate::killed::{died, dying, lease_over, told_to_die};
 
 const ORDER: &str = r#"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"bratislava","placed":"2026-11-01","state":"STATE","promised":"2026-11-25","delivered":"2026-11-20","currency":"EUR","items":[{"sku":"KT-101-SLV","quantity":1,"price":"39.90"}],"shipping":"0","total":"39.90","payments":[{"amount":{"minor":3990,"currency":"EUR"},"method":"card"}]}"#;
 const CUSTOMER: &str = r#"{"id":"C-1","methods":[{"id":"card","kind":"card"},{"id":"wallet","kind":"wallet"}]}"#;
@@ -246,6 +246,8 @@ async fn answered_though_killed(flow: usize, at: usize) -> bool {
     let folder = tempfile::tempdir().unwrap();
     drop(state_in(folder.path()).await);
     let died = died("flows_crash::talk_child", folder.path(), (flow, at));
+    let told = std::fs::read_to_string(folder.path().join("client")).unwrap_or_default();
+    lease_over(&state_in(folder.path()).await, &told).await;
     play(state_in(folder.path()).await, folder.path(), &FLOWS[flow]).await;
     let step = format!("{}, step {at}", FLOWS[flow].name);
     looked_at(&state_in(folder.path()).await, &FLOWS[flow], &step).await;

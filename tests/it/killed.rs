@@ -34,6 +34,14 @@ pub fn died(test: &str, folder: &Path, (flow, at): (usize, usize)) -> bool {
     !child.status.success()
 }
 
+/// Gives back the conversation a dead process had taken, as if its lease had run out; `client` is what its shopper was told.
+pub async fn lease_over(store: &StateStore, client: &str) {
+    let Some(session) = client.lines().next().and_then(|line| line.parse().ok()) else { return };
+    if let Some(left) = store.conversation(session).await.unwrap() {
+        store.release_conversation(session, left.session.version).await.unwrap();
+    }
+}
+
 /// What the dying half must know; nothing in the living one.
 pub fn told_to_die() -> Option<(PathBuf, usize, usize)> {
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();

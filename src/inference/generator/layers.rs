@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 
 use super::super::threads;
 use super::super::weights::Weights;
-use super::kernels::{self, Attend};
+use super::attention::{self, Attend};
+use super::kernels;
 use super::matrix::{Matrix, Rows, Stripes};
 use super::memory::{Arena, PAGE, Place};
 use super::packed::PANEL;
@@ -362,6 +363,6 @@ fn attend(shape: &Shape, asked: &[f32], (layer, spans, arena): (usize, &[Span<'_
         let queries: Vec<_> = (0..out.len() / size).map(query).collect();
         let seen = queries.last().map_or(0, |(_, seen)| seen.div_ceil(PAGE));
         let pages = span.pages[..seen].iter().map(|page| arena.get(Place { page: *page, layer, head })).collect();
-        kernels::attend(&Attend { pages, size, queries }, out);
+        attention::attend(&Attend { pages, size, queries }, out);
     });
 }

@@ -185,12 +185,26 @@ impl Matrix {
         }
     }
 
-    /// The products of a few chosen rows with `x`.
+    /// The products of a few chosen rows with `x`: the very numbers that [`Matrix::apply`] gives for them.
     pub fn apply_some(&self, ids: &[u32], x: &[f32]) -> anyhow::Result<Vec<f32>> {
-        let rows = self.take(ids)?;
-        let mut out = vec![0.0; ids.len()];
-        kernels::dots(&rows, x, &mut out);
-        Ok(out)
+        ensure!(ids.iter().all(|id| (*id as usize) < self.rows), "a token outside the {} known ones", self.rows);
+        let Body::Packed(packed) = &self.body else {
+            let all = self.apply(&[x])?;
+            return Ok(ids.iter().map(|id| all[0][*id as usize]).collect());
+        };
+        let mut blocks = vec![Block::EMPTY; self.columns / BLOCK];
+        kernels::to_blocks(x, &mut blocks);
+        let mut panels: Vec<usize> = ids.iter().map(|id| *id as usize / PANEL).collect();
+        panels.sort_unstable();
+        panels.dedup();
+        let mut products = vec![0.0; panels.len() * PANEL];
+        let (level, work) = (Level::best_once(), panels.iter().zip(products.chunks_exact_mut(PANEL)));
+        threads::share(work, |(panel, to)| packed.multiply(level, *panel, &blocks, to));
+        let product = |id: &u32| {
+            let panel = panels.partition_point(|panel| *panel < *id as usize / PANEL);
+            products[panel * PANEL + *id as usize % PANEL]
+        };
+        Ok(ids.iter().map(product).collect())
     }
 
     /// Reads a tensor as floats.

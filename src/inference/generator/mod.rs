@@ -2,6 +2,7 @@
 //! In: a `Job`. Out: what the model wrote, under the job's grammar. A full queue refuses at once, a dropped future ends the
 //! job before the next step.
 
+mod attention;
 mod batch;
 #[cfg(test)]
 mod batch_tests;
@@ -59,7 +60,7 @@ pub struct GeneratorSettings {
     pub context: usize,
     /// Where the model runs.
     pub device: DeviceChoice,
-    /// Whether drafts are made of what stands in the prompt; under a grammar near ties may be decided otherwise then.
+    /// Whether drafts are made of what stands in the prompt.
     pub drafts: bool,
     /// candle's own model of the file instead of ours, for comparison.
     pub stock: bool,

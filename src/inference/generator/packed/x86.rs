@@ -17,10 +17,10 @@ pub fn multiply(level: Level, product: &Product<'_>, out: &mut [f32]) {
     assert!(level != Level::PORTABLE && out.len() == rows.len() / blocks * PANEL);
     let (mut rows, mut out) = (rows, out);
     while !rows.is_empty() {
-        let count = match rows.len() / blocks {
-            8.. => 8,
-            4..8 => 4,
-            2..4 => 2,
+        let count = match (rows.len() / blocks, level.kind()) {
+            (8.., LevelKind::Avx512) => 8,
+            (4.., _) => 4,
+            (2.., _) => 2,
             _ => 1,
         };
         let (now, later) = rows.split_at(count * blocks);
@@ -33,12 +33,9 @@ pub fn multiply(level: Level, product: &Product<'_>, out: &mut [f32]) {
                 (LevelKind::Avx512, 4) => panel512::<4>(kind, lines, (now, blocks), to),
                 (LevelKind::Avx512, 2) => panel512::<2>(kind, lines, (now, blocks), to),
                 (LevelKind::Avx512, _) => panel512::<1>(kind, lines, (now, blocks), to),
-                (_, 1) => panel256::<1>(kind, lines, (now, blocks), to),
-                _ => {
-                    for (now, to) in now.chunks_exact(2 * blocks).zip(to.chunks_exact_mut(2 * PANEL)) {
-                        panel256::<2>(kind, lines, (now, blocks), to);
-                    }
-                }
+                (_, 4) => panel256::<4>(kind, lines, (now, blocks), to),
+                (_, 2) => panel256::<2>(kind, lines, (now, blocks), to),
+                _ => panel256::<1>(kind, lines, (now, blocks), to),
             }
         }
         (rows, out) = (later, rest);
@@ -202,7 +199,7 @@ fn store<const R: usize>(sums: &[__m512; R], out: &mut [f32]) {
     }
 }
 
-/// `R` rows, one half of the panel after the other; sums of products stay in 32 bits.
+/// `R` rows; sums of products stay in whole numbers until a tile's scales are known.
 ///
 /// # Safety
 /// As `panel512`.
@@ -211,102 +208,203 @@ unsafe fn panel256<const R: usize>(kind: Kind, lines: &[Line], rows: (&[Block], 
     // SAFETY: as the caller promises.
     unsafe {
         match kind {
-            Kind::Four => half256::<R, 0>(lines, rows, out),
-            Kind::Six => half256::<R, 1>(lines, rows, out),
-            Kind::Eight => half256::<R, 2>(lines, rows, out),
+            Kind::Four => four256::<R>(lines, rows, out),
+            Kind::Six => six256::<R>(lines, rows, out),
+            Kind::Eight => eight256::<R>(lines, rows, out),
         }
     }
 }
 
-/// `K` is the kind: 0 four, 1 six, 2 eight.
+/// The two sides of a panel: vectors of eight of its rows.
+type Sides<T> = [T; 2];
+
+/// So many bytes ahead of the tile at work the memory is asked for what comes then: a few rows are done with a tile sooner
+/// than the processor fetches by itself.
+const AHEAD: usize = 2048;
+
+/// Asks for a tile of so many lines.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn ahead<const LINES: usize>(tile: *const __m256i) {
+    for line in 0..LINES {
+        _mm_prefetch::<_MM_HINT_T0>(tile.cast::<i8>().wrapping_add(AHEAD + line * size_of::<Line>()));
+    }
+}
+
+/// Four neighbouring numbers of a block, eight times.
 ///
+/// # Safety
+/// `at` is below 8.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn numbers256(block: *const Block, at: usize) -> __m256i {
+    // SAFETY: numbers stand first in a block of alignment 16, and are eight fours.
+    unsafe { _mm256_set1_epi32(block.cast::<i32>().add(at).read()) }
+}
+
 /// # Safety
 /// As `panel512`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn half256<const R: usize, const K: usize>(lines: &[Line], (rows, blocks): (&[Block], usize), out: &mut [f32]) {
-    let step = [5, 7, 9][K];
-    for side in 0..2 {
-        let mut sums = [_mm256_setzero_ps(); R];
-        for at in 0..blocks {
-            // SAFETY: a tile is `step` lines of two sides with 32 bytes each.
-            unsafe {
-                let tile = lines.as_ptr().add(at * step).cast::<__m256i>().add(side);
-                let head = lines.as_ptr().add(at * step + step - 1).cast::<__m128i>();
-                let scales = [0, 1].map(|n| _mm256_cvtph_ps(_mm_load_si128(head.add(n * 2 + side))));
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    let block = &*rows.as_ptr().add(r * blocks + at);
-                    let dots = dots256::<K>(tile, block);
-                    let dots = dots.map(|d| _mm256_cvtepi32_ps(d));
-                    let scale = _mm256_set1_ps(block.scale);
-                    if K == 1 {
-                        *sum = _mm256_fmadd_ps(dots[0], _mm256_mul_ps(scales[0], scale), *sum);
-                        *sum = _mm256_fmadd_ps(dots[1], _mm256_mul_ps(scales[1], scale), *sum);
-                    } else {
-                        let all = _mm256_add_ps(dots[0], dots[1]);
-                        *sum = _mm256_fmadd_ps(all, _mm256_mul_ps(scales[0], scale), *sum);
-                        *sum = _mm256_fnmadd_ps(scales[1], _mm256_set1_ps(block.worth), *sum);
+unsafe fn four256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usize), out: &mut [f32]) {
+    let (mask, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi16(1));
+    let mut sums = [[_mm256_setzero_ps(); 2]; R];
+    let (mut tile, mut first) = (lines.as_ptr().cast::<__m256i>(), rows.as_ptr());
+    for _ in 0..blocks {
+        ahead::<5>(tile);
+        // SAFETY: a tile is 5 lines of two sides with 32 bytes each; row `r` begins `r * blocks` blocks after the first.
+        unsafe {
+            // Eight times two products of 0..=15 and -127..=127 fit 16 bits.
+            let mut pairs = [[_mm256_setzero_si256(); 2]; R];
+            for line in 0..4 {
+                let both: Sides<__m256i> = [0, 1].map(|side| _mm256_load_si256(tile.add(line * 2 + side)));
+                let low = both.map(|both| _mm256_and_si256(both, mask));
+                let high = both.map(|both| _mm256_and_si256(_mm256_srli_epi16(both, 4), mask));
+                for (r, pairs) in pairs.iter_mut().enumerate() {
+                    let block = first.add(r * blocks);
+                    let (even, odd) = (numbers256(block, line * 2), numbers256(block, line * 2 + 1));
+                    for side in 0..2 {
+                        pairs[side] = _mm256_add_epi16(pairs[side], _mm256_maddubs_epi16(low[side], even));
+                        pairs[side] = _mm256_add_epi16(pairs[side], _mm256_maddubs_epi16(high[side], odd));
                     }
                 }
             }
-        }
-        for (r, sum) in sums.iter().enumerate() {
-            // SAFETY: `out` holds `R * 16` numbers.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(r * PANEL + side * 8), *sum) };
+            let dots = pairs.map(|sides| sides.map(|pairs| _mm256_madd_epi16(pairs, ones)));
+            scaled256::<R>(&mut sums, &dots, tile.add(8), (first, blocks));
+            tile = tile.add(10);
+            first = first.add(1);
         }
     }
+    store256::<R>(&sums, out);
 }
 
-/// The products of one side of a tile with a block, for each half of the block.
-///
 /// # Safety
-/// `tile` is one side of a tile's first line; the other lines follow 64 bytes apart.
+/// As `panel512`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn dots256<const K: usize>(tile: *const __m256i, block: &Block) -> [__m256i; 2] {
-    let ones = _mm256_set1_epi16(1);
-    let start = [0, -32, 128][K];
-    let mut dots = [0, 1].map(|h| _mm256_set1_epi32(start * block.halves[h]));
-    for group in 0..8 {
-        let half = group / 4;
-        // SAFETY: the lines of numbers are 4, 6 or 8, and a block has 8 groups of 4 numbers.
-        let (weights, numbers) = unsafe {
-            let numbers = (block as *const Block).cast::<i32>().add(group).read();
-            let line = if K == 2 { group } else { group / 2 };
-            let weights = _mm256_load_si256(tile.add(line * 2));
-            let high = if K == 1 { _mm256_load_si256(tile.add((4 + half) * 2)) } else { weights };
-            (number256::<K>(weights, high, group), _mm256_set1_epi32(numbers))
-        };
-        // Bytes of 0..=63 times -127..=127 in pairs fit 16 bits. Those of 0..=255 do not: 128 is taken off, and the
-        // sign goes to the other factor; `start` puts the 128 back.
-        let pairs = if K == 2 {
-            let signed = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
-            _mm256_maddubs_epi16(_mm256_abs_epi8(signed), _mm256_sign_epi8(numbers, signed))
-        } else {
-            _mm256_maddubs_epi16(weights, numbers)
-        };
-        dots[half] = _mm256_add_epi32(dots[half], _mm256_madd_epi16(pairs, ones));
+unsafe fn six256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usize), out: &mut [f32]) {
+    let (fours, twos, ones) = (_mm256_set1_epi8(15), _mm256_set1_epi8(0x30), _mm256_set1_epi16(1));
+    let mut sums = [[_mm256_setzero_ps(); 2]; R];
+    let (mut tile, mut first) = (lines.as_ptr().cast::<__m256i>(), rows.as_ptr());
+    for _ in 0..blocks {
+        ahead::<7>(tile);
+        // SAFETY: as in `four256`, a tile being 7 lines.
+        unsafe {
+            for half in 0..2 {
+                let mut dots: [Sides<__m256i>; R] =
+                    std::array::from_fn(|r| [_mm256_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]); 2]);
+                let high: Sides<__m256i> = [0, 1].map(|side| _mm256_load_si256(tile.add((4 + half) * 2 + side)));
+                for pair in 0..2 {
+                    let [mut even, mut odd] = [_mm256_setzero_si256(); 2].map(|zero| [zero; 2]);
+                    for side in 0..2 {
+                        let both = _mm256_load_si256(tile.add((half * 2 + pair) * 2 + side));
+                        let (first, second) = match pair {
+                            0 => (_mm256_slli_epi16(high[side], 4), _mm256_slli_epi16(high[side], 2)),
+                            _ => (high[side], _mm256_srli_epi16(high[side], 2)),
+                        };
+                        let low = _mm256_and_si256(both, fours);
+                        even[side] = _mm256_or_si256(low, _mm256_and_si256(first, twos));
+                        let low = _mm256_and_si256(_mm256_srli_epi16(both, 4), fours);
+                        odd[side] = _mm256_or_si256(low, _mm256_and_si256(second, twos));
+                    }
+                    for (r, dots) in dots.iter_mut().enumerate() {
+                        let (block, at) = (first.add(r * blocks), half * 4 + pair * 2);
+                        let numbers = [numbers256(block, at), numbers256(block, at + 1)];
+                        for side in 0..2 {
+                            // Two times two products of 0..=63 and -127..=127 fit 16 bits.
+                            let pairs = _mm256_maddubs_epi16(even[side], numbers[0]);
+                            let pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(odd[side], numbers[1]));
+                            dots[side] = _mm256_add_epi32(dots[side], _mm256_madd_epi16(pairs, ones));
+                        }
+                    }
+                }
+                let scales = tile.add(12).cast::<__m128i>().add(half * 2);
+                let scales: Sides<__m256> = [0, 1].map(|side| _mm256_cvtph_ps(_mm_load_si128(scales.add(side))));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let scale = _mm256_set1_ps((*first.add(r * blocks)).scale);
+                    for side in 0..2 {
+                        let dots = _mm256_cvtepi32_ps(dots[r][side]);
+                        sums[side] = _mm256_fmadd_ps(dots, _mm256_mul_ps(scales[side], scale), sums[side]);
+                    }
+                }
+            }
+            tile = tile.add(14);
+            first = first.add(1);
+        }
     }
-    dots
+    store256::<R>(&sums, out);
 }
 
-/// The numbers of a group out of the bytes that hold them.
+/// # Safety
+/// As `panel512`.
 #[inline]
-#[target_feature(enable = "avx2")]
-fn number256<const K: usize>(weights: __m256i, high: __m256i, group: usize) -> __m256i {
-    if K == 2 {
-        return weights;
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn eight256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usize), out: &mut [f32]) {
+    let (middle, ones) = (_mm256_set1_epi8(-128), _mm256_set1_epi16(1));
+    let mut sums = [[_mm256_setzero_ps(); 2]; R];
+    let (mut tile, mut first) = (lines.as_ptr().cast::<__m256i>(), rows.as_ptr());
+    for _ in 0..blocks {
+        ahead::<9>(tile);
+        // SAFETY: as in `four256`, a tile being 9 lines.
+        unsafe {
+            let mut dots: [Sides<__m256i>; R] = std::array::from_fn(|r| {
+                let halves = (*first.add(r * blocks)).halves;
+                [_mm256_set1_epi32(128 * (halves[0] + halves[1])); 2]
+            });
+            for group in 0..8 {
+                // Products of bytes of 0..=255 in pairs do not fit 16 bits: 128 is taken off, and the sign goes to the other
+                // factor; the 128 times the numbers stand in `dots` already.
+                let signed: Sides<__m256i> =
+                    [0, 1].map(|side| _mm256_xor_si256(_mm256_load_si256(tile.add(group * 2 + side)), middle));
+                let sizes = signed.map(|signed| _mm256_abs_epi8(signed));
+                for (r, dots) in dots.iter_mut().enumerate() {
+                    let numbers = numbers256(first.add(r * blocks), group);
+                    for side in 0..2 {
+                        let pairs = _mm256_maddubs_epi16(sizes[side], _mm256_sign_epi8(numbers, signed[side]));
+                        dots[side] = _mm256_add_epi32(dots[side], _mm256_madd_epi16(pairs, ones));
+                    }
+                }
+            }
+            scaled256::<R>(&mut sums, &dots, tile.add(16), (first, blocks));
+            tile = tile.add(18);
+            first = first.add(1);
+        }
     }
-    let shifted = if group % 2 == 0 { weights } else { _mm256_srli_epi16(weights, 4) };
-    let low = _mm256_and_si256(shifted, _mm256_set1_epi8(15));
-    if K == 0 {
-        return low;
+    store256::<R>(&sums, out);
+}
+
+/// Adds the products of a tile, scaled, and takes its offsets off.
+///
+/// # Safety
+/// `head` is a tile's last line; row `r` of `rows.0` is `r * rows.1` blocks after the first.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn scaled256<const R: usize>(
+    sums: &mut [Sides<__m256>; R],
+    dots: &[Sides<__m256i>; R],
+    head: *const __m256i,
+    (first, blocks): (*const Block, usize),
+) {
+    // SAFETY: a line is four quarters of 16 bytes, aligned to 64.
+    let quarter = |at| unsafe { _mm256_cvtph_ps(_mm_load_si128(head.cast::<__m128i>().add(at))) };
+    let (scales, offs): (Sides<__m256>, Sides<__m256>) = ([quarter(0), quarter(1)], [quarter(2), quarter(3)]);
+    for (r, (sums, dots)) in sums.iter_mut().zip(dots).enumerate() {
+        // SAFETY: as the caller promises.
+        let block = unsafe { &*first.add(r * blocks) };
+        let (scale, worth) = (_mm256_set1_ps(block.scale), _mm256_set1_ps(block.worth));
+        for side in 0..2 {
+            let all = _mm256_cvtepi32_ps(dots[side]);
+            sums[side] = _mm256_fmadd_ps(all, _mm256_mul_ps(scales[side], scale), sums[side]);
+            sums[side] = _mm256_fnmadd_ps(offs[side], worth, sums[side]);
+        }
     }
-    let high = match group % 4 {
-        0 => _mm256_slli_epi16(high, 4),
-        1 => _mm256_slli_epi16(high, 2),
-        2 => high,
-        _ => _mm256_srli_epi16(high, 2),
-    };
-    _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8(0x30)))
+}
+
+#[inline]
+#[target_feature(enable = "avx")]
+fn store256<const R: usize>(sums: &[Sides<__m256>; R], out: &mut [f32]) {
+    for (sum, out) in sums.as_flattened().iter().zip(out.as_chunks_mut::<8>().0) {
+        // SAFETY: the chunk holds 8 floats.
+        unsafe { _mm256_storeu_ps(out.as_mut_ptr(), *sum) };
+    }
 }
