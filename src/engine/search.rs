@@ -102,6 +102,8 @@ pub struct Familiar {
     pub words: usize,
     /// Those of them that stand in a name, a kind, a brand or a code of the shop, as they are or as another word for it.
     pub known: usize,
+    /// The last of the words is known: what a thing is, after how it is.
+    pub last: bool,
     /// Further words that may be a misspelling of such a one, but are too short to say.
     pub guessed: usize,
     /// The cosine of the nearest product; none without vectors, and where all words are known.

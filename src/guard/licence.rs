@@ -313,6 +313,8 @@ mod tests {
         check(LAMPS, "There are 2.5 lamps.", false);
         check(LAMPS, "Return 3 lamps for a refund.", false);
         check(LAMPS, "There are 3 socks of felt.", false);
+        check(LAMPS, "Quay lamp is 60 euros for 1 lamp.", true);
+        check(LAMPS, "Quay lamp is 60 euros for 1 year.", false);
         check(PLAN, "Nimbus scooter costs 60 euros a month for 12 months.", true);
         check(PLAN, "Nimbus scooter costs 60 euros a month for 13 months.", false);
         check(PLAN, "Nimbus scooter: take 12.", false);

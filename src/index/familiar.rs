@@ -18,18 +18,20 @@ impl Inner {
         if !self.names.are_in(query.language) {
             // A catalog in another language knows none of the words and may have the thing all the same.
             let words = words().count();
-            return Ok(Familiar { words, known: words, guessed: 0, nearest: None });
+            return Ok(Familiar { words, known: words, last: true, guessed: 0, nearest: None });
         }
-        let named = || words().filter(|group| self.products.names_something(group));
+        let names = |group: &&TermGroup| self.products.names_something(group);
+        let named = || words().filter(names);
         let doubtful = |group: &&TermGroup| group.guessed && group.word.chars().count() < SURELY_MISSPELT;
         let guessed = named().filter(doubtful).count();
+        let last = words().last().is_some_and(|group| names(&group) && !doubtful(&group));
         let known = named().count() - guessed;
         let together = terms.words.iter().any(|group| group.extra && self.products.names_something(group));
         // Several words that say one thing together are known by it: a power bank, or two words written as one.
         let (words, together) = (words().count(), usize::from(together && known == 0));
         let known = (known + together).min(words);
         let nearest = if known >= words { None } else { self.nearest(query)? };
-        Ok(Familiar { words, known, guessed, nearest })
+        Ok(Familiar { words, known, last, guessed, nearest })
     }
 
     fn nearest(&self, query: &ProductQuery) -> anyhow::Result<Option<f32>> {

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod details;
+mod kinds;
 mod narrowing;
 mod terms;
 
@@ -23,6 +24,7 @@ use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
 
 pub use delivery::Delivery;
 pub use details::{Details, EVERY as EVERY_DETAIL};
+pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
 
 /// A word of the shop's vocabulary: a town or a colour.
@@ -62,10 +64,19 @@ pub struct Shop {
     delivery: Delivery,
     details: Details,
     narrowings: Narrowings,
+    kinds: Kinds,
+}
+
+/// Of `search.toml`; the rest of it is understanding's.
+#[derive(Default, Deserialize)]
+struct Searching {
+    #[serde(default)]
+    kind: Kinds,
 }
 
 impl Shop {
-    /// Reads `rules/{shop,places,colours,details,delivery}.toml` below `data`, and `narrowing.toml` where there is one.
+    /// Reads `rules/{shop,places,colours,details,delivery}.toml` below `data`, `narrowing.toml` and `search.toml`
+    /// where there is one.
     ///
     /// # Errors
     /// A missing file, a syntax error, an unknown time zone, currency or town: by file.
@@ -82,10 +93,17 @@ impl Shop {
         let path = rules.join("narrowing.toml");
         let narrowings: Narrowings = if path.exists() { read(&path)? } else { Narrowings::default() };
         narrowings.check().with_context(|| format!("in {}", path.display()))?;
+        let path = rules.join("search.toml");
+        let Searching { kind: kinds } = if path.exists() { read(&path)? } else { Searching::default() };
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
-        Ok(Shop { info, zone, places, colours, categories, delivery, details, narrowings })
+        Ok(Shop { info, zone, places, colours, categories, delivery, details, narrowings, kinds })
+    }
+
+    /// Which words name the kind of a thing.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 
     /// The shop's own name.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
@@ -251,6 +252,9 @@ fn hash(specs: &[CommandSpec]) -> String {
 #[serde(deny_unknown_fields)]
 struct RawSearch {
     between: Vec<String>,
+    /// Read by the shop.
+    #[serde(default, rename = "kind")]
+    _kind: IgnoredAny,
 }
 
 fn stop_words(

@@ -147,7 +147,8 @@ impl Search for ShopFront {
         let asked = words(&query.text);
         let names: HashSet<String> =
             self.products.iter().flat_map(|product| words(product.name.get(query.language))).collect();
-        Ok(Familiar { words: asked.len(), known: asked.intersection(&names).count(), guessed: 0, nearest: None })
+        let known = asked.intersection(&names).count();
+        Ok(Familiar { words: asked.len(), known, last: known == asked.len(), guessed: 0, nearest: None })
     }
 
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>> {

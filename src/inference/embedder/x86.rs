@@ -99,26 +99,36 @@ unsafe fn tile512<const R: usize, const P: usize>(
     // SAFETY: every index below is under the bounds that the caller keeps; a tile's weights are 8 groups of 64 bytes,
     // a block's numbers 8 groups of 4 bytes, aligned to 4.
     unsafe {
-        let start: [__m512; P] = std::array::from_fn(|p| _mm512_loadu_ps(bias.as_ptr().add(p * PANEL)));
+        let mut start = [_mm512_setzero_ps(); P];
+        for (p, start) in start.iter_mut().enumerate() {
+            *start = _mm512_loadu_ps(bias.as_ptr().add(p * PANEL));
+        }
         let mut sums = [start; R];
         for at in 0..blocks {
-            let tile: [&Tile; P] = std::array::from_fn(|p| tiles.get_unchecked(p * blocks + at));
-            let block: [&Block; R] = std::array::from_fn(|r| rows.get_unchecked(r * blocks + at));
-            let mut dots: [[__m512i; P]; R] = std::array::from_fn(|r| [_mm512_set1_epi32(block[r].start); P]);
+            let (tile, block) = (tiles.as_ptr().add(at), rows.as_ptr().add(at));
+            let mut dots = [[_mm512_setzero_si512(); P]; R];
+            for (r, dots) in dots.iter_mut().enumerate() {
+                *dots = [_mm512_set1_epi32((*block.add(r * blocks)).start); P];
+            }
             for group in 0..GROUPS {
-                let weights: [__m512i; P] =
-                    std::array::from_fn(|p| _mm512_load_si512(tile[p].weights.as_ptr().add(group * 64).cast()));
+                let mut weights = [_mm512_setzero_si512(); P];
+                for (p, weights) in weights.iter_mut().enumerate() {
+                    *weights = _mm512_load_si512((*tile.add(p * blocks)).weights.as_ptr().add(group * 64).cast());
+                }
                 for r in 0..R {
-                    let four = block[r].numbers.as_ptr().add(group * GROUP).cast::<i32>().read();
+                    let four = (*block.add(r * blocks)).numbers.as_ptr().add(group * GROUP).cast::<i32>().read();
                     let four = _mm512_set1_epi32(four);
                     for p in 0..P {
                         dots[r][p] = _mm512_dpbusd_epi32(dots[r][p], weights[p], four);
                     }
                 }
             }
-            let scales: [__m512; P] = std::array::from_fn(|p| _mm512_load_ps(tile[p].scales.as_ptr()));
+            let mut scales = [_mm512_setzero_ps(); P];
+            for (p, scales) in scales.iter_mut().enumerate() {
+                *scales = _mm512_load_ps((*tile.add(p * blocks)).scales.as_ptr());
+            }
             for r in 0..R {
-                let scale = _mm512_set1_ps(block[r].scale);
+                let scale = _mm512_set1_ps((*block.add(r * blocks)).scale);
                 for p in 0..P {
                     let both = _mm512_mul_ps(scales[p], scale);
                     sums[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[r][p]), both, sums[r][p]);
@@ -175,17 +185,17 @@ unsafe fn tile256<const R: usize>(
     debug_assert!(bias.len() >= PANEL && out.len() >= (R - 1) * outputs + PANEL);
     // SAFETY: as in `tile512`; each half of a panel is 8 outputs, 32 bytes of a group.
     unsafe {
-        let start: [__m256; 2] = std::array::from_fn(|h| _mm256_loadu_ps(bias.as_ptr().add(h * 8)));
+        let start = [_mm256_loadu_ps(bias.as_ptr()), _mm256_loadu_ps(bias.as_ptr().add(8))];
         let mut sums = [start; R];
         for at in 0..blocks {
             let tile = tiles.get_unchecked(at);
-            let block: [&Block; R] = std::array::from_fn(|r| rows.get_unchecked(r * blocks + at));
+            let block = rows.as_ptr().add(at);
             let mut dots = [[_mm256_setzero_si256(); 2]; R];
             for group in 0..GROUPS {
-                let weights: [__m256i; 2] =
-                    std::array::from_fn(|h| _mm256_load_si256(tile.weights.as_ptr().add(group * 64 + h * 32).cast()));
+                let at = tile.weights.as_ptr().add(group * 64);
+                let weights = [_mm256_load_si256(at.cast()), _mm256_load_si256(at.add(32).cast())];
                 for r in 0..R {
-                    let four = block[r].numbers.as_ptr().add(group * GROUP).cast::<i32>().read();
+                    let four = (*block.add(r * blocks)).numbers.as_ptr().add(group * GROUP).cast::<i32>().read();
                     let four = _mm256_set1_epi32(four);
                     for h in 0..2 {
                         dots[r][h] = _mm256_add_epi16(dots[r][h], _mm256_maddubs_epi16(weights[h], four));
@@ -193,7 +203,8 @@ unsafe fn tile256<const R: usize>(
                 }
             }
             for r in 0..R {
-                let (scale, start) = (_mm256_set1_ps(block[r].scale), _mm256_set1_epi32(block[r].start));
+                let block = &*block.add(r * blocks);
+                let (scale, start) = (_mm256_set1_ps(block.scale), _mm256_set1_epi32(block.start));
                 for h in 0..2 {
                     let whole = _mm256_madd_epi16(dots[r][h], _mm256_set1_epi16(1));
                     let whole = _mm256_cvtepi32_ps(_mm256_add_epi32(whole, start));

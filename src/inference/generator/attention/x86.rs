@@ -20,11 +20,18 @@ pub unsafe fn fold<const N: usize, const V: usize>(
 ) {
     // SAFETY: every read and write lies within what the caller promises.
     unsafe {
-        let at = |n: usize, v: usize| to.as_ptr().add(n * apart + v * LANES);
-        let mut sums: [[__m256; V]; N] = std::array::from_fn(|n| std::array::from_fn(|v| _mm256_loadu_ps(at(n, v))));
+        let mut sums = [[_mm256_setzero_ps(); V]; N];
+        for (n, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = _mm256_loadu_ps(to.as_ptr().add(n * apart + v * LANES));
+            }
+        }
         for k in 0..factors[0].len() {
             let row = tile.numbers.as_ptr().add(k * tile.apart);
-            let each: [__m256; N] = std::array::from_fn(|n| _mm256_broadcast_ss(factors[n].get_unchecked(k)));
+            let mut each = [_mm256_setzero_ps(); N];
+            for n in 0..N {
+                each[n] = _mm256_broadcast_ss(factors[n].get_unchecked(k));
+            }
             for v in 0..V {
                 let numbers = _mm256_loadu_ps(row.add(v * LANES));
                 for n in 0..N {

@@ -1,6 +1,7 @@
 //! The x86-64 kernels: one panel of packed weights times rows of 8-bit numbers.
 //! In: checked sizes and a level that `Level::all` found on this processor. Nothing else of the generator's products
-//! is unsafe.
+//! is unsafe. Arrays are filled by loops: a closure is a function without these instructions, and one that the compiler does not
+//! dissolve costs half the speed.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -135,8 +136,10 @@ unsafe fn six512<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usiz
         // SAFETY: as in `four512`, a tile being 7 lines.
         unsafe {
             for half in 0..2 {
-                let mut dots: [__m512i; R] =
-                    std::array::from_fn(|r| _mm512_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]));
+                let mut dots = [_mm512_setzero_si512(); R];
+                for (r, dots) in dots.iter_mut().enumerate() {
+                    *dots = _mm512_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]);
+                }
                 let high = _mm512_load_si512(tile.add(4 + half).cast());
                 let highs = [_mm512_slli_epi16(high, 4), _mm512_slli_epi16(high, 2), high, _mm512_srli_epi16(high, 2)];
                 for pair in 0..2 {
@@ -257,9 +260,12 @@ unsafe fn four256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usi
             // Eight times two products of 0..=15 and -127..=127 fit 16 bits.
             let mut pairs = [[_mm256_setzero_si256(); 2]; R];
             for line in 0..4 {
-                let both: Sides<__m256i> = [0, 1].map(|side| _mm256_load_si256(tile.add(line * 2 + side)));
-                let low = both.map(|both| _mm256_and_si256(both, mask));
-                let high = both.map(|both| _mm256_and_si256(_mm256_srli_epi16(both, 4), mask));
+                let (mut low, mut high) = ([mask; 2], [mask; 2]);
+                for side in 0..2 {
+                    let both = _mm256_load_si256(tile.add(line * 2 + side));
+                    low[side] = _mm256_and_si256(both, mask);
+                    high[side] = _mm256_and_si256(_mm256_srli_epi16(both, 4), mask);
+                }
                 for (r, pairs) in pairs.iter_mut().enumerate() {
                     let block = first.add(r * blocks);
                     let (even, odd) = (numbers256(block, line * 2), numbers256(block, line * 2 + 1));
@@ -269,8 +275,10 @@ unsafe fn four256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usi
                     }
                 }
             }
-            let dots = pairs.map(|sides| sides.map(|pairs| _mm256_madd_epi16(pairs, ones)));
-            scaled256::<R>(&mut sums, &dots, tile.add(8), (first, blocks));
+            for pairs in pairs.as_flattened_mut() {
+                *pairs = _mm256_madd_epi16(*pairs, ones);
+            }
+            scaled256::<R>(&mut sums, &pairs, tile.add(8), (first, blocks));
             tile = tile.add(10);
             first = first.add(1);
         }
@@ -291,16 +299,18 @@ unsafe fn six256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usiz
         // SAFETY: as in `four256`, a tile being 7 lines.
         unsafe {
             for half in 0..2 {
-                let mut dots: [Sides<__m256i>; R] =
-                    std::array::from_fn(|r| [_mm256_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]); 2]);
-                let high: Sides<__m256i> = [0, 1].map(|side| _mm256_load_si256(tile.add((4 + half) * 2 + side)));
+                let mut dots = [[_mm256_setzero_si256(); 2]; R];
+                for (r, dots) in dots.iter_mut().enumerate() {
+                    *dots = [_mm256_set1_epi32(-32 * (*first.add(r * blocks)).halves[half]); 2];
+                }
                 for pair in 0..2 {
-                    let [mut even, mut odd] = [_mm256_setzero_si256(); 2].map(|zero| [zero; 2]);
+                    let (mut even, mut odd) = ([fours; 2], [fours; 2]);
                     for side in 0..2 {
                         let both = _mm256_load_si256(tile.add((half * 2 + pair) * 2 + side));
+                        let high = _mm256_load_si256(tile.add((4 + half) * 2 + side));
                         let (first, second) = match pair {
-                            0 => (_mm256_slli_epi16(high[side], 4), _mm256_slli_epi16(high[side], 2)),
-                            _ => (high[side], _mm256_srli_epi16(high[side], 2)),
+                            0 => (_mm256_slli_epi16(high, 4), _mm256_slli_epi16(high, 2)),
+                            _ => (high, _mm256_srli_epi16(high, 2)),
                         };
                         let low = _mm256_and_si256(both, fours);
                         even[side] = _mm256_or_si256(low, _mm256_and_si256(first, twos));
@@ -319,7 +329,7 @@ unsafe fn six256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], usiz
                     }
                 }
                 let scales = tile.add(12).cast::<__m128i>().add(half * 2);
-                let scales: Sides<__m256> = [0, 1].map(|side| _mm256_cvtph_ps(_mm_load_si128(scales.add(side))));
+                let scales = [_mm256_cvtph_ps(_mm_load_si128(scales)), _mm256_cvtph_ps(_mm_load_si128(scales.add(1)))];
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let scale = _mm256_set1_ps((*first.add(r * blocks)).scale);
                     for side in 0..2 {
@@ -347,16 +357,19 @@ unsafe fn eight256<const R: usize>(lines: &[Line], (rows, blocks): (&[Block], us
         ahead::<9>(tile);
         // SAFETY: as in `four256`, a tile being 9 lines.
         unsafe {
-            let mut dots: [Sides<__m256i>; R] = std::array::from_fn(|r| {
+            let mut dots = [[_mm256_setzero_si256(); 2]; R];
+            for (r, dots) in dots.iter_mut().enumerate() {
                 let halves = (*first.add(r * blocks)).halves;
-                [_mm256_set1_epi32(128 * (halves[0] + halves[1])); 2]
-            });
+                *dots = [_mm256_set1_epi32(128 * (halves[0] + halves[1])); 2];
+            }
             for group in 0..8 {
                 // Products of bytes of 0..=255 in pairs do not fit 16 bits: 128 is taken off, and the sign goes to the other
                 // factor; the 128 times the numbers stand in `dots` already.
-                let signed: Sides<__m256i> =
-                    [0, 1].map(|side| _mm256_xor_si256(_mm256_load_si256(tile.add(group * 2 + side)), middle));
-                let sizes = signed.map(|signed| _mm256_abs_epi8(signed));
+                let (mut signed, mut sizes) = ([middle; 2], [middle; 2]);
+                for side in 0..2 {
+                    signed[side] = _mm256_xor_si256(_mm256_load_si256(tile.add(group * 2 + side)), middle);
+                    sizes[side] = _mm256_abs_epi8(signed[side]);
+                }
                 for (r, dots) in dots.iter_mut().enumerate() {
                     let numbers = numbers256(first.add(r * blocks), group);
                     for side in 0..2 {
@@ -386,8 +399,13 @@ unsafe fn scaled256<const R: usize>(
     (first, blocks): (*const Block, usize),
 ) {
     // SAFETY: a line is four quarters of 16 bytes, aligned to 64.
-    let quarter = |at| unsafe { _mm256_cvtph_ps(_mm_load_si128(head.cast::<__m128i>().add(at))) };
-    let (scales, offs): (Sides<__m256>, Sides<__m256>) = ([quarter(0), quarter(1)], [quarter(2), quarter(3)]);
+    let (scales, offs) = unsafe {
+        let quarter = head.cast::<__m128i>();
+        (
+            [_mm256_cvtph_ps(_mm_load_si128(quarter)), _mm256_cvtph_ps(_mm_load_si128(quarter.add(1)))],
+            [_mm256_cvtph_ps(_mm_load_si128(quarter.add(2))), _mm256_cvtph_ps(_mm_load_si128(quarter.add(3)))],
+        )
+    };
     for (r, (sums, dots)) in sums.iter_mut().zip(dots).enumerate() {
         // SAFETY: as the caller promises.
         let block = unsafe { &*first.add(r * blocks) };
