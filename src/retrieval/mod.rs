@@ -163,8 +163,8 @@ async fn or_further(
 /// True unless the words name a kind of thing that the shop does not have.
 async fn carried(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<bool> {
     let Some(words) = question.slots.product.as_deref() else { return Ok(true) };
-    let kind = sources.shop.kinds().named(words);
-    let familiar = sources.search.familiar(&query(question, kind, limits)).await?;
+    let kind = sources.shop.kinds().named(question.text, words);
+    let familiar = sources.search.familiar(&query(question, &kind, limits)).await?;
     tracing::debug!(?familiar, "how well the shop knows it");
     Ok(carried::carried(familiar, question.language))
 }

@@ -1,4 +1,5 @@
-//! Which of the words that name a thing name its kind: `[kind]` of `data/rules/search.toml`. In: the words. Out: those that do.
+//! Which of the words that name a thing name its kind: `[kind]` of `data/rules/search.toml`. In: a message and the words of it that name a
+//! thing. Out: those that say what it is, without what it is for or has.
 
 use serde::Deserialize;
 
@@ -13,19 +14,25 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// "A pan for induction" is a pan; 浪漫的串灯 is 串灯.
-    pub fn named<'a>(&self, words: &'a str) -> &'a str {
-        let begun = self.begins.iter().filter_map(|sign| words.rfind(sign.as_str()).map(|at| at + sign.len())).max();
-        let words = begun.map(|at| words[at..].trim()).filter(|rest| !rest.is_empty()).unwrap_or(words);
-        let mut at = 0;
-        for word in words.split_inclusive(char::is_whitespace) {
-            let lower = word.trim().to_lowercase();
-            if at > 0 && self.ends.contains(&lower) {
-                return words[..at].trim_end();
+    /// Of "a pan for induction", whose words are "pan induction", "pan"; of 浪漫的串灯 the 串灯. All words where nothing parts them.
+    pub fn named(&self, message: &str, words: &str) -> String {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let begun = self.begins.iter().filter_map(|sign| message.rfind(sign.as_str()).map(|at| at + sign.len())).max();
+        if let Some(rest) = begun.and_then(|at| message.get(at..)) {
+            let kind: Vec<&str> = words.iter().filter(|word| rest.contains(**word)).copied().collect();
+            if !kind.is_empty() {
+                return kind.join(" ");
             }
-            at += word.len();
         }
-        words
+        let mut kind: Vec<&str> = Vec::new();
+        for token in message.split_whitespace() {
+            let token = token.trim_matches(|sign: char| !sign.is_alphanumeric()).to_lowercase();
+            if !kind.is_empty() && self.ends.contains(&token) {
+                return kind.join(" ");
+            }
+            kind.extend(words.iter().find(|word| word.to_lowercase() == token));
+        }
+        words.join(" ")
     }
 }
 
@@ -35,16 +42,20 @@ mod tests {
 
     #[test]
     fn a_kind_stands_before_its_purpose() {
-        let kinds = Kinds { ends: ["for", "для", "na"].map(String::from).to_vec(), begins: vec!["的".to_string()] };
-        let check = |words: &str, expected: &str| assert_eq!(kinds.named(words), expected, "{words}");
-        check("pan for induction", "pan");
-        check("soft pillow  For side sleepers", "soft pillow");
-        check("нож для овощей", "нож");
-        check("nôž na zeleninu", "nôž");
-        check("浪漫的串灯", "串灯");
-        check("红的", "红的");
-        check("coffee tables", "coffee tables");
-        check("for two", "for two");
-        check("", "");
+        let kinds =
+            Kinds { ends: ["for", "as", "для", "na"].map(String::from).to_vec(), begins: vec!["的".to_string()] };
+        let check = |message: &str, words: &str, expected: &str| {
+            assert_eq!(kinds.named(message, words), expected, "{message}");
+        };
+        check("I need a pan for induction", "pan induction", "pan");
+        check("a nice mug as a gift for my boss", "mug boss", "mug");
+        check("Soft Pillow, for side sleepers", "Soft Pillow side sleepers", "Soft Pillow");
+        check("нож для овощей", "нож овощей", "нож");
+        check("nôž na zeleninu", "nôž zeleninu", "nôž");
+        check("浪漫的串灯", "浪漫 串灯", "串灯");
+        check("红色的", "红色", "红色");
+        check("coffee tables", "coffee tables", "coffee tables");
+        check("something for the kitchen table", "kitchen table", "kitchen table");
+        check("", "", "");
     }
 }
