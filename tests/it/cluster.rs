@@ -35,6 +35,12 @@ pub async fn state_in(folder: &Path) -> StateStore {
     }
 }
 
+/// How many steps on a process is killed next: at each with SQLite, at every fifth with PostgreSQL, where a step takes seconds and
+/// the statements are the same.
+pub fn stride() -> usize {
+    if std::env::var_os(SERVER).is_some() { 5 } else { 1 }
+}
+
 /// A schema is a state of its own as a database is, and costs a hundredth of its files.
 async fn schema(server: &str, name: &str) -> StateStore {
     sqlx::any::install_default_drivers();

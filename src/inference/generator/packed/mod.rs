@@ -3,6 +3,8 @@
 //! The numbers are those of the file; scales are rounded to half precision. The portable path here is what the
 //! faster ones are tested against.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 pub mod formats;
 #[cfg(test)]
 mod tests;
