@@ -19,7 +19,8 @@ use super::open;
 pub(super) fn drafts(config: &Config, (model, rounds): (&str, usize)) -> anyhow::Result<()> {
     let cases = cases(config, rounds)?;
     let mut drafter = Drafter::load(&open::language_model(config, model)?, &open::generator_settings(config)?)?;
-    let kinds: [(&str, fn(&Case) -> Job); 3] = [("plan", choice), ("prose", sentence), ("free", Case::job)];
+    type Kind = (&'static str, fn(&Case) -> Job);
+    let kinds: [Kind; 3] = [("plan", choice), ("prose", sentence), ("free", Case::job)];
     for (name, job) in kinds {
         let jobs: Vec<Job> = cases.iter().map(job).collect();
         println!("{}", serde_json::to_string(&drafter.measure(name, &jobs)?)?);

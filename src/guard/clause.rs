@@ -89,7 +89,7 @@ impl Sentence<'_> {
         let compares = |item: &Item| item.is(Class::Dearer) || item.is(Class::Compare) || item.is(Class::From);
         let before = self.items[..index].iter().rev().take(4);
         let nearest = before.into_iter().find(|item| compares(item) || item.bits & BETWEEN == 0);
-        nearest.is_some_and(compares) || self.items.get(index + 1).is_some_and(|item| compares(item))
+        nearest.is_some_and(compares) || self.items.get(index + 1).is_some_and(compares)
     }
 
     /// True when some amount is not told as the shopper's own.

@@ -283,7 +283,7 @@ pub(super) fn english(number: usize, style: usize) -> String {
     let british = style % 2 == 1;
     let below_hundred = |n: usize| match n {
         0..=19 => ONES[n].to_string(),
-        _ if n % 10 == 0 => TENS[n / 10].to_string(),
+        _ if n.is_multiple_of(10) => TENS[n / 10].to_string(),
         _ => format!("{}{}{}", TENS[n / 10], if style >= 2 { " " } else { "-" }, ONES[n % 10]),
     };
     let below_thousand = |n: usize| match (n / 100, n % 100) {
@@ -300,7 +300,7 @@ pub(super) fn english(number: usize, style: usize) -> String {
     if number == 1_000_000 {
         words.push(if british { "a million".to_string() } else { "one million".to_string() });
     }
-    if number / 1000 % 1000 > 0 {
+    if !(number / 1000).is_multiple_of(1000) {
         words.push(format!("{} thousand", below_thousand(number / 1000 % 1000)));
     }
     let rest = number % 1000;

@@ -64,7 +64,7 @@ fn spelled(language: Language, say: impl Fn(usize, usize) -> Vec<(String, &'stat
     let mut tally = Tally { tried: 0, read: 0, overlooked: Vec::new(), wrong: Vec::new() };
     for (index, number) in numbers(language as u64).into_iter().enumerate() {
         for (words, code) in say(number, index) {
-            judge(&guard, &mut tally, language, (number, &words, code));
+            judge(guard, &mut tally, language, (number, &words, code));
         }
     }
     report(language, tally);

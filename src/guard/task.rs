@@ -96,7 +96,7 @@ fn difference(fact: &TaskFact) -> Option<i64> {
 /// A swap of pieces that are still in the order, or were before it was done.
 fn prices_before(fact: &TaskFact, items: &[Sku]) -> Option<Money> {
     prices(&fact.order, items).or_else(|| {
-        let told = |piece: &Piece| Some(piece.price?.minor.checked_mul(i64::from(piece.quantity))?);
+        let told = |piece: &Piece| piece.price?.minor.checked_mul(i64::from(piece.quantity));
         let sum = fact.pieces.iter().try_fold(0_i64, |sum, piece| sum.checked_add(told(piece)?))?;
         Some(Money::new(sum, fact.order.currency))
     })

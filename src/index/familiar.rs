@@ -24,7 +24,7 @@ impl Inner {
         let named = || words().filter(names);
         let doubtful = |group: &&TermGroup| group.guessed && group.word.chars().count() < SURELY_MISSPELT;
         let guessed = named().filter(doubtful).count();
-        let last = words().last().is_some_and(|group| names(&group) && !doubtful(&group));
+        let last = words().next_back().is_some_and(|group| names(&group) && !doubtful(&group));
         let known = named().count() - guessed;
         let together = terms.words.iter().any(|group| group.extra && self.products.names_something(group));
         // Several words that say one thing together are known by it: a power bank, or two words written as one.

@@ -170,7 +170,7 @@ impl Names {
             told.is_empty() || wanted.is_none_or(|number| number.is_some_and(|number| told.contains(&number)))
         };
         (!only.is_empty())
-            .then(|| move |row: usize| has(&self.rows[row].colours, colour) && has(&self.rows[row].sizes, size))
+            .then_some(move |row: usize| has(&self.rows[row].colours, colour) && has(&self.rows[row].sizes, size))
     }
 
     /// True for a product whose name speaks of accessories, none of which were asked for.

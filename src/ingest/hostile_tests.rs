@@ -271,6 +271,7 @@ fn large(path: &Path, offers: usize) {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout, reason = "it is read by the test that started it")]
 async fn child() {
     let Ok(feed) = std::env::var("LARGE_FEED") else { return };
     let mut request = request(Path::new(&feed), Path::new("unused"));

@@ -241,7 +241,7 @@ fn grouped(digits: &str, group: &str) -> String {
     // Four digits stay together only where the language has no separator at all.
     let mut out = String::with_capacity(digits.len() + 4);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push_str(group);
         }
         out.push(digit);

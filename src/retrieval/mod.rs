@@ -106,19 +106,19 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     }
     let named = select::by_code(sources.catalog, question.slots).await?;
     let pointed = named.is_none() && question.slots.product.is_none() && !question.focus.is_empty();
-    let (ids, sure, hits) = match named {
-        Some(id) => (vec![id], 1, Vec::new()),
-        None if pointed => (question.focus.to_vec(), question.focus.len(), Vec::new()),
-        None => {
-            let (chosen, hits) = match by_names(sources, question, limits).await? {
-                Some(each) => each,
-                None => by_words(sources, question, (limits, Only::default())).await?,
-            };
-            (chosen.order, chosen.sure, hits)
-        }
+    let sure_of = |order: Vec<ProductId>| select::Chosen { sure: order.len(), order, led: false };
+    let (chosen, hits) = match named {
+        Some(id) => (sure_of(vec![id]), Vec::new()),
+        None if pointed => (sure_of(question.focus.to_vec()), Vec::new()),
+        None => match by_names(sources, question, limits).await? {
+            Some(each) => each,
+            None => by_words(sources, question, (limits, Only::default())).await?,
+        },
     };
+    let select::Chosen { order: ids, sure, led } = chosen;
     let by_words_alone = sure == 0;
-    if by_words_alone && !pointed && !carried(sources, question, limits).await? {
+    // "Winter tyres" shares a word with winter boots and with nothing else.
+    if (by_words_alone || led) && !pointed && !carried(sources, question, limits).await? {
         if question.slots.detail.is_some() && !question.focus.is_empty() {
             // "How long does the battery last?" names no product: it is about those shown.
             return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
@@ -201,7 +201,7 @@ async fn by_names(
         all_hits.extend(hits);
     }
     let sure = order.len();
-    Ok(Some((select::Chosen { order, sure }, all_hits)))
+    Ok(Some((select::Chosen { order, sure, led: false }, all_hits)))
 }
 
 /// A full name may hold what understanding takes for a colour, a size or a count, so the whole message is looked

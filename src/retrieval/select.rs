@@ -10,6 +10,8 @@ pub(super) struct Chosen {
     pub order: Vec<ProductId>,
     /// How many of the first are sure.
     pub sure: usize,
+    /// It is sure by its lead alone: not all of its name was said, nor was all that was said its name.
+    pub led: bool,
 }
 
 /// Namesakes beyond this number are a category, not a name.
@@ -61,12 +63,13 @@ pub(super) fn sure(hits: &[ProductHit], sure_name: f32) -> Chosen {
     let sure = hits.iter().filter(meant).count();
     let (first, rest): (Vec<&ProductHit>, Vec<&ProductHit>) = hits.iter().partition(|hit| meant(hit));
     let order = first.into_iter().chain(rest).map(|hit| hit.id.clone()).collect();
-    Chosen { order, sure: if sure <= MOST_NAMESAKES { sure } else { 0 } }
+    let led = best == 1 && named().all(|hit| hit.query_in_name < sure_name);
+    Chosen { order, sure: if sure <= MOST_NAMESAKES { sure } else { 0 }, led }
 }
 
 /// What one of several names in a message means: the product it names beyond doubt, else the first few that hold all of its words.
 pub(super) fn named(hits: &[ProductHit], sure_name: f32) -> Vec<ProductId> {
-    let Chosen { order, sure } = sure(hits, sure_name);
+    let Chosen { order, sure, .. } = sure(hits, sure_name);
     if sure > 0 {
         return order.into_iter().take(sure).collect();
     }
@@ -153,6 +156,15 @@ mod tests {
         check(&[hit("babushka", 0.4, 0.4), hit("other", 0.2, 0.2)], &["babushka", "other"], 1);
         check(&[hit("volna", 0.5, 0.5), hit("volna2", 0.5, 0.5)], &["volna", "volna2"], 0);
         check(&[hit("weak", 0.33, 0.33)], &["weak"], 0);
+    }
+
+    #[test]
+    fn what_leads_alone_is_told_apart() {
+        let check = |hits: &[ProductHit], expected: bool| assert_eq!(sure(hits, 0.99).led, expected, "{hits:?}");
+        check(&[hit("winter boots", 0.5, 0.5), hit("other", 0.0, 0.0)], true);
+        check(&[hit("volna", 0.5, 1.0), hit("briz", 0.3, 0.5)], false);
+        check(&[hit("whole", 1.0, 0.5), hit("other", 0.2, 0.2)], false);
+        check(&[hit("weak", 0.33, 0.33)], false);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn is_birth_number(typed: &str) -> bool {
     let month = part(2..4) % 50;
     let month = if month > 20 { month - 20 } else { month };
     let whole: u64 = format!("{born}{order}").parse().unwrap_or(1);
-    let divides = order.len() == 3 || whole % 11 == 0 || whole / 10 % 11 == 10 && whole % 10 == 0;
+    let divides = order.len() == 3 || whole.is_multiple_of(11) || whole / 10 % 11 == 10 && whole.is_multiple_of(10);
     (1..13).contains(&month) && (1..32).contains(&part(4..6)) && divides
 }
 

@@ -76,7 +76,7 @@ impl Delivery {
             if let Some(unknown) = terms.from.iter().chain([&terms.place]).find(|place| !known(place)) {
                 bail!("town `{unknown}` is not in places.toml");
             }
-            for days in [terms.days, self.transfer.days].iter().filter(|days| days[0] > days[1]) {
+            if let Some(days) = [terms.days, self.transfer.days].iter().find(|days| days[0] > days[1]) {
                 bail!("{}: days = {days:?} go backwards", terms.place);
             }
             for (currency, amount) in terms.cost.iter().chain(&terms.free_from) {

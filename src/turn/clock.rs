@@ -1,6 +1,6 @@
 //! Times the stages of a turn and tells the watcher which one runs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::answer::{Event, Stage, Timings, Watcher};
 
@@ -9,7 +9,7 @@ pub(super) struct StageClock<'a> {
     watcher: &'a Watcher,
     begun: Instant,
     current: Option<(Stage, Instant)>,
-    stages: Vec<(Stage, f64)>,
+    stages: Vec<(Stage, Duration)>,
 }
 
 impl<'a> StageClock<'a> {
@@ -26,19 +26,38 @@ impl<'a> StageClock<'a> {
 
     pub(super) fn stop(mut self, generations: usize) -> Timings {
         self.close();
-        Timings { stages: self.stages, total_ms: millis(self.begun), generated: generations > 0 }
+        let stages = self.stages.into_iter().map(|(stage, spent)| (stage, millis(spent))).collect();
+        Timings { stages, total_ms: millis(self.begun.elapsed()), generated: generations > 0 }
     }
 
     fn close(&mut self) {
         let Some((stage, since)) = self.current.take() else { return };
         match self.stages.iter_mut().find(|(known, _)| *known == stage) {
-            Some((_, spent)) => *spent += millis(since),
-            None => self.stages.push((stage, millis(since))),
+            Some((_, spent)) => *spent += since.elapsed(),
+            None => self.stages.push((stage, since.elapsed())),
         }
     }
 }
 
-fn millis(since: Instant) -> f64 {
-    // To the microsecond: written as text and read again it is the same number.
-    (since.elapsed().as_secs_f64() * 1e6).round() / 1000.0
+/// To the microsecond, once all is added up: such a number is the same when it was written as text and read again.
+fn millis(spent: Duration) -> f64 {
+    spent.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let check = |nanos: &[u64], text: &str| {
+            let spent = nanos.iter().map(|nanos| Duration::from_nanos(*nanos)).sum();
+            let written = serde_json::to_string(&millis(spent)).unwrap();
+            assert_eq!((written.as_str(), serde_json::from_str::<f64>(&written).unwrap()), (text, millis(spent)));
+        };
+        check(&[0], "0.0");
+        check(&[28_000, 1_000], "0.029");
+        check(&[17_400, 11_700], "0.029");
+        check(&[86_399_999_999_999], "86399999.999");
+    }
 }

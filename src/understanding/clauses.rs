@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::folded::is_han;
+use crate::domain::Language;
 
 /// Sentence marks end a clause; a conjunction or a comma starts one. A point or comma inside a number does neither.
 static CUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -15,10 +16,17 @@ static CUT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!("{words}|{marks}")).expect("invariant: a constant pattern")
 });
 
+/// "And" in Slovak, an article in English.
+const AND_OR_ARTICLE: &str = "a";
+
 /// Byte ranges of the pieces between cuts, without blank ones.
-pub(super) fn split(text: &str) -> Vec<Range<usize>> {
+pub(super) fn split(text: &str, language: Language) -> Vec<Range<usize>> {
+    let article = |cut: &str| {
+        language == Language::En && cut.trim_matches(char::is_whitespace).eq_ignore_ascii_case(AND_OR_ARTICLE)
+    };
     let mut cuts: Vec<Range<usize>> = CUT
         .find_iter(text)
+        .filter(|cut| !article(cut.as_str()))
         .map(|cut| {
             // A Chinese character caught with its comma belongs to the next piece.
             let tail =
@@ -56,7 +64,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &[&str]) {
-        let pieces: Vec<&str> = split(text).into_iter().map(|range| text[range].trim()).collect();
+        check_in(Language::Sk, text, expected);
+    }
+
+    fn check_in(language: Language, text: &str, expected: &[&str]) {
+        let pieces: Vec<&str> = split(text, language).into_iter().map(|range| text[range].trim()).collect();
         assert_eq!(pieces, expected, "{text}");
     }
 
@@ -70,5 +82,12 @@ mod tests {
         check("这个多少钱 有货吗", &["这个多少钱", "有货吗"]);
         check("浪花水壶 1.7升 多少钱", &["浪花水壶 1.7升", "多少钱"]);
         check("TT-10.401 ok", &["TT-10.401 ok"]);
+    }
+
+    #[test]
+    fn an_article_joins_nothing() {
+        check_in(Language::En, "does it have a warranty?", &["does it have a warranty"]);
+        check_in(Language::En, "A kettle and a mug", &["A kettle", "a mug"]);
+        check_in(Language::Sk, "čo stojí a je skladom", &["čo stojí", "je skladom"]);
     }
 }

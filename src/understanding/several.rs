@@ -127,7 +127,7 @@ impl Understander {
 
     /// All cuts into different commands.
     pub(super) async fn cuts(&self, input: Input<'_>, whole: &Whole<'_>, embed: Option<&dyn Embed>) -> Vec<Cut> {
-        let pieces = clauses::split(&input.message.text);
+        let pieces = clauses::split(&input.message.text, input.message.language);
         if pieces.len() < 2 || pieces.len() > MOST_PIECES {
             return Vec::new();
         }

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use truetill::store::StateStore;
 
 /// Where the tests keep their state; unset: in SQLite. Any server will do, such as `postgres://postgres@localhost`.
-const SERVER: &str = "TRUETILL_TEST_STORE";
+pub const SERVER: &str = "TRUETILL_TEST_STORE";
 
 /// An empty state: a schema of its own on the tests' server, else in memory.
 pub async fn state() -> StateStore {
@@ -33,12 +33,6 @@ pub async fn state_in(folder: &Path) -> StateStore {
         }
         Err(_) => StateStore::open(folder).await.expect("a SQLite file"),
     }
-}
-
-/// How many steps on a process is killed next: at each with SQLite, at every fifth with PostgreSQL, where a step takes seconds and
-/// the statements are the same.
-pub fn stride() -> usize {
-    if std::env::var_os(SERVER).is_some() { 5 } else { 1 }
 }
 
 /// A schema is a state of its own as a database is, and costs a hundredth of its files.

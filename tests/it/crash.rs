@@ -100,7 +100,7 @@ async fn cancel(book: &dyn OrderDesk, folder: &Path) {
 async fn child() {
     let Some((folder, _, at)) = told_to_die() else { return };
     let book = state_in(&folder).await;
-    let dying = Dying { book, at: at, step: AtomicUsize::new(0) };
+    let dying = Dying { book, at, step: AtomicUsize::new(0) };
     cancel(&dying, &folder).await;
 }
 
@@ -227,7 +227,7 @@ async fn buy(book: &dyn Carts, folder: &Path) {
 async fn buying_child() {
     let Some((folder, _, at)) = told_to_die() else { return };
     let book = state_in(&folder).await;
-    let dying = DyingCarts { book, at: at, step: AtomicUsize::new(0) };
+    let dying = DyingCarts { book, at, step: AtomicUsize::new(0) };
     buy(&dying, &folder).await;
 }
 

@@ -12,10 +12,10 @@ use truetill::shop::Shop;
 use truetill::store::{OrderBook, StateStore};
 use truetill::tasks::desk::Desk;
 
-use crate::cluster::{state_in, stride};
+use crate::cluster::state_in;
 use crate::common::{TestApp, app_keeping, clock, config, quick_config};
 use crate::fakes::ShopFront;
-use crate::killed::{died, dying, lease_over, told_to_die};
+use crate::killed::{died, dying, lease_over, stride, told_to_die};
 
 const ORDER: &str = r#"{"number":"G-1","customer":"C-1","name":"N","phone":"","email":"n@example.sk","language":"en","place":"bratislava","placed":"2026-11-01","state":"STATE","promised":"2026-11-25","delivered":"2026-11-20","currency":"EUR","items":[{"sku":"KT-101-SLV","quantity":1,"price":"39.90"}],"shipping":"0","total":"39.90","payments":[{"amount":{"minor":3990,"currency":"EUR"},"method":"card"}]}"#;
 const CUSTOMER: &str = r#"{"id":"C-1","methods":[{"id":"card","kind":"card"},{"id":"wallet","kind":"wallet"}]}"#;

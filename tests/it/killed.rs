@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use truetill::store::StateStore;
 
+use crate::cluster;
+
 /// Counts a step; at one of them the process is no more, as if by kill -9.
 pub fn step(counter: &AtomicUsize, at: usize) {
     if counter.fetch_add(1, Ordering::SeqCst) + 1 == at {
@@ -21,6 +23,12 @@ pub fn step(counter: &AtomicUsize, at: usize) {
 pub fn dying(store: StateStore, at: usize) -> StateStore {
     let count = AtomicUsize::new(0);
     store.watched(Arc::new(move || step(&count, at)))
+}
+
+/// How many steps on a process is killed next: at each with SQLite, at every fifth with PostgreSQL, where a step takes seconds and
+/// the statements are the same.
+pub fn stride() -> usize {
+    if std::env::var_os(cluster::SERVER).is_some() { 5 } else { 1 }
 }
 
 /// This binary once more, with what the dying half must know: a folder, which flow, at which step. True when it died.

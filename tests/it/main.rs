@@ -1,4 +1,6 @@
 //! All integration tests in one binary, a line per file.
+// A test that cannot go on ends where it stands.
+#![allow(clippy::unwrap_used)]
 
 #[cfg(all(feature = "inference", feature = "search"))]
 mod binary; // the command line, typed as an operator would

@@ -1,6 +1,8 @@
 //! The x86-64 kernels: products of packed weights and 8-bit rows, and plain loops compiled for newer processors.
 //! In: checked sizes and a level that `Level::all` found on this processor. Nothing else in the embedder is unsafe.
 #![allow(unsafe_code)]
+// A closure over intrinsics is a function without their instructions: sums are indexed in plain loops.
+#![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
 

@@ -266,7 +266,7 @@ impl Own {
         let (whole, rest) = sequence.pages.split_at(tokens / PAGE);
         let mut kept = Sequence { tokens: opening.to_vec(), pages: whole.to_vec() };
         // The last page goes on with somebody's words: only what stands before them is copied.
-        match (tokens % PAGE > 0).then(|| self.arena.take(1)).flatten() {
+        match (!tokens.is_multiple_of(PAGE)).then(|| self.arena.take(1)).flatten() {
             Some(own) => {
                 self.arena.copy(rest[0], own[0], tokens % PAGE);
                 kept.pages.extend(own);

@@ -101,7 +101,7 @@ impl CommandRules {
         let text = &input.message.text;
         let mut groups: Vec<(Range<usize>, Vec<Meaning>)> = Vec::new();
         let mut opening: Option<usize> = None;
-        for piece in clauses::split(text) {
+        for piece in clauses::split(text, input.message.language) {
             let cued = self.ranked(&text[piece.clone()])?;
             match (cued.is_empty(), groups.last_mut()) {
                 (true, Some((range, _))) => range.end = piece.end,

@@ -1,5 +1,7 @@
 //! The x86-64 kernels of attention. In: sizes that were checked and a processor that has the instructions.
 #![allow(unsafe_code)]
+// A closure over intrinsics is a function without their instructions: vectors are indexed in plain loops.
+#![allow(clippy::needless_range_loop)]
 
 use std::arch::x86_64::*;
 
