@@ -48,6 +48,17 @@ pub struct Proof {
     pub until: Timestamp,
 }
 
+/// An order that was shown to whoever knew its number and the phone or e-mail it was placed with: what follows is about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Its number.
+    pub number: String,
+    /// What was given with it; it is looked at again each time.
+    pub contact: Contact,
+    /// It is to be given again after this moment.
+    pub until: Timestamp,
+}
+
 /// A code that was sent and is waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeTalk {
@@ -78,12 +89,20 @@ pub struct Login {
     /// A code that is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<CodeTalk>,
+    /// The order shown last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
 }
 
 impl Login {
     /// The contact that is proved at a moment.
     pub fn contact(&self, now: Timestamp) -> Option<&Contact> {
         self.proved.as_ref().filter(|proof| proof.until > now).map(|proof| &proof.contact)
+    }
+
+    /// The order that a message may go on about at a moment.
+    pub fn opened(&self, now: Timestamp) -> Option<&Opened> {
+        self.opened.as_ref().filter(|opened| opened.until > now)
     }
 }
 

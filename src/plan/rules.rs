@@ -21,7 +21,7 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
     }
     match brief.found.absence {
         Some(Absence::FilteredOut) => Some(filtered_out(brief)),
-        Some(why) => Some(vec![Move::NotFound { why }]),
+        Some(why) => Some(not_found(brief, why)),
         None if brief.found.sure > 0 => {
             let chosen = matches!(brief.command.slots.pick, Some(Pick::Choice { .. }));
             let meant: Vec<&Candidate> = brief.named().iter().collect();
@@ -35,6 +35,13 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
         }
         None => None,
     }
+}
+
+/// What there is not; whoever looks for it is told once what there is.
+fn not_found(brief: &Brief<'_>, why: Absence) -> Vec<Move> {
+    let looks = brief.command.name == CommandName::FindProduct && why == Absence::NothingFound;
+    let kinds = brief.found.kinds.iter().filter(|_| looks).map(|fact| Move::Range { fact: fact.clone() });
+    [Move::NotFound { why }].into_iter().chain(kinds).collect()
 }
 
 /// The question that narrows it down best, where more fits than is shown.
@@ -90,8 +97,11 @@ pub(super) fn nothing_but_similar(brief: &Brief<'_>) -> Vec<Move> {
 
 /// The best that can be said without judging: the first few candidates, each with its own true price.
 pub fn without_model(brief: &Brief<'_>) -> Vec<Move> {
-    let all: Vec<&Candidate> = brief.found.candidates.iter().collect();
-    let shown = on_offer(&all, brief.offers);
+    // Running shoes are no rubber boots: beside what holds a word of the question, what holds none is left out.
+    let most = brief.found.candidates.iter().map(|candidate| candidate.covers).fold(0.0_f32, f32::max);
+    let alike: Vec<&Candidate> =
+        brief.found.candidates.iter().filter(|candidate| candidate.covers >= HALF * most).collect();
+    let shown = on_offer(&alike, brief.offers);
     // Not a word of the question stands in a name: it may be like what is looked for, and is called no more than that.
     let unlike =
         brief.command.name == CommandName::FindProduct && shown.iter().all(|candidate| candidate.covers <= 0.0);
@@ -127,8 +137,9 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         if brief.command.name != CommandName::Stock {
             moves.push(Move::NotFound { why: Absence::OutOfStock });
         }
-        let rest = &brief.found.candidates[named.len().min(brief.found.candidates.len())..];
-        moves.extend(alternatives(rest, brief.offers));
+        let told = |one: &&Candidate| named.iter().any(|told| told.product.id == one.product.id);
+        let rest: Vec<Candidate> = brief.found.candidates.iter().filter(|one| !told(one)).cloned().collect();
+        moves.extend(alternatives(&rest, brief.offers));
     } else if wants_to_buy && let Some(accessory) = &brief.found.accessory {
         moves.push(Move::Upsell { fact: accessory.clone() });
     }
@@ -162,4 +173,63 @@ fn filtered_out(brief: &Brief<'_>) -> Vec<Move> {
         moves.push(Move::Alternatives { facts: near });
     }
     moves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::found::Found;
+    use crate::domain::{Command, Language, Slots};
+
+    fn moves(name: CommandName, found: &Found, plan: fn(&Brief<'_>) -> Vec<Move>) -> Vec<Move> {
+        let command = Command { name, slots: Slots::default() };
+        plan(&Brief { message: "", language: Language::En, command: &command, found, offers: 3 })
+    }
+
+    fn candidate(id: &str, covers: f32, in_stock: u32) -> Candidate {
+        let product =
+            serde_json::from_value(serde_json::json!({"id": id, "name": {"en": id}, "variants": []})).unwrap();
+        let matching = vec![FactId(format!("offer:{id}"))];
+        Candidate { product, all: matching.clone(), matching, total: None, covers, in_stock: Some(in_stock) }
+    }
+
+    fn told(moves: &[Move]) -> Vec<(&str, Vec<&str>)> {
+        moves
+            .iter()
+            .map(|step| match step {
+                Move::Offer { facts } => ("offer", facts),
+                Move::Alternatives { facts } => ("alternatives", facts),
+                _ => ("other", const { &Vec::new() }),
+            })
+            .map(|(kind, facts): (&str, &Vec<FactId>)| (kind, facts.iter().map(|fact| fact.0.as_str()).collect()))
+            .collect()
+    }
+
+    #[test]
+    fn beside_what_holds_a_word_what_holds_none_is_left_out() {
+        let check = |all: &[(&str, f32, u32)], expected: &[(&str, Vec<&str>)]| {
+            let candidates = all.iter().map(|(id, covers, stock)| candidate(id, *covers, *stock)).collect();
+            let found = Found { candidates, ..Found::default() };
+            assert_eq!(told(&moves(CommandName::FindProduct, &found, without_model)), expected, "{all:?}");
+        };
+        check(&[("sneakers", 0.5, 4), ("boots", 0.0, 4), ("socks", 0.2, 4)], &[("offer", vec!["offer:sneakers"])]);
+        check(&[("a", 0.5, 4), ("b", 0.3, 4)], &[("offer", vec!["offer:a", "offer:b"])]);
+        check(&[("a", 0.0, 4), ("b", 0.0, 4)], &[("alternatives", vec!["offer:a", "offer:b"])]);
+        // What is sold out is said to be so, and what is like it is told.
+        check(
+            &[("other", 0.0, 4), ("gone", 0.5, 0)],
+            &[("offer", vec!["offer:gone"]), ("other", vec![]), ("alternatives", vec!["offer:other"])],
+        );
+    }
+
+    #[test]
+    fn who_looks_for_what_there_is_not_is_told_what_there_is() {
+        let kinds = FactId("range".to_string());
+        let found = Found { absence: Some(Absence::NothingFound), kinds: Some(kinds.clone()), ..Found::default() };
+        let ruled = |brief: &Brief<'_>| by_rule(brief).unwrap();
+        let not_found = Move::NotFound { why: Absence::NothingFound };
+        let both = vec![not_found.clone(), Move::Range { fact: kinds }];
+        assert_eq!(moves(CommandName::FindProduct, &found, ruled), both);
+        assert_eq!(moves(CommandName::Price, &found, ruled), [not_found]);
+    }
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use crate::domain::command::Pick;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
-use crate::domain::{Currency, Language, ProductId, Slots};
+use crate::domain::{Currency, Language, ProductId, Slots, Wish};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::{EVERY_DETAIL, Shop};
 
@@ -123,7 +123,12 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
             // "How long does the battery last?" names no product: it is about those shown.
             return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
         }
-        return Ok(Retrieved { found: Found { absence: Some(Absence::NothingFound), ..Found::default() }, hits });
+        if question.slots.wish == Some(Wish::Range)
+            && let Some(retrieved) = range::in_meaning(sources, question, limits).await?
+        {
+            return Ok(retrieved);
+        }
+        return Ok(Retrieved { found: range::instead(sources, question).await?, hits });
     }
     let mut retrieved = finish(sources, question, &ids, (sure, hits)).await?;
     if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) {
@@ -163,6 +168,9 @@ async fn or_further(
 /// True unless the words name a kind of thing that the shop does not have.
 async fn carried(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<bool> {
     let Some(words) = question.slots.product.as_deref() else { return Ok(true) };
+    if sources.shop.kinds().open(question.text) {
+        return Ok(true);
+    }
     let kind = sources.shop.kinds().named(question.text, words);
     let familiar = sources.search.familiar(&query(question, &kind, limits)).await?;
     tracing::debug!(?familiar, "how well the shop knows it");

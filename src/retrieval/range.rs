@@ -3,10 +3,11 @@
 
 use crate::domain::command::{Pick, PriceEnd};
 use crate::domain::fact::RangeFact;
-use crate::domain::{Fact, FactBody, FactId, Wish};
-use crate::engine::PriceRange;
+use crate::domain::plan::Absence;
+use crate::domain::{Fact, FactBody, FactId, ProductId, Wish};
+use crate::engine::{PriceRange, ProductQuery, SearchMode};
 
-use super::{Limits, Question, Retrieved, Sources, facts, wish};
+use super::{Limits, Question, Retrieved, Sources, facts, query, wish};
 use crate::domain::found::Found;
 
 /// More kinds than this are a catalog, not an answer.
@@ -58,6 +59,29 @@ pub(super) async fn of_all(
         retrieved.found.absence = None;
     }
     Ok(Some(retrieved))
+}
+
+/// "A gift for somebody who likes to cook": of the whole range, what lies nearest in meaning and within the budget. None where
+/// meaning cannot be asked, or has nothing to be had.
+pub(super) async fn in_meaning(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+) -> anyhow::Result<Option<Retrieved>> {
+    if question.vector.is_none() {
+        return Ok(None);
+    }
+    let nearest = ProductQuery { mode: SearchMode::Vector, ..query(question, question.text, limits) };
+    let hits = sources.search.products(&nearest).await?;
+    let ids: Vec<ProductId> = hits.iter().map(|hit| hit.id.clone()).collect();
+    let mut found = facts::gather(sources, question, &ids).await?;
+    found.candidates.retain(|candidate| candidate.in_stock != Some(0) && !candidate.matching.is_empty());
+    Ok((!found.candidates.is_empty()).then(|| wish::settled(found, Wish::Range, hits)))
+}
+
+/// What is told beside "we have no such thing": the kinds of things that there are.
+pub(super) async fn instead(sources: Sources<'_>, question: &Question<'_>) -> anyhow::Result<Found> {
+    Ok(Found { absence: Some(Absence::NothingFound), ..kinds(sources, question).await? })
 }
 
 async fn kinds(sources: Sources<'_>, question: &Question<'_>) -> anyhow::Result<Found> {

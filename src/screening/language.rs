@@ -61,7 +61,11 @@ impl Detector {
         let count = |language| {
             self.hints.get(&language).map_or(0, |hints| words.iter().filter(|word| hints.contains(**word)).count())
         };
-        let (sk, en) = (count(Language::Sk) as f32 + slovak_letters(text), count(Language::En) as f32);
+        // "A" is a word in both; beside nothing else it tells neither.
+        let articles = words.iter().filter(|word| **word == "a").count();
+        let en = count(Language::En);
+        let en = if en > articles { en as f32 } else { 0.0 };
+        let sk = count(Language::Sk) as f32 + slovak_letters(text);
         let (ru, zh) = (count(Language::Ru) as f32, count(Language::Zh) as f32);
         if ru > 0.0 && ru > sk.max(en) {
             return (Language::Ru, 0.75);
@@ -178,6 +182,8 @@ mod tests {
             ("ďakujem", En, Sk),
             ("skolko stoit kurtka", En, Ru),
             ("Potrebovala by som poradiť s výberom topánok", En, Sk),
+            ("a nepremokavé?", Sk, Sk),
+            ("do you have a kettle", Sk, En),
         ]);
     }
 

@@ -11,9 +11,20 @@ pub struct Kinds {
     ends: Vec<String>,
     /// Signs before which that stands, in languages without spaces.
     begins: Vec<String>,
+    /// What says that any kind will do.
+    #[serde(default)]
+    any: Vec<String>,
 }
 
 impl Kinds {
+    /// True for "something for a picnic": no kind of thing is named that a shop might not have.
+    pub fn open(&self, message: &str) -> bool {
+        let message = message.to_lowercase();
+        let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
+        let han = |any: &str| any.contains(|sign: char| sign >= '\u{2e80}') && message.contains(any);
+        self.any.iter().any(|any| han(any) || words().any(|word| word == any))
+    }
+
     /// Of "a pan for induction", whose words are "pan induction", "pan"; of 浪漫的串灯 the 串灯. All words where nothing parts them.
     pub fn named(&self, message: &str, words: &str) -> String {
         let words: Vec<&str> = words.split_whitespace().collect();
@@ -27,7 +38,9 @@ impl Kinds {
         let mut kind: Vec<&str> = Vec::new();
         for token in message.split_whitespace() {
             let token = token.trim_matches(|sign: char| !sign.is_alphanumeric()).to_lowercase();
-            if !kind.is_empty() && self.ends.contains(&token) {
+            // "A kettle that's quiet": the verb hangs on the word.
+            let stem = token.split(['\'', '’']).next().unwrap_or(&token);
+            if !kind.is_empty() && self.ends.iter().any(|end| end == stem) {
                 return kind.join(" ");
             }
             kind.extend(words.iter().find(|word| word.to_lowercase() == token));
@@ -42,8 +55,11 @@ mod tests {
 
     #[test]
     fn a_kind_stands_before_its_purpose() {
-        let kinds =
-            Kinds { ends: ["for", "as", "для", "na"].map(String::from).to_vec(), begins: vec!["的".to_string()] };
+        let kinds = Kinds {
+            ends: ["for", "as", "that", "для", "na"].map(String::from).to_vec(),
+            begins: vec!["的".to_string()],
+            any: Vec::new(),
+        };
         let check = |message: &str, words: &str, expected: &str| {
             assert_eq!(kinds.named(message, words), expected, "{message}");
         };
@@ -54,8 +70,23 @@ mod tests {
         check("nôž na zeleninu", "nôž zeleninu", "nôž");
         check("浪漫的串灯", "浪漫 串灯", "串灯");
         check("红色的", "红色", "红色");
+        check("do you have a kettle that's quiet?", "kettle that's quiet", "kettle");
         check("coffee tables", "coffee tables", "coffee tables");
         check("something for the kitchen table", "kitchen table", "kitchen table");
         check("", "", "");
+    }
+
+    #[test]
+    fn something_is_any_kind() {
+        let any = ["something", "что-нибудь", "niečo", "什么东西"].map(String::from).to_vec();
+        let kinds = Kinds { any, ..Kinds::default() };
+        let check = |message: &str, expected: bool| assert_eq!(kinds.open(message), expected, "{message}");
+        check("Something for a picnic?", true);
+        check("ищу что-нибудь тёплое на зиму", true);
+        check("niečo na grilovanie", true);
+        check("有什么东西适合送长辈", true);
+        check("do you have laptops", false);
+        check("somethings", false);
+        check("", false);
     }
 }

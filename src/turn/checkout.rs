@@ -63,10 +63,9 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
     Ok(())
 }
 
-/// An empty cart: who has one product before them and says that they order means that one.
+/// An empty cart: who has products before them and says that they order means one of those.
 async fn nothing_yet(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let one = turn.session.focus.len() == 1 || (command.slots.pick.is_some() && turn.session.shows(&command.slots));
-    if !one {
+    if turn.session.focus.is_empty() || !turn.session.shows(&command.slots) {
         outcome.say(Move::CartNo { why: CartNo::Empty });
         return Ok(());
     }

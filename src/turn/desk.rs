@@ -1,10 +1,12 @@
 //! The order desk in a turn: which messages are its business, and what its answer becomes in the reply.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::desk::{Back, Talk, Wish};
+use crate::domain::identity::{Contact, Opened};
 use crate::domain::order::OrderState;
 use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
+use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move, Slots};
 use crate::engine::OrderDesk;
 use crate::tasks::desk::Desk;
@@ -93,8 +95,9 @@ pub(super) fn asks(moves: &[Move]) -> bool {
 }
 
 /// The commands with each contact and number where it belongs: beside a wish about an order it is no request for a call. What
-/// the desk does comes last, because its question must be the one that stands at the end.
-pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
+/// the desk does comes last, because its question must be the one that stands at the end. A wish about an order goes on with the
+/// number that was given before, while that still waits for its proof, or with the order that was shown.
+pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp) -> Vec<Command> {
     use CommandName::{CancelOrder, ChangeOrder, Checkout, LeaveContact, OrderStatus, RestockNotice, ReturnItem};
     let wishes = |name| matches!(name, CancelOrder | ChangeOrder | ReturnItem);
     let of_order = |name| name == OrderStatus || wishes(name);
@@ -106,15 +109,46 @@ pub(super) fn with_proof(commands: &[Command]) -> Vec<Command> {
     let (phone, email) = (said(|command| &command.slots.phone), said(|command| &command.slots.email));
     let number = said(|command| &command.slots.order_number);
     let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
+    let waiting = session.pending.as_ref().filter(|pending| of_order(pending.command.name));
+    let waiting = waiting.and_then(|pending| pending.command.slots.order_number.clone());
+    let opened = session.login.opened(now).filter(|_| session.customer.is_none());
     for command in all.iter_mut().filter(|command| told(command.name)) {
         command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
         command.slots.email = command.slots.email.take().or_else(|| email.clone());
         if of_order(command.name) || command.name == Checkout {
             command.slots.order_number = command.slots.order_number.take().or_else(|| number.clone());
         }
+        if of_order(command.name) {
+            let known = || waiting.clone().or_else(|| opened.map(|opened| opened.number.clone()));
+            command.slots.order_number = command.slots.order_number.take().or_else(known);
+            if let Some(opened) = opened
+                && command.slots.phone.is_none()
+                && command.slots.email.is_none()
+                && command.slots.order_number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(&opened.number))
+            {
+                match &opened.contact {
+                    Contact::Phone(phone) => command.slots.phone = Some(phone.clone()),
+                    Contact::Email(email) => command.slots.email = Some(email.clone()),
+                }
+            }
+        }
     }
     all.sort_by_key(|command| wishes(command.name));
     all
+}
+
+/// The order that a command named with a contact and that was shown for it.
+pub(super) fn opened(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Option<Opened> {
+    let Slots { phone, email, .. } = &command.slots;
+    let contact = Contact::of(phone.as_deref(), email.as_deref())?;
+    let order = |fact: &Fact| match &fact.body {
+        FactBody::Order(order) => Some(order.number.clone()),
+        FactBody::Task(task) => Some(task.order.number.clone()),
+        _ => None,
+    };
+    let named = command.slots.order_number.is_some() && turn.session.customer.is_none();
+    let number = outcome.facts.iter().rev().find_map(order).filter(|_| named)?;
+    Some(Opened { number, contact, until: turn.app.codes.proof_until(outcome.now) })
 }
 
 /// Tells the state of an order, or who it is that may be told.

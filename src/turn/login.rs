@@ -28,6 +28,7 @@ pub(super) async fn entered(
             let own = Contact::of(visitor.login.phone.as_deref(), visitor.login.email.as_deref());
             let same = |proved: &Contact| own.as_ref().is_some_and(|own| own.key() == proved.key());
             session.login.proved = session.login.proved.take().filter(|proof| same(&proof.contact));
+            session.login.opened = None;
             merge(app, &session).await?;
         }
         _ => {

@@ -322,6 +322,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.turns += 1;
     session.pending = outcome.pending.clone();
     session.login.code = outcome.code.clone().or(session.login.code.take());
+    session.login.opened = outcome.opened.clone().or(session.login.opened.take());
     session.talk = outcome.talk.clone();
     if let Some(talk) = &mut session.talk {
         // A yes answers the question that was sent, not one that the guard held back.

@@ -10,8 +10,14 @@ use crate::understanding::{Input, Labelled, chosen};
 
 use super::respond::Outcome;
 
+/// What a session remembers by when it was told the kinds of things there are.
+const RANGE: &str = "range";
+
 /// What was found, with the questions that were asked of such goods before no longer to be asked.
 pub(super) fn not_asked_before(asked: &[String], mut found: Found) -> Found {
+    if found.absence.is_some() && asked.iter().any(|topic| topic == RANGE) {
+        found.kinds = None;
+    }
     found.splits.iter_mut().for_each(|split| split.worth &= !asked.contains(&split.topic()));
     found
 }
@@ -72,9 +78,11 @@ pub(super) fn left(outcome: &Outcome) -> Vec<Narrowing> {
 }
 
 /// What a reply asks, as a session remembers it.
-pub(super) fn asked(outcome: &Outcome) -> Option<String> {
+pub(super) fn asked(outcome: &Outcome) -> impl Iterator<Item = String> {
     let mut splits = outcome.asked.iter().flat_map(|(_, found)| &found.splits);
-    splits.find(|split| asks(outcome, split)).map(Narrowing::topic)
+    let narrowed = splits.find(|split| asks(outcome, split)).map(Narrowing::topic);
+    let range = outcome.moves.iter().any(|step| matches!(step, Move::Range { .. }));
+    narrowed.into_iter().chain(range.then(|| RANGE.to_string()))
 }
 
 fn asks(outcome: &Outcome, split: &Narrowing) -> bool {

@@ -8,7 +8,7 @@ use crate::domain::cart::CheckoutTalk;
 use crate::domain::command::{Pick, Wish};
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
-use crate::domain::identity::{CodeTalk, Visitor};
+use crate::domain::identity::{CodeTalk, Opened, Visitor};
 use crate::domain::lead::Consent;
 use crate::domain::menu::MenuTalk;
 use crate::domain::message::PiiKind;
@@ -77,6 +77,9 @@ pub struct Outcome {
     /// A code that was sent in this turn.
     #[serde(skip)]
     pub code: Option<CodeTalk>,
+    /// The order that was shown, with the contact it was shown for: nobody's business.
+    #[serde(skip)]
+    pub opened: Option<Opened>,
     /// A menu that waits for a choice.
     #[serde(skip)]
     pub menu: Option<MenuTalk>,
@@ -154,7 +157,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         || offers::wanted(turn, &mut outcome).await
         || code::said(turn, &mut outcome).await
         || contact::answered(turn, &mut outcome).await;
-    let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands) };
+    let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands, turn.session, now) };
     let commands = quote::taken(turn, commands, &mut outcome).await;
     // "All right, and what about instalments?" wants no "all right" back.
     let beside = commands.len() > 1;
@@ -165,6 +168,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
             let mended = turn.session.complaints == 0 && commands.iter().any(mends);
             one(turn, (command, mended), &mut outcome, clock).await;
         }
+        outcome.opened = desk::opened(turn, command, &outcome).or(outcome.opened.take());
     }
     menu::end(&commands, &mut outcome);
     desk::remind(turn, &mut outcome).await;
@@ -235,7 +239,8 @@ fn courtesy(command: &Command) -> Courtesy {
 /// "The second one" of no list, or of one: there is nothing to look for, and the reply asks what is meant.
 pub(super) fn points_nowhere(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
     let named = command.slots.product.is_some() || command.slots.sku.is_some();
-    let asks_of_nothing = command.slots.detail.is_some() && turn.session.focus.is_empty();
+    let compares = command.name == CommandName::Compare && command.slots.names.len() < 2;
+    let asks_of_nothing = (command.slots.detail.is_some() || compares) && turn.session.focus.is_empty();
     // The cheapest of nothing shown is the cheapest of all.
     let of_all = command.slots.wish == Some(Wish::Range)
         || matches!(command.slots.pick, Some(Pick::Price(_))) && turn.session.focus.is_empty();

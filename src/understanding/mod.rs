@@ -222,7 +222,15 @@ impl Understander {
                 return None;
             }
         };
-        let vote = examples.vote(&text, &read);
+        let mut vote = examples.vote(&text, &read);
+        if vote.name == CommandName::Smalltalk
+            && let Some(rest) = self.rules.behind_courtesy(input.message).map(examples::anonymous)
+            && let Some(read) =
+                embed?.read(vec![rest.clone()]).await.ok().and_then(|readings| readings.into_iter().next())
+        {
+            vote = examples.vote(&rest, &read);
+            notes.push(format!("behind the courtesy `{rest}`"));
+        }
         notes.push(vote.explain());
         notes.push(examples.explain_neighbours(&vote));
         Some(vote)

@@ -240,7 +240,8 @@ impl SlotTable {
             .iter()
             .find_map(|pattern| named_value(&pattern.captures(text)?, taken))
             .map(|size| size_value(&size));
-        let several = self.quantity.iter().chain((about == Some(C::CartAdd)).then_some(&self.bare_quantity));
+        let several =
+            self.quantity.iter().chain(matches!(about, Some(C::CartAdd | C::Price)).then_some(&self.bare_quantity));
         slots.quantity = several.into_iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
     }
 

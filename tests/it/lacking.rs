@@ -91,3 +91,20 @@ async fn a_wrong_phone_keeps_the_number_and_three_end_with_a_person() {
         assert_eq!(foreign, missing, "a foreign order looks like a missing one");
     }
 }
+
+#[tokio::test]
+async fn what_follows_a_proved_order_is_about_it_and_in_no_other_conversation() {
+    let (_folder, door) = shop(false).await;
+    let proved = ["where is order TT-10402", "+421900000101"];
+    let after = async |line: &'static str| talk(&door, &[proved[0], proved[1], line]).await.0.pop().unwrap();
+    assert!(after("cancel my order").await.contains("TT-10402"));
+    assert!(after("where is my order").await.contains("delivered on 8 September"));
+    // Another order needs a proof of its own, and another conversation all of it.
+    let other = after("where is order TT-10401").await;
+    assert!(other.contains("phone number or e-mail"), "{other}");
+    let (texts, _) = talk(&door, &["cancel my order"]).await;
+    assert!(texts[0].contains("order number"), "{texts:?}");
+    // What waits for its proof is not asked for anew.
+    let (texts, _) = talk(&door, &[proved[0], "+421911111111", "where is my order", proved[1]]).await;
+    assert!(texts[2].contains("phone number or e-mail") && texts[3].contains("8 September"), "{texts:?}");
+}

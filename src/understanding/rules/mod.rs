@@ -14,7 +14,7 @@ use super::definitions::{CommandRules, Meaning};
 use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
 use crate::domain::command::Pick;
-use crate::domain::{Command, CommandName, Slots, Wish};
+use crate::domain::{Command, CommandName, Screened, Slots, Wish};
 
 /// What the rules are sure of.
 pub(super) struct Sure {
@@ -223,6 +223,18 @@ impl CommandRules {
         let folded = fold(text);
         let hits = self.phrase_parts.find(&folded);
         hits.into_iter().filter(|hit| hit.value.name == CommandName::Smalltalk).find_map(|hit| hit.value.topic.clone())
+    }
+
+    /// What stands behind the courtesies that a message opens with: "hi, do you have kettles?" is no greeting. None where it opens
+    /// with none, or is made of them.
+    pub(super) fn behind_courtesy<'m>(&self, message: &'m Screened) -> Option<&'m str> {
+        let pieces = clauses::split(&message.text, message.language);
+        let courteous = |piece: &Range<usize>| {
+            let meaning = self.phrases.get(fold(&message.text[piece.clone()]).trim());
+            meaning.is_some_and(|meaning| meaning.name == CommandName::Smalltalk)
+        };
+        let first = pieces.iter().position(|piece| !courteous(piece)).filter(|first| *first > 0)?;
+        message.text.get(pieces[first].start..).map(str::trim)
     }
 
     /// True when a text says that something is looked for.
