@@ -111,6 +111,8 @@ pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp
     let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
     let waiting = session.pending.as_ref().filter(|pending| of_order(pending.command.name));
     let waiting = waiting.and_then(|pending| pending.command.slots.order_number.clone());
+    // Bare digits may have been a code or half a phone: who asks anew is asked anew.
+    let waiting = waiting.filter(|number| number.contains(char::is_alphabetic));
     let opened = session.login.opened(now).filter(|_| session.customer.is_none());
     for command in all.iter_mut().filter(|command| told(command.name)) {
         command.slots.phone = command.slots.phone.take().or_else(|| phone.clone());
