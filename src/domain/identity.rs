@@ -55,7 +55,7 @@ pub struct Opened {
     pub number: String,
     /// What was given with it; it is looked at again each time.
     pub contact: Contact,
-    /// It is to be given again after this moment.
+    /// It is to be given again after this moment, which moves on while it is spoken of.
     pub until: Timestamp,
 }
 
