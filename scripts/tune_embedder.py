@@ -2,9 +2,10 @@
 """Tunes the last layers of the embedder for telling the shopper's wishes apart, on the labelled examples.
     pip install jax optax gguf tokenizers && python scripts/tune_embedder.py multilingual-e5-small-q4_0.gguf
 A layer of weights over labels is trained together with the last four of twelve layers; all below stay as they are and are
-shared with search. Every fifth example is kept away: it tells how good the outcome is, and how sure it may be.
-Writes below data/rules/examples: tuned.gguf, the layers in Q4_0 and the weights over labels; held.bin, what they think of the
-examples they had not seen. About half an hour on two cores; then run `truetill understand --learn` and scripts/fit_cuts.py."""
+shared with search. Twice: first every fifth example is kept away, which tells how good the outcome is and how sure it may be;
+then on all of them, and these layers are shipped. With --ship-only the second alone; the opinions of the last run are kept.
+Writes below data/rules/examples: tuned.gguf, the layers in Q4_0 and the weights over labels; held.bin, what the first ones
+think of the examples they had not seen. Half an hour each on two cores; then run `truetill understand --learn`."""
 import hashlib, json, os, re, sys
 import gguf, jax, jax.numpy as jnp, numpy as np, optax
 from gguf.quants import dequantize, quantize
@@ -194,10 +195,12 @@ def train(model, data, classes, count, kept):
                 weights, state, value = step(weights, state, *data.rows(batch), classes[batch], one)
                 losses.append(float(value))
             layers = stored(weights["layers"])
+            away = np.where(kept)[0]
             right = [np.asarray(scores(weights["head"], vectors(layers, *data.rows(b)))).argmax(1) == classes[b]
-                     for b in data.batches(np.where(kept)[0], 128)]
+                     for b in data.batches(away, 128)] if len(away) else []
             rounded = ", in 4 bits" if rounding else ""
-            print(f"epoch {epoch + 1}{rounded}: loss {np.mean(losses):.3f}, of the kept examples right {np.concatenate(right).mean():.4f}", flush=True)
+            found = f", of the kept examples right {np.concatenate(right).mean():.4f}" if right else ""
+            print(f"epoch {epoch + 1}{rounded}: loss {np.mean(losses):.3f}{found}", flush=True)
     head = jax.tree.map(np.asarray, weights["head"])
     folded = {"w": SHARPNESS * head["w"], "b": head["b"] - SHARPNESS * head["w"] @ middle}
     return jax.tree.map(np.asarray, weights["layers"]), folded
@@ -231,24 +234,28 @@ def write_layers(model, layers, head, labels, path):
     return rounded
 
 
-def write_held(opinions, tuned, path):
+def held_rows(opinions):
     """Rows of 8-bit numbers by the digest of their text, as src/understanding/examples/vectors.rs reads them."""
     body = b""
     for digest, row in sorted((hashlib.sha256(text.encode()).digest()[:8], row) for text, row in opinions.items()):
         scale = np.float32(max(np.abs(row).max() / 127, np.finfo(np.float32).tiny))
         body += digest + scale.astype("<f4").tobytes() + np.round(row / scale).astype(np.int8).tobytes()
+    return body
+
+
+def write_held(body, count, tuned, path):
+    """The rows, as opinions that go with the shipped layers."""
     sha256 = hashlib.sha256(open(tuned, "rb").read()).hexdigest()
-    owner = {"layout": "truetill-vectors-1", "model": "opinions", "sha256": sha256, "dimensions": len(row)}
+    owner = {"layout": "truetill-vectors-1", "model": "opinions", "sha256": sha256, "dimensions": count}
     header = json.dumps([owner, hashlib.sha256(body).hexdigest()], separators=(",", ":"))
     open(path, "wb").write(header.encode() + b"\n" + body)
 
 
-def write(model, data, layers, head, names):
-    """Both files, and how often the outcome is right."""
+def judge(model, data, layers, head, names):
+    """What layers that had not seen the kept examples think of them, and how often they are right."""
     texts, labels, languages, kept = names
     known = sorted(set(labels))
-    tuned = f"{FOLDER}/tuned.gguf"
-    rounded = write_layers(model, layers, head, known, tuned)
+    rounded = [{part: {"w": np.asarray(p["w"]), "b": p["b"]} for part, p in as_stored(layer).items()} for layer in layers]
     vectors = jax.jit(lambda x, mask: above(model, rounded, x, mask))
     opinions, right = {}, {}
     for batch in data.batches(np.where(kept)[0], 128):
@@ -257,8 +264,8 @@ def write(model, data, layers, head, names):
         for at, row in zip(batch, chances):
             opinions[texts[at]] = row.astype(np.float32)
             right.setdefault(languages[at], []).append(known[row.argmax()] == labels[at])
-    write_held(opinions, tuned, f"{FOLDER}/held.bin")
-    print("in 4 bits right: " + ", ".join(f"{language} {np.mean(of):.3f}" for language, of in right.items()))
+    print("in 4 bits right: " + ", ".join(f"{language} {np.mean(of):.3f}" for language, of in right.items()), flush=True)
+    return held_rows(opinions)
 
 
 def main():
@@ -268,9 +275,15 @@ def main():
     # A wording that is also among the kept ones is kept, too.
     away = {text for text, far in zip(texts, kept) if far}
     kept = np.array([text in away for text in texts])
-    data = Data(model, texts)
-    layers, head = train(model, data, np.array([known.index(label) for label in labels]), len(known), kept)
-    write(model, data, layers, head, (texts, labels, languages, kept))
+    data, classes, held = Data(model, texts), np.array([known.index(label) for label in labels]), f"{FOLDER}/held.bin"
+    if "--ship-only" in sys.argv[2:]:
+        opinions = open(held, "rb").read().split(b"\n", 1)[1]
+    else:
+        layers, head = train(model, data, classes, len(known), kept)
+        opinions = judge(model, data, layers, head, (texts, labels, languages, kept))
+    layers, head = train(model, data, classes, len(known), np.zeros(len(texts), bool))
+    write_layers(model, layers, head, known, f"{FOLDER}/tuned.gguf")
+    write_held(opinions, len(known), f"{FOLDER}/tuned.gguf", held)
 
 
 if __name__ == "__main__":

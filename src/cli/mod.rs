@@ -36,6 +36,7 @@ pub use messages::MessagesArgs;
 use crate::config::Config;
 use crate::domain::Language;
 use crate::index::batch::BatchMode;
+use crate::understanding::Hinting;
 
 /// A shop assistant that cannot quote a wrong price.
 #[derive(Debug, Parser)]
@@ -208,6 +209,16 @@ pub struct EvalArgs {
     /// With --compare: so many messages of each language, spread over the table; 0 for all.
     #[arg(long, default_value_t = 0, value_name = "N", requires = "compare")]
     pub sample: usize,
+    /// With --compare: a model, by role or name; may be repeated. Without it the small and the default one.
+    #[arg(long = "model", value_name = "MODEL", requires = "compare")]
+    pub models: Vec<String>,
+    /// With --compare: how many labelled messages the model is shown and among how many of the likeliest commands it chooses,
+    /// such as 8/3; may be repeated.
+    #[arg(long = "hints", value_name = "SHOTS/COMMANDS", requires = "compare")]
+    pub hints: Vec<Hinting>,
+    /// With --compare: each model only as it is used, where rules and examples are unsure.
+    #[arg(long, requires = "compare")]
+    pub together: bool,
 }
 
 /// Who asks.

@@ -195,7 +195,7 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
     if path.extension().is_some_and(|extension| extension == "tsv") {
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         return match args.compare {
-            true => compare::run(&config, path, args.sample, json).await,
+            true => compare::run(&config, args, json).await,
             false => match eval_turns::Expects::of(&text) {
                 Some(expects) => eval_turns::run(config, (expects, &text), (args.faults, json))
                     .await

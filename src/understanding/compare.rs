@@ -27,6 +27,8 @@ pub struct Way {
     pub several: Share,
     /// Messages the model was asked about, and right among them.
     pub asked: Share,
+    /// Milliseconds of these.
+    pub asked_ms: Vec<f64>,
     /// Milliseconds of each message.
     pub ms: Vec<f64>,
 }
@@ -83,20 +85,17 @@ pub async fn without_model(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Resu
     Ok(vec![rules, votes, both])
 }
 
-/// One model: alone and after the other tiers, each time with as much of the examples' vote as `hinting` says.
+/// A model asked about every message, with as much of the examples' vote as `hinting` says.
 ///
 /// # Errors
 /// There is no embedder, or it fails.
-pub async fn with_model(
+pub async fn alone(
     batch: &Batch<'_>,
     rows: &[Labelled],
     (name, generate): (&str, &dyn Generate),
     hinting: Hinting,
-) -> anyhow::Result<[Way; 2]> {
-    let Hinting { shots, candidates } = hinting;
-    let among = if candidates < CommandName::ALL.len() { candidates.to_string() } else { "all".to_string() };
-    let named = |how: &str| Way::named(format!("{name}, {shots} shots, {among} commands, {how}"));
-    let (mut alone, mut together) = (named("alone"), named("together"));
+) -> anyhow::Result<Way> {
+    let mut way = Way::named(title(name, hinting, "alone"));
     for row in rows {
         let (message, session) = ((batch.screen)(&row.text), session(row));
         let input = Input { message: &message, session: &session };
@@ -106,17 +105,37 @@ pub async fn with_model(
         let hints = batch.understander.hints(vote.as_ref(), hinting);
         let told = model::ask(&batch.understander.rules, hints, input, generate).await;
         let commands: Vec<Command> = told.unwrap_or_default().into_iter().map(bare).collect();
-        let right = same(&commands, &row.expected);
-        alone.add(row, right, started);
+        way.add(row, same(&commands, &row.expected), started);
+    }
+    Ok(way)
+}
+
+/// A model in its place, asked where the other tiers are unsure.
+pub async fn beside(
+    batch: &Batch<'_>,
+    rows: &[Labelled],
+    (name, generate): (&str, &dyn Generate),
+    hinting: Hinting,
+) -> Way {
+    let mut way = Way::named(title(name, hinting, "together"));
+    for row in rows {
+        let (message, session) = ((batch.screen)(&row.text), session(row));
+        let input = Input { message: &message, session: &session };
         let started = Instant::now();
         let whole = batch.understander.decide(input, batch.embed, (Some(generate), hinting)).await;
         let right = same(&whole.commands, &row.expected);
         if whole.tier == Tier::Model {
-            together.asked.add(right);
+            way.asked.add(right);
+            way.asked_ms.push(started.elapsed().as_secs_f64() * 1e3);
         }
-        together.add(row, right, started);
+        way.add(row, right, started);
     }
-    Ok([alone, together])
+    way
+}
+
+fn title(name: &str, Hinting { shots, candidates }: Hinting, how: &str) -> String {
+    let among = if candidates < CommandName::ALL.len() { candidates.to_string() } else { "all".to_string() };
+    format!("{name}, {shots} shots, {among} commands, {how}")
 }
 
 fn session(row: &Labelled) -> Session {

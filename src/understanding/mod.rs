@@ -67,6 +67,17 @@ pub struct Hinting {
     pub candidates: usize,
 }
 
+impl std::str::FromStr for Hinting {
+    type Err = String;
+
+    /// Reads `8/3`: labelled messages shown, and commands to choose among.
+    fn from_str(text: &str) -> Result<Hinting, String> {
+        let read = |number: &str| number.trim().parse::<usize>().map_err(|e| format!("`{number}`: {e}"));
+        let (shots, candidates) = text.split_once('/').ok_or("expected SHOTS/COMMANDS, such as 8/3")?;
+        Ok(Hinting { shots: read(shots)?, candidates: read(candidates)?.max(1) })
+    }
+}
+
 impl Default for UnderstandingSettings {
     fn default() -> Self {
         UnderstandingSettings {
@@ -99,6 +110,11 @@ impl Understander {
     /// A stage over its rules; without `examples` the second tier is left out.
     pub fn new(rules: CommandRules, examples: Option<ExampleIndex>, settings: UnderstandingSettings) -> Self {
         Understander { rules, examples, settings }
+    }
+
+    /// What the model is given beside the message.
+    pub fn hinting(&self) -> Hinting {
+        self.settings.hinting
     }
 
     /// What the message wants. Whatever fails inside, something comes back: at worst a search for its words.

@@ -95,7 +95,7 @@ impl Decoder {
     }
 
     fn load_own(mut weights: Weights, room: Room, load: Load) -> anyhow::Result<Decoder> {
-        let layers = Layers::load(&mut weights, load)?;
+        let layers = Layers::load(&mut weights, load, room.context)?;
         let arena = Arena::new(&layers.shape, room.bytes)?;
         let context = room.context.min(layers.shape.context).min(arena.positions());
         let own = Own { layers, arena, scratch: Scratch::default(), remembered: Vec::new(), clock: 0 };

@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use super::decoder::{Decoder, Room, Run, Wanted};
+use super::made;
 use super::*;
 use crate::engine::{PromptTurn, Speaker};
 use crate::inference::weights::Weights;
@@ -198,81 +199,17 @@ fn jobs_between_jobs_change_nothing() {
     assert!(fixed > 80 && sequence.tokens.len() == fixed, "{fixed} tokens stand before the shopper's");
 }
 
-/// A qwen3 file of a few random numbers: no such model is small enough to be fetched for a test.
-fn made_qwen3(folder: &std::path::Path) -> VerifiedModel {
-    use candle_core::Tensor;
-    use candle_core::quantized::gguf_file::{self, Value};
-    use candle_core::quantized::{GgmlDType, QTensor};
-
-    let (width, head, inner, words) = (64, 32, 96, 128);
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut tensor = |name: String, shape: &[usize]| {
-        let norm = shape.len() == 1;
-        let mut number = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let even = (state >> 40) as f32 / (1 << 24) as f32 - 0.5;
-            if norm { 1.0 + even * 0.4 } else { even * 0.4 }
-        };
-        let numbers: Vec<f32> = (0..shape.iter().product()).map(|_| number()).collect();
-        let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).unwrap();
-        let kind = if norm { GgmlDType::F32 } else { GgmlDType::Q8_0 };
-        (name, QTensor::quantize(&tensor, kind).unwrap())
-    };
-    let mut tensors = vec![
-        tensor("token_embd.weight".into(), &[words, width]),
-        tensor("output.weight".into(), &[words, width]),
-        tensor("output_norm.weight".into(), &[width]),
-    ];
-    for layer in 0..2 {
-        let shapes: [(&str, &[usize]); 11] = [
-            ("attn_norm", &[width]),
-            ("ffn_norm", &[width]),
-            ("attn_q_norm", &[head]),
-            ("attn_k_norm", &[head]),
-            ("attn_q", &[4 * head, width]),
-            ("attn_k", &[2 * head, width]),
-            ("attn_v", &[2 * head, width]),
-            ("attn_output", &[width, 4 * head]),
-            ("ffn_gate", &[inner, width]),
-            ("ffn_up", &[inner, width]),
-            ("ffn_down", &[width, inner]),
-        ];
-        tensors.extend(shapes.map(|(name, shape)| tensor(format!("blk.{layer}.{name}.weight"), shape)));
-    }
-    let number = |key: &str, value: u32| (format!("qwen3.{key}"), Value::U32(value));
-    let metadata = [
-        ("general.architecture".to_string(), Value::String("qwen3".into())),
-        number("attention.head_count", 4),
-        number("attention.head_count_kv", 2),
-        number("attention.key_length", head as u32),
-        number("block_count", 2),
-        number("embedding_length", width as u32),
-        number("feed_forward_length", inner as u32),
-        number("context_length", 256),
-        ("qwen3.attention.layer_norm_rms_epsilon".to_string(), Value::F32(1e-6)),
-        ("qwen3.rope.freq_base".to_string(), Value::F32(1e6)),
-    ];
-    let path = folder.join("qwen3.gguf");
-    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-    let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    gguf_file::write(&mut std::fs::File::create(&path).unwrap(), &metadata, &tensors).unwrap();
-    let id = crate::engine::ModelId { name: "qwen3 of random numbers".into(), sha256: String::new() };
-    VerifiedModel { bytes: std::fs::metadata(&path).unwrap().len(), path, id, entry: None }
-}
-
 #[test]
 fn qwen3_norms_its_heads_as_candle_does() {
     let folder = tempfile::tempdir().unwrap();
-    let model = made_qwen3(folder.path());
+    let model = made::model("qwen3", folder.path());
     let weights = || Weights::open(&model.path).unwrap();
     let mut decoders = [
         Decoder::load_exact(weights(), ROOM).unwrap(),
         Decoder::load(weights(), &Device::Cpu, ROOM).unwrap(),
         Decoder::load_stock(weights(), &Device::Cpu).unwrap(),
     ];
-    let mut tokens: Vec<u32> = (0..40).map(|at| at * 37 % 128).collect();
+    let mut tokens: Vec<u32> = (0..40).map(|at| 100 + at * 37 % 200).collect();
     let mut sequences = decoders.each_mut().map(|decoder| decoder.open(&tokens, 8).unwrap());
     for step in 0..6 {
         let mut each = decoders.iter_mut().zip(&mut sequences).map(|(d, s)| d.read(s, &tokens).unwrap());
@@ -280,5 +217,70 @@ fn qwen3_norms_its_heads_as_candle_does() {
         let (near, stock) = (cosine(&ours, &exact), cosine(&theirs, &exact));
         assert!(near > 0.995 && stock > 0.995, "step {step}: ours {near}, candle's {stock}");
         tokens = vec![best(&exact)];
+    }
+}
+
+const SCORES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/made_model_scores.json");
+
+/// What llama.cpp made of the same file; `scripts/made_model_scores.py` asked it.
+#[derive(serde::Deserialize)]
+struct Asked {
+    model: String,
+    context: usize,
+    prompt: Vec<u32>,
+    /// The likeliest tokens, one after the other.
+    tokens: Vec<u32>,
+    /// Logarithms of the chances of all tokens after the prompt.
+    first: Vec<f32>,
+    /// Texts and their tokens.
+    texts: Vec<(String, Vec<u32>)>,
+}
+
+#[test]
+fn families_answer_as_llama_cpp_does() {
+    let asked: Vec<Asked> = serde_json::from_str(&std::fs::read_to_string(SCORES).unwrap()).unwrap();
+    assert!(asked.iter().any(|asked| asked.model == "gemma3") && asked.iter().any(|asked| asked.model == "phi3"));
+    let folder = tempfile::tempdir().unwrap();
+    for asked in asked {
+        let model = made::model(&asked.model, folder.path());
+        let room = Room { context: asked.context, bytes: 1 << 26 };
+        let mut weights = Weights::open(&model.path).unwrap();
+        let vocabulary = Vocabulary::load(&mut weights).unwrap();
+        for (text, tokens) in &asked.texts {
+            assert_eq!(&vocabulary.encode_text(text).unwrap(), tokens, "{}: {text}", asked.model);
+            assert_eq!(&vocabulary.decode(tokens), text);
+        }
+        let exact = Decoder::load_exact(Weights::open(&model.path).unwrap(), room).unwrap();
+        let ours = Decoder::load(Weights::open(&model.path).unwrap(), &Device::Cpu, room).unwrap();
+        answers_as(&asked, exact, (2e-3, asked.tokens.len()));
+        // Ours rounds weights and activations to 8 bits.
+        answers_as(&asked, ours, (0.25, 1));
+    }
+}
+
+/// Scores after the prompt up to `slack`, and so many of the likeliest tokens.
+fn answers_as(asked: &Asked, mut decoder: Decoder, (slack, greedy): (f32, usize)) {
+    let mut sequence = decoder.open(&asked.prompt, greedy).unwrap();
+    // In two parts: the second attends to the first.
+    let (first, second) = asked.prompt.split_at(asked.prompt.len() / 3);
+    decoder.read(&mut sequence, first).unwrap();
+    let mut scores = decoder.read(&mut sequence, second).unwrap();
+    let all = scores.iter().map(|s| f64::from(*s).exp()).sum::<f64>().ln() as f32;
+    let apart = scores.iter().zip(&asked.first).map(|(ours, theirs)| (ours - all - theirs).abs()).fold(0.0, f32::max);
+    eprintln!("{} in {}: at most {apart} apart", asked.model, asked.context);
+    assert!(apart < slack, "{} in {}: {apart} apart", asked.model, asked.context);
+    for token in &asked.tokens[..greedy] {
+        assert_eq!(best(&scores), *token, "{} in {}", asked.model, asked.context);
+        scores = decoder.read(&mut sequence, &[*token]).unwrap();
+    }
+}
+
+/// Not a test: writes the files that `scripts/made_model_scores.py` shows to llama.cpp.
+#[test]
+#[ignore = "writes files for scripts/made_model_scores.py"]
+fn made_models_are_written() {
+    let folder = std::env::var("TRUETILL_MADE").expect("TRUETILL_MADE names a folder");
+    for name in ["gemma3", "phi3"] {
+        made::model(name, std::path::Path::new(&folder));
     }
 }

@@ -50,6 +50,10 @@ widened! {
     gated, gated_body, (gate: &mut [f32], up: &[f32])
 }
 widened! {
+    /// `gate = gelu(gate) * up`, by the approximation with a hyperbolic tangent.
+    gated_by_gelu, gated_by_gelu_body, (gate: &mut [f32], up: &[f32])
+}
+widened! {
     /// Rounds a row to 8 bits, block by block.
     to_blocks, quantise_body, (row: &[f32], out: &mut [Block])
 }
@@ -121,6 +125,16 @@ fn rms_norm_body<const FUSED: bool>(rows: &mut [f32], scale: &[f32], epsilon: f3
     for row in rows.chunks_exact_mut(scale.len()) {
         let factor = 1.0 / (dot::<FUSED>(row, row) / scale.len() as f32 + epsilon).sqrt();
         row.iter_mut().zip(scale).for_each(|(x, s)| *x *= factor * s);
+    }
+}
+
+/// x (1 + tanh y) / 2 is x / (1 + e^-2y).
+#[inline(always)]
+fn gated_by_gelu_body<const FUSED: bool>(gate: &mut [f32], up: &[f32]) {
+    const TWICE: f32 = 1.595_769_1; // 2 * sqrt(2 / pi)
+    for (g, u) in gate.iter_mut().zip(up) {
+        let y = TWICE * (*g + 0.044_715 * *g * *g * *g);
+        *g = *g / (1.0 + exp(-y)) * u;
     }
 }
 

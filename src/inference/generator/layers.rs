@@ -1,4 +1,4 @@
-//! The layers of a llama, qwen2 or qwen3 model: token ids of several sequences in, hidden numbers out.
+//! The layers of a llama, qwen2, qwen3, gemma3 or phi3 model: token ids of several sequences in, hidden numbers out.
 //! Each matrix is read once for all of them. Keys and values go to the caller's `Arena` and are read there in place.
 //! What is computed for a token does not depend on which others are in the step.
 
@@ -11,7 +11,7 @@ use super::kernels;
 use super::matrix::{Matrix, Rows, Stripes};
 use super::memory::{Arena, PAGE, Place};
 use super::packed::PANEL;
-use super::shape::Shape;
+use super::shape::{Gate, Shape};
 
 /// Query rows that one piece of attention work takes.
 const ROWS: usize = 8;
@@ -40,24 +40,31 @@ pub struct Layers {
     output: Matrix,
     norm: Vec<f32>,
     layers: Vec<Layer>,
-    speeds: Vec<f32>,
+    /// Of layers that see everything, and of those with a window.
+    speeds: [Vec<f32>; 2],
 }
 
 struct Layer {
     norm: Vec<f32>,
-    ask: [Matrix; 3],
+    /// Queries, keys and values, apart or in one matrix.
+    ask: Vec<Matrix>,
     biases: Vec<Vec<f32>>,
     head_norms: Option<[Vec<f32>; 2]>,
     out: Matrix,
     inner_norm: Vec<f32>,
-    widen: [Matrix; 2],
+    /// The gate and what it lets through, apart or in one matrix.
+    widen: Vec<Matrix>,
     narrow: Matrix,
+    /// Where the products of attention and of the feed-forward are normed before they are added: by what.
+    after: Option<[Vec<f32>; 2]>,
 }
 
 /// Which part of a step a layer does.
 struct Part<'a> {
     /// The layer's number.
     number: usize,
+    /// The layer before: its products are still to be added.
+    before: Option<&'a Layer>,
     /// Whose tokens the rows are.
     spans: &'a [Span<'a>],
     /// In the last layer: the rows that go on when keys and values are stored.
@@ -72,12 +79,13 @@ pub struct Scratch {
     products: Stripes,
     asked: Vec<f32>,
     attended: Vec<f32>,
-    turns: Vec<(f32, f32)>,
+    /// Sines and cosines of the positions, as `Layers::speeds`.
+    turns: [Vec<(f32, f32)>; 2],
 }
 
 impl Layers {
-    /// Reads all tensors.
-    pub fn load(weights: &mut Weights, load: Load) -> anyhow::Result<Layers> {
+    /// Reads all tensors, for sequences of up to `context` tokens.
+    pub fn load(weights: &mut Weights, load: Load, context: usize) -> anyhow::Result<Layers> {
         let shape = Shape::read(weights)?;
         let words = load(weights, "token_embd.weight", (shape.words, shape.width))?;
         let output = match weights.has("output.weight") {
@@ -87,7 +95,7 @@ impl Layers {
         let norm = weights.floats("output_norm.weight", &[shape.width])?;
         let layers =
             (0..shape.layers).map(|n| Layer::load(weights, &shape, (n, load))).collect::<anyhow::Result<_>>()?;
-        let speeds = speeds(weights, &shape)?;
+        let speeds = speeds(weights, &shape, context)?;
         Ok(Layers { shape, words, output, norm, layers, speeds })
     }
 
@@ -102,13 +110,15 @@ impl Layers {
         let fits = |s: &Span<'_>| s.first + s.count <= s.pages.len() * PAGE && s.wanted <= s.count;
         ensure!(spans.iter().all(fits), "the context is full");
         scratch.hidden = self.words.take(tokens)?;
-        let turn = |p: usize| self.speeds.iter().map(move |s| (p as f32 * s).sin_cos());
-        scratch.turns.clear();
-        scratch.turns.extend(spans.iter().flat_map(|s| s.first..s.first + s.count).flat_map(turn));
+        if self.shape.loudness != 1.0 {
+            scratch.hidden.iter_mut().for_each(|x| *x *= self.shape.loudness);
+        }
+        self.turns(spans, &mut scratch.turns);
         let wanted = wanted(spans);
         for (number, layer) in self.layers.iter().enumerate() {
             let last = number + 1 == self.layers.len();
-            let part = Part { number, spans, wanted: last.then_some(&wanted[..]) };
+            let before = number.checked_sub(1).map(|before| &self.layers[before]);
+            let part = Part { number, before, spans, wanted: last.then_some(&wanted[..]) };
             layer.attention(&self.shape, &part, arena, scratch)?;
             if last && wanted.is_empty() {
                 return Ok(Vec::new());
@@ -116,11 +126,27 @@ impl Layers {
             layer.feed_forward(&self.shape, scratch)?;
         }
         let mut last = std::mem::take(&mut scratch.hidden);
+        let after = self.layers.last().and_then(|layer| layer.after.as_ref()).map(|[_, after]| &after[..]);
         for (row, last) in last.chunks_exact_mut(self.shape.width).enumerate() {
-            scratch.products.add(row, last);
+            settle(&self.shape, &scratch.products, (row, after), last);
             kernels::rms_norm(last, &self.norm, self.shape.epsilon);
         }
         Ok(last)
+    }
+
+    /// How far each pair of a head is turned at each position.
+    fn turns(&self, spans: &[Span<'_>], turns: &mut [Vec<(f32, f32)>; 2]) {
+        let long = self.shape.lengthened;
+        for (turns, speeds) in turns.iter_mut().zip(&self.speeds) {
+            let turn = |p: usize| {
+                speeds.iter().map(move |s| {
+                    let (sin, cos) = (p as f32 * s).sin_cos();
+                    (sin * long, cos * long)
+                })
+            };
+            turns.clear();
+            turns.extend(spans.iter().flat_map(|s| s.first..s.first + s.count).flat_map(turn));
+        }
     }
 
     /// The scores of all tokens after each row, or of those that are named, in their order.
@@ -147,14 +173,22 @@ impl Layer {
         let name = |part: &str| format!("blk.{n}.{part}");
         let (width, own, shared) = (shape.width, shape.heads * shape.head, shape.kv_heads * shape.head);
         let parts = [("attn_q", own), ("attn_k", shared), ("attn_v", shared)];
+        let ask = match weights.has(&name("attn_qkv.weight")) {
+            true => vec![load(weights, &name("attn_qkv.weight"), (own + 2 * shared, width))?],
+            false => {
+                let part = |(part, size): (&str, usize)| load(weights, &name(&format!("{part}.weight")), (size, width));
+                parts.into_iter().map(part).collect::<anyhow::Result<_>>()?
+            }
+        };
+        let widen = match weights.has(&name("ffn_gate.weight")) {
+            true => ["ffn_gate.weight", "ffn_up.weight"]
+                .into_iter()
+                .map(|part| load(weights, &name(part), (shape.inner, width)))
+                .collect::<anyhow::Result<_>>()?,
+            false => vec![load(weights, &name("ffn_up.weight"), (2 * shape.inner, width))?],
+        };
         let mut matrix = |part: &str, size| load(weights, &name(part), size);
-        let ask = [
-            matrix("attn_q.weight", (own, width))?,
-            matrix("attn_k.weight", (shared, width))?,
-            matrix("attn_v.weight", (shared, width))?,
-        ];
         let out = matrix("attn_output.weight", (width, own))?;
-        let widen = [matrix("ffn_gate.weight", (shape.inner, width))?, matrix("ffn_up.weight", (shape.inner, width))?];
         let narrow = matrix("ffn_down.weight", (width, shape.inner))?;
         let mut biases = Vec::new();
         if weights.has(&name("attn_q.bias")) {
@@ -171,7 +205,14 @@ impl Layer {
         };
         let norm = weights.floats(&name("attn_norm.weight"), &[width])?;
         let inner_norm = weights.floats(&name("ffn_norm.weight"), &[width])?;
-        Ok(Layer { norm, ask, biases, head_norms, out, inner_norm, widen, narrow })
+        let after = match weights.has(&name("post_attention_norm.weight")) {
+            true => Some([
+                weights.floats(&name("post_attention_norm.weight"), &[width])?,
+                weights.floats(&name("post_ffw_norm.weight"), &[width])?,
+            ]),
+            false => None,
+        };
+        Ok(Layer { norm, ask, biases, head_norms, out, inner_norm, widen, narrow, after })
     }
 
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
@@ -182,14 +223,16 @@ impl Layer {
     fn attention(
         &self,
         shape: &Shape,
-        &Part { number, spans, wanted }: &Part<'_>,
+        &Part { number, before, spans, wanted }: &Part<'_>,
         arena: &mut Arena,
         scratch: &mut Scratch,
     ) -> anyhow::Result<()> {
-        norm(shape, &self.norm, number > 0, scratch);
+        let after = before.map(|before| before.after.as_ref().map(|[_, after]| &after[..]));
+        norm(shape, &self.norm, after, scratch);
         let Scratch { hidden, rows, products, asked, attended, turns } = scratch;
-        let [q, k, v] = &self.ask;
-        Matrix::multiply(&[q, k, v], rows, products)?;
+        let window = shape.window.filter(|window| window.narrows(number));
+        let turns = &turns[usize::from(window.is_some())];
+        Matrix::multiply(&self.ask, rows, products)?;
         let (own, shared) = (shape.heads * shape.head, shape.kv_heads * shape.head);
         let (width, pairs) = (own + 2 * shared, shape.turning / 2);
         let mut count = turns.len() / pairs;
@@ -214,14 +257,15 @@ impl Layer {
             return Ok(());
         }
         attended.resize(count * own, 0.0);
-        attend(shape, asked, (number, &spans, arena), attended);
+        let back = window.map_or(usize::MAX, |window| window.tokens);
+        attend(shape, asked, (number, &spans, arena), (attended, back));
         let group = own / shape.kv_heads;
         rows.fill((count, own), std::iter::repeat(()), |row, (), to| {
             for (kv, to) in to.chunks_exact_mut(group).enumerate() {
                 to.copy_from_slice(&attended[(kv * count + row) * group..][..group]);
             }
         });
-        Matrix::multiply(&[&self.out], rows, products)
+        Matrix::multiply(std::slice::from_ref(&self.out), rows, products)
     }
 
     /// Biases, norms, rotation and scaling of one row of queries, keys and values.
@@ -238,36 +282,52 @@ impl Layer {
         }
         turn(shape, queries, turns);
         turn(shape, keys, turns);
-        let scale = 1.0 / (shape.head as f32).sqrt();
-        queries.iter_mut().for_each(|q| *q *= scale);
+        queries.iter_mut().for_each(|q| *q *= shape.query);
     }
 
     fn feed_forward(&self, shape: &Shape, scratch: &mut Scratch) -> anyhow::Result<()> {
-        norm(shape, &self.inner_norm, true, scratch);
+        norm(shape, &self.inner_norm, Some(self.after.as_ref().map(|[after, _]| &after[..])), scratch);
         let Scratch { rows, products, hidden, .. } = scratch;
-        let [gate, up] = &self.widen;
-        Matrix::multiply(&[gate, up], rows, products)?;
+        Matrix::multiply(&self.widen, rows, products)?;
         let count = hidden.len() / shape.width;
         rows.fill((count, shape.inner), std::iter::repeat(()), |row, (), gate| {
             let mut up = vec![0.0; shape.inner];
             products.copy(row, 0, gate);
             products.copy(row, shape.inner / PANEL, &mut up);
-            kernels::gated(gate, &up);
+            match shape.gate {
+                Gate::Silu => kernels::gated(gate, &up),
+                Gate::Gelu => kernels::gated_by_gelu(gate, &up),
+            }
         });
-        Matrix::multiply(&[&self.narrow], rows, products)
+        Matrix::multiply(std::slice::from_ref(&self.narrow), rows, products)
     }
 }
 
-/// Adds the last products to the hidden numbers, if they are `added`, and makes normed rows of those.
-fn norm(shape: &Shape, norm: &[f32], added: bool, Scratch { hidden, rows, products, .. }: &mut Scratch) {
+/// Adds the last products to the hidden numbers, where there are any, normed first if that is asked for; makes normed rows
+/// of the sums.
+fn norm(
+    shape: &Shape,
+    norm: &[f32],
+    added: Option<Option<&[f32]>>,
+    Scratch { hidden, rows, products, .. }: &mut Scratch,
+) {
     let count = hidden.len() / shape.width;
     rows.fill((count, shape.width), hidden.chunks_exact_mut(shape.width), |row, hidden, normed| {
-        if added {
-            products.add(row, hidden);
+        if let Some(after) = added {
+            settle(shape, products, (row, after), hidden);
         }
         normed.copy_from_slice(hidden);
         kernels::rms_norm(normed, norm, shape.epsilon);
     });
+}
+
+/// Adds a row of products to its hidden numbers, normed first by `after`.
+fn settle(shape: &Shape, products: &Stripes, (row, after): (usize, Option<&[f32]>), hidden: &mut [f32]) {
+    let Some(after) = after else { return products.add(row, hidden) };
+    let mut own = vec![0.0; hidden.len()];
+    products.copy(row, 0, &mut own);
+    kernels::rms_norm(&mut own, after, shape.epsilon);
+    add(hidden, &own);
 }
 
 fn add(x: &mut [f32], y: &[f32]) {
@@ -275,15 +335,22 @@ fn add(x: &mut [f32], y: &[f32]) {
 }
 
 /// How far each pair of a head turns from one position to the next.
-fn speeds(weights: &mut Weights, shape: &Shape) -> anyhow::Result<Vec<f32>> {
+///
+/// Models made for longer texts afterwards bring divisors; phi3 two tables of them, for short and for long contexts.
+fn speeds(weights: &mut Weights, shape: &Shape, context: usize) -> anyhow::Result<[Vec<f32>; 2]> {
     let pairs = shape.turning / 2;
-    let speed = |i: usize| 1.0 / shape.base.powf(2.0 * i as f32 / shape.turning as f32);
-    let mut speeds: Vec<f32> = (0..pairs).map(speed).collect();
-    if weights.has("rope_freqs.weight") {
-        let factors = weights.floats("rope_freqs.weight", &[pairs])?;
+    let of = |base: f32, stretch: f32| {
+        (0..pairs).map(move |i| 1.0 / (base.powf(2.0 * i as f32 / shape.turning as f32) * stretch))
+    };
+    let mut speeds: Vec<f32> = of(shape.base, shape.stretch).collect();
+    let near = shape.window.map_or_else(Vec::new, |window| of(window.base, 1.0).collect());
+    let made_for = weights.number("phi3.rope.scaling.original_context_length").unwrap_or(shape.context);
+    let scaled = if context > made_for { "rope_factors_long.weight" } else { "rope_factors_short.weight" };
+    if let Some(name) = ["rope_freqs.weight", scaled].into_iter().find(|name| weights.has(name)) {
+        let factors = weights.floats(name, &[pairs])?;
         speeds.iter_mut().zip(&factors).for_each(|(s, f)| *s /= f);
     }
-    Ok(speeds)
+    Ok([speeds, near])
 }
 
 /// Turns each head of a row.
@@ -342,7 +409,14 @@ struct Task<'a> {
 
 /// Causal attention of all rows; heads that share keys are worked on together, their results lie
 /// `[kv head][row][head of the group]`.
-fn attend(shape: &Shape, asked: &[f32], (layer, spans, arena): (usize, &[Span<'_>], &Arena), out: &mut [f32]) {
+///
+/// A query sees its own position and those before it, no more than `back` in all.
+fn attend(
+    shape: &Shape,
+    asked: &[f32],
+    (layer, spans, arena): (usize, &[Span<'_>], &Arena),
+    (out, back): (&mut [f32], usize),
+) {
     let (size, group) = (shape.head, shape.heads / shape.kv_heads);
     let width = (shape.heads + 2 * shape.kv_heads) * size;
     let mut tasks = Vec::new();
@@ -356,13 +430,17 @@ fn attend(shape: &Shape, asked: &[f32], (layer, spans, arena): (usize, &[Span<'_
         }
     }
     threads::share(tasks.into_iter(), |Task { span, head, row, out }| {
+        // Whole pages before the first position that any of the rows sees.
+        let unseen = (span.first + row.1 + 1).saturating_sub(back) / PAGE;
         let query = |n: usize| {
             let at = (row.0 + n / group) * width + (head * group + n % group) * size;
-            (&asked[at..at + size], span.first + row.1 + n / group + 1)
+            let end = span.first + row.1 + n / group + 1;
+            (&asked[at..at + size], end.saturating_sub(back) - unseen * PAGE..end - unseen * PAGE)
         };
         let queries: Vec<_> = (0..out.len() / size).map(query).collect();
-        let seen = queries.last().map_or(0, |(_, seen)| seen.div_ceil(PAGE));
-        let pages = span.pages[..seen].iter().map(|page| arena.get(Place { page: *page, layer, head })).collect();
+        let seen = queries.last().map_or(0, |(_, seen)| seen.end.div_ceil(PAGE));
+        let pages = span.pages[unseen..unseen + seen].iter();
+        let pages = pages.map(|page| arena.get(Place { page: *page, layer, head })).collect();
         attention::attend(&Attend { pages, size, queries }, out);
     });
 }

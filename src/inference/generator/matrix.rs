@@ -117,7 +117,7 @@ impl Matrix {
     }
 
     /// The products of several matrices with the same rows, one matrix after the other.
-    pub fn multiply(matrices: &[&Matrix], rows: &Rows, out: &mut Stripes) -> anyhow::Result<()> {
+    pub fn multiply(matrices: &[Matrix], rows: &Rows, out: &mut Stripes) -> anyhow::Result<()> {
         out.count = rows.floats.len() / rows.width;
         let panels = matrices.iter().map(|m| m.rows.div_ceil(PANEL)).sum::<usize>();
         out.numbers.resize(panels * out.count * PANEL, 0.0);
@@ -157,7 +157,7 @@ impl Matrix {
         }
         let (mut rows, mut products) = (Rows::default(), Stripes::default());
         rows.fill((each.len(), self.columns), each.iter(), |_, from, row| row.copy_from_slice(from));
-        Self::multiply(&[self], &rows, &mut products)?;
+        Self::multiply(std::slice::from_ref(self), &rows, &mut products)?;
         let row = |n| {
             let mut row = vec![0.0; self.rows];
             products.copy(n, 0, &mut row);

@@ -16,10 +16,13 @@ mod drafts;
 mod kernels;
 mod layers;
 #[cfg(test)]
+mod made;
+#[cfg(test)]
 mod mask_tests;
 mod matrix;
 mod memory;
 mod packed;
+mod sentencepiece;
 mod session;
 mod shape;
 mod stock;

@@ -1,9 +1,9 @@
-//! candle's stock quantised llama, qwen2 or qwen3: what runs on a GPU, and what the own decoder is tested against.
+//! candle's stock quantised llama, qwen2, qwen3 or phi3: what runs on a GPU, and what the own decoder is tested against.
 //! In: token ids and their place. Out: the scores of the next token. Knows nothing of text.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
-use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
+use candle_transformers::models::{quantized_llama, quantized_phi3, quantized_qwen2, quantized_qwen3};
 
 use super::super::weights::Weights;
 use super::shape::Shape;
@@ -26,6 +26,7 @@ enum Model {
     Llama(quantized_llama::ModelWeights),
     Qwen2(quantized_qwen2::ModelWeights),
     Qwen3(quantized_qwen3::ModelWeights),
+    Phi3(quantized_phi3::ModelWeights),
 }
 
 impl Stock {
@@ -33,8 +34,15 @@ impl Stock {
     pub fn load(weights: Weights, device: &Device) -> anyhow::Result<Stock> {
         let architecture = weights.text("general.architecture")?.to_owned();
         let context = Shape::read(&weights)?.context;
+        // candle's phi3 knows no divisors for long texts.
+        ensure!(
+            !weights.has("rope_factors_short.weight"),
+            "a phi3 made for long texts runs on the processor only; choose the device cpu"
+        );
         let Weights { content, mut reader } = weights;
         let model = match architecture.as_str() {
+            "gemma3" => bail!("a gemma3 runs on the processor only; choose the device cpu"),
+            "phi3" => Model::Phi3(quantized_phi3::ModelWeights::from_gguf(false, content, &mut reader, device)?),
             "llama" => Model::Llama(quantized_llama::ModelWeights::from_gguf(content, &mut reader, device)?),
             "qwen2" => Model::Qwen2(quantized_qwen2::ModelWeights::from_gguf(content, &mut reader, device)?),
             _ => Model::Qwen3(quantized_qwen3::ModelWeights::from_gguf(content, &mut reader, device)?),
@@ -58,6 +66,8 @@ impl Stock {
             Model::Llama(m) => m.clear_kv_cache(),
             Model::Qwen2(m) => m.clear_kv_cache(),
             Model::Qwen3(m) => m.clear_kv_cache(),
+            // It forgets by itself when it reads from the first position on.
+            Model::Phi3(_) => {}
         }
     }
 
@@ -104,6 +114,7 @@ impl Stock {
             Model::Llama(m) => m.forward(&input, self.position)?,
             Model::Qwen2(m) => m.forward(&input, self.position)?,
             Model::Qwen3(m) => m.forward(&input, self.position)?,
+            Model::Phi3(m) => m.forward(&input, self.position)?,
         };
         self.position += tokens.len();
         Ok(scores)

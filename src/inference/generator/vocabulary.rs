@@ -1,4 +1,4 @@
-//! The model's own tokenizer, rebuilt from its file: byte-level BPE with control tokens kept apart.
+//! The model's own tokenizer, rebuilt from its file: byte-level BPE or SentencePiece's, control tokens kept apart.
 //! In: text. Out: ids. Text never becomes a control token: the encoder of text does not know them.
 
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use super::super::weights::Weights;
+use super::sentencepiece;
 
 const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -26,6 +27,8 @@ pub struct Vocabulary {
     bytes: Vec<Vec<u8>>,
     control: HashMap<String, u32>,
     is_control: Vec<bool>,
+    /// Whether a text behind a control token of the template begins with a space of its own.
+    spaced: bool,
     end: u32,
     begin: Option<u32>,
 }
@@ -33,29 +36,50 @@ pub struct Vocabulary {
 /// What a model file says of its tokens.
 pub struct Listed {
     tokens: Vec<String>,
-    merges: Vec<String>,
     is_control: Vec<bool>,
-    split: PreTokenizerWrapper,
-    composed: bool,
+    pieces: Pieces,
     end: u32,
     begin: Option<u32>,
+}
+
+/// How text falls into tokens.
+enum Pieces {
+    /// By merges in their order, over bytes, within words.
+    Merged { merges: Vec<String>, split: PreTokenizerWrapper, composed: bool },
+    /// By the scores of the tokens.
+    Scored { scores: Vec<f32>, spaced: bool },
 }
 
 impl Listed {
     /// Takes it out of a model file.
     pub fn take(weights: &mut Weights) -> anyhow::Result<Listed> {
-        let kind = weights.text("tokenizer.ggml.model")?;
-        ensure!(kind == "gpt2", "its tokenizer is of kind `{kind}`; supported is gpt2 (byte-level BPE)");
-        let split = splitter(weights.text("tokenizer.ggml.pre").unwrap_or("gpt-2"))?;
-        let composed = weights.text("tokenizer.ggml.pre").is_ok_and(|p| p == "qwen2");
-        let merges = weights.take_texts("tokenizer.ggml.merges")?;
+        let merged = match weights.text("tokenizer.ggml.model")? {
+            "gpt2" => true,
+            "llama" => false,
+            kind => bail!("its tokenizer is of kind `{kind}`; supported are gpt2 (byte-level BPE) and llama (SentencePiece)"),
+        };
+        let pieces = match merged {
+            true => {
+                let split = splitter(weights.text("tokenizer.ggml.pre").unwrap_or("gpt-2"))?;
+                let composed = weights.text("tokenizer.ggml.pre").is_ok_and(|p| p == "qwen2");
+                Pieces::Merged { merges: weights.take_texts("tokenizer.ggml.merges")?, split, composed }
+            }
+            false => {
+                let spaced = weights.value("tokenizer.ggml.add_space_prefix");
+                Pieces::Scored { scores: scores(weights)?, spaced: !matches!(spaced, Ok(Value::Bool(false))) }
+            }
+        };
         let tokens = weights.take_texts("tokenizer.ggml.tokens")?;
-        let is_control = control_flags(weights, tokens.len())?;
-        let end = u32::try_from(weights.number("tokenizer.ggml.eos_token_id")?)?;
-        let begin = weights.number("tokenizer.ggml.bos_token_id").ok().and_then(|n| u32::try_from(n).ok());
+        let is_control = control_flags(weights, &tokens, merged)?;
+        let id = |key: &str| weights.number(key).ok().and_then(|n| u32::try_from(n).ok());
+        // What ends a text is not always what ends a turn.
+        let turn = ["<end_of_turn>", "<|end|>"].into_iter().find_map(|name| tokens.iter().position(|t| t == name));
+        let turn = turn.filter(|at| !merged && is_control[*at]).and_then(|at| u32::try_from(at).ok());
+        let end = id("tokenizer.ggml.eot_token_id").or(turn).or(id("tokenizer.ggml.eos_token_id"));
+        let end = end.context("it names no token that ends a text")?;
         ensure!((end as usize) < tokens.len(), "its end token {end} is outside the vocabulary");
-        let begin = begin.filter(|b| (*b as usize) < tokens.len());
-        Ok(Listed { tokens, merges, is_control, split, composed, end, begin })
+        let begin = id("tokenizer.ggml.bos_token_id").filter(|b| (*b as usize) < tokens.len());
+        Ok(Listed { tokens, is_control, pieces, end, begin })
     }
 }
 
@@ -67,16 +91,26 @@ impl Vocabulary {
 
     /// Rebuilds the tokenizer.
     pub fn new(listed: Listed) -> anyhow::Result<Vocabulary> {
-        let Listed { tokens, merges, is_control, split, composed, end, begin } = listed;
-        let mut text = Tokenizer::new(bpe(&tokens, &is_control, merges)?);
-        text.with_pre_tokenizer(Some(split));
-        if composed {
-            text.with_normalizer(Some(NFC)).map_err(|e| anyhow!(e))?;
-        }
+        let Listed { tokens, is_control, pieces, end, begin } = listed;
         let map = byte_of_char();
-        let bytes = tokens.iter().zip(&is_control).map(|(t, c)| bytes_of(t, *c, &map)).collect();
+        let of_bytes = |token: &str| {
+            let bytes: Option<Vec<u8>> = token.chars().map(|c| map.get(&c).copied()).collect();
+            bytes.unwrap_or_else(|| token.as_bytes().to_vec())
+        };
+        let spaced = matches!(pieces, Pieces::Scored { spaced: true, .. });
+        let (text, said): (Tokenizer, &dyn Fn(&str) -> Vec<u8>) = match pieces {
+            Pieces::Merged { merges, split, composed } => {
+                (merged(bpe(&tokens, &is_control, merges)?, split, composed)?, &of_bytes)
+            }
+            Pieces::Scored { scores, .. } => (scored(&tokens, &is_control, &scores)?, &sentencepiece::bytes_of),
+        };
+        let bytes = |(token, control): (&String, &bool)| match control {
+            true => [&[0xff], token.as_bytes()].concat(),
+            false => said(token),
+        };
+        let bytes = tokens.iter().zip(&is_control).map(bytes).collect();
         let control = tokens.into_iter().zip(0..).filter(|(_, id)| is_control[*id as usize]).collect();
-        Ok(Vocabulary { text, bytes, control, is_control, end, begin })
+        Ok(Vocabulary { text, bytes, control, is_control, spaced, end, begin })
     }
 
     /// The ids of a text in which nothing is special.
@@ -95,6 +129,9 @@ impl Vocabulary {
                 ids.extend(self.encode_text(&std::mem::take(&mut plain))?);
                 ids.push(id);
                 rest = &rest[name.len()..];
+                if self.spaced && !rest.is_empty() && self.control_at(rest).is_none() {
+                    plain.push(' ');
+                }
             } else {
                 plain.push(c);
                 rest = &rest[c.len_utf8()..];
@@ -138,18 +175,50 @@ impl Vocabulary {
     }
 }
 
-fn control_flags(weights: &Weights, count: usize) -> anyhow::Result<Vec<bool>> {
+/// Which tokens no text may become. A kind of 1 is a normal token and 6 a single byte; the rest are control, user-defined,
+/// unknown and unused ones. SentencePiece files also define runs of spaces and line ends that way: those are text.
+fn control_flags(weights: &Weights, tokens: &[String], merged: bool) -> anyhow::Result<Vec<bool>> {
     let Value::Array(kinds) = weights.value("tokenizer.ggml.token_type")? else {
         bail!("`tokenizer.ggml.token_type` is not a list");
     };
-    ensure!(kinds.len() == count, "{} token types for {count} tokens", kinds.len());
-    // 1 is a normal token and 6 a single byte; the rest are control, user-defined, unknown and unused ones.
-    let control = |v: &Value| match v {
-        Value::I32(kind) => Ok(!matches!(kind, 1 | 6)),
-        Value::U32(kind) => Ok(!matches!(kind, 1 | 6)),
-        other => bail!("a token type of {other:?}"),
+    ensure!(kinds.len() == tokens.len(), "{} token types for {} tokens", kinds.len(), tokens.len());
+    let blank = |token: &str| token.chars().all(|c| c.is_whitespace() || c == sentencepiece::SPACE);
+    let control = |(value, token): (&Value, &String)| {
+        let kind = match value {
+            Value::I32(kind) => i64::from(*kind),
+            Value::U32(kind) => i64::from(*kind),
+            other => bail!("a token type of {other:?}"),
+        };
+        Ok(!(matches!(kind, 1 | 6) || kind == 4 && !merged && blank(token)))
     };
-    kinds.iter().map(control).collect()
+    kinds.iter().zip(tokens).map(control).collect()
+}
+
+fn scores(weights: &Weights) -> anyhow::Result<Vec<f32>> {
+    let Value::Array(scores) = weights.value("tokenizer.ggml.scores")? else {
+        bail!("`tokenizer.ggml.scores` is not a list");
+    };
+    let score = |value: &Value| match value {
+        Value::F32(score) if !score.is_nan() => Ok(*score),
+        other => bail!("a token's score of {other:?}"),
+    };
+    scores.iter().map(score).collect()
+}
+
+fn merged(bpe: BPE, split: PreTokenizerWrapper, composed: bool) -> anyhow::Result<Tokenizer> {
+    let mut text = Tokenizer::new(bpe);
+    text.with_pre_tokenizer(Some(split));
+    if composed {
+        text.with_normalizer(Some(NFC)).map_err(|e| anyhow!(e))?;
+    }
+    Ok(text)
+}
+
+fn scored(tokens: &[String], control: &[bool], scores: &[f32]) -> anyhow::Result<Tokenizer> {
+    ensure!(scores.len() == tokens.len(), "{} scores for {} tokens", scores.len(), tokens.len());
+    let piece = |at: usize| (!control[at]).then(|| (&tokens[at][..], scores[at]));
+    let pieces: Vec<Option<(&str, f32)>> = (0..tokens.len()).map(piece).collect();
+    sentencepiece::tokenizer(&pieces, tokens.first().map(String::as_str))
 }
 
 fn bpe(tokens: &[String], control: &[bool], merges: Vec<String>) -> anyhow::Result<BPE> {
@@ -184,14 +253,6 @@ fn splitter(name: &str) -> anyhow::Result<PreTokenizerWrapper> {
         }
     };
     Ok(Sequence::new(parts).into())
-}
-
-fn bytes_of(token: &str, control: bool, map: &HashMap<char, u8>) -> Vec<u8> {
-    if control {
-        return [&[0xff], token.as_bytes()].concat();
-    }
-    let bytes: Option<Vec<u8>> = token.chars().map(|c| map.get(&c).copied()).collect();
-    bytes.unwrap_or_else(|| token.as_bytes().to_vec())
 }
 
 /// Byte-level BPE writes printable bytes as themselves and the others from U+0100 on.

@@ -5,6 +5,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
+
 use super::super::embedder::{Level, LevelKind, half};
 use super::kernels;
 use super::memory::PAGE;
@@ -24,8 +26,8 @@ pub struct Attend<'a> {
     pub pages: Vec<(&'a [u16], &'a [u16])>,
     /// Numbers in a head; a multiple of 16.
     pub size: usize,
-    /// Each query, scaled, with the count of positions it may see; at least one.
-    pub queries: Vec<(&'a [f32], usize)>,
+    /// Each query, scaled, with the positions it may see; at least one.
+    pub queries: Vec<(&'a [f32], Range<usize>)>,
 }
 
 /// Rows of numbers and how far they lie apart.
@@ -38,10 +40,12 @@ struct Tile<'a> {
 /// Softmax-weighted values of each query, one after the other in `out`.
 pub fn attend(task: &Attend<'_>, out: &mut [f32]) {
     let (level, size, queries) = (Level::best_once(), task.size, &task.queries[..]);
-    let pages = queries.iter().map(|(_, seen)| seen.div_ceil(PAGE)).max().unwrap_or(0);
+    let pages = queries.iter().map(|(_, seen)| seen.end.div_ceil(PAGE)).max().unwrap_or(0);
     let width = pages * PAGE;
     let (mut room, mut tile) = (vec![0f32; queries.len() * width], vec![0f32; size * PAGE]);
-    let unseen = |queries: &[(&[f32], usize)], page| queries.iter().all(|(_, seen)| *seen <= page * PAGE);
+    let unseen = |queries: &[(&[f32], Range<usize>)], page| {
+        queries.iter().all(|(_, seen)| seen.end <= page * PAGE || seen.start >= (page + 1) * PAGE)
+    };
     for (page, (keys, _)) in task.pages[..pages].iter().enumerate() {
         widen(level, keys, &mut tile);
         let tile = Tile { numbers: &tile, apart: PAGE };
@@ -58,8 +62,9 @@ pub fn attend(task: &Attend<'_>, out: &mut [f32]) {
         }
     }
     for (scores, (_, may)) in room.chunks_exact_mut(width).zip(queries) {
-        kernels::softmax(&mut scores[..*may]);
-        scores[*may..].fill(0.0);
+        kernels::softmax(&mut scores[may.clone()]);
+        scores[..may.start].fill(0.0);
+        scores[may.end..].fill(0.0);
     }
     out.fill(0.0);
     for (page, (_, values)) in task.pages[..pages].iter().enumerate() {
@@ -169,16 +174,16 @@ mod tests {
         let value = |p: usize, i: usize| f64::from(half(values[p * size + i]));
         let query: Vec<f32> = (0..size).map(|i| (i % 16) as f32 / 8.0).collect();
         let score = |p: usize| (0..size).map(|i| key(p, i) * f64::from(query[i])).sum::<f64>().exp();
-        let seen = [1usize, 4, 40, 32, 33, 64, 7];
+        let seen = [0..1usize, 0..4, 0..40, 0..32, 0..33, 0..64, 0..7, 3..7, 31..33, 40..64, 32..40];
         let mut alone = Vec::new();
-        for seen in seen {
+        for seen in seen.clone() {
             let mut out = vec![0.0; size];
-            let pages = pages[..seen.div_ceil(PAGE)].to_vec();
-            attend(&Attend { pages, size, queries: vec![(&query[..], seen)] }, &mut out);
-            let all: f64 = (0..seen).map(score).sum();
+            let pages = pages[..seen.end.div_ceil(PAGE)].to_vec();
+            attend(&Attend { pages, size, queries: vec![(&query[..], seen.clone())] }, &mut out);
+            let all: f64 = seen.clone().map(score).sum();
             for (i, out) in out.iter().enumerate() {
-                let mean = (0..seen).map(|p| score(p) / all * value(p, i)).sum::<f64>();
-                assert!((mean - f64::from(*out)).abs() < 1e-5, "{seen} {i}: {mean} {out}");
+                let mean = seen.clone().map(|p| score(p) / all * value(p, i)).sum::<f64>();
+                assert!((mean - f64::from(*out)).abs() < 1e-5, "{seen:?} {i}: {mean} {out}");
             }
             alone.extend(out);
         }
