@@ -6,7 +6,7 @@ Standard library only; LLAMA_SERVER is the program `llama-server`, built as in s
 import json, math, os, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-WORDS, PORT, TOKENS = 384, 18479, 6
+WORDS, PORT, TOKENS = 384, 18479, 12
 # This phi3 has one table of divisors for contexts of up to 256 tokens, another above.
 CASES = [("gemma3", 512), ("phi3", 256), ("phi3", 512)]
 TEXTS = ["the price", " the price", "kanvica", "цена на the van", "水壶 price", "a\n\nb", "<end_of_turn>", "<s>ice", "é€", "  the  "]
@@ -34,12 +34,23 @@ def logarithms(step):
     return [round(max(chances.get(at, -100.0), -100.0), 5) for at in range(WORDS)]
 
 
+def clear(steps):
+    """The likeliest tokens up to the first that another is level with: there rounding decides."""
+    tokens = []
+    for step in steps:
+        first, second = sorted((row["logprob"] for row in step["top_logprobs"]), reverse=True)[:2]
+        if first - second < 0.012:
+            break
+        tokens.append(step["id"])
+    return tokens
+
+
 def asked(model, context):
     prompt = [5 + at * 37 % 250 for at in range(45)]
     body = {"prompt": prompt, "n_predict": TOKENS, "temperature": 0, "n_probs": WORDS, "cache_prompt": False, "ignore_eos": False}
     steps = ask("/completion", body)["completion_probabilities"]
     tokenize = lambda text: ask("/tokenize", {"content": text, "add_special": False, "parse_special": False})["tokens"]
-    return {"model": model, "context": context, "prompt": prompt, "tokens": [step["id"] for step in steps],
+    return {"model": model, "context": context, "prompt": prompt, "tokens": clear(steps),
             "first": logarithms(steps[0]), "texts": [[text, tokenize(text)] for text in TEXTS]}
 
 

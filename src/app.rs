@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 
 use crate::carriers::Carriers;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::courier::{self, Courier};
 use crate::domain::Language;
 use crate::domain::booking::BookingRules;
@@ -28,8 +28,8 @@ use crate::shop::Shop;
 use crate::store::StateStore;
 use crate::together::Shelf;
 use crate::understanding::{
-    Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, MenuWords, RuleTexts, Shelves,
-    StopWords, Understander, UnderstandingSettings,
+    Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, Hinting, MenuWords, RuleTexts,
+    Shelves, StopWords, Understander, UnderstandingSettings,
 };
 
 pub use crate::store::sessions::Hold;
@@ -321,6 +321,8 @@ pub async fn understander(config: &Config, embed: &dyn Embed) -> anyhow::Result<
     if config.understanding.examples_threshold > 0.0 {
         settings.examples_sure = config.understanding.examples_threshold;
     }
+    let config::Understanding { shots, candidates, .. } = config.understanding;
+    settings.hinting = Hinting { shots, candidates: candidates.max(1) };
     Ok(Understander::new(rules, Some(examples), settings))
 }
 

@@ -21,11 +21,12 @@ use super::{EvalArgs, open};
 /// Roles of the manifest whose models are compared, where none are named.
 const MODELS: [&str; 2] = ["small", "default"];
 /// What the model is given of the examples' vote: none of it, messages like this one, and the likeliest commands.
-const HINTINGS: [Hinting; 4] = [
+const HINTINGS: [Hinting; 5] = [
     Hinting { shots: 0, candidates: usize::MAX },
     Hinting { shots: 8, candidates: usize::MAX },
     Hinting { shots: 8, candidates: 5 },
     Hinting { shots: 8, candidates: 3 },
+    Hinting { shots: 4, candidates: 3 },
 ];
 
 /// Measures every way over the table, or over some messages of each language, and prints a table.
@@ -70,14 +71,20 @@ pub(super) async fn run(config: &Config, args: &EvalArgs, json: bool) -> anyhow:
 
 fn heading() {
     let languages: String = Language::ALL.iter().map(|language| format!("{:>7}", language.code())).collect();
-    println!("{:<44}{languages}{:>7}{:>9}{:>12}{:>9}{:>9}{:>18}", "way", "all", "several", "asked", "p50 ms", "p95 ms", "asked p50, p95");
+    println!(
+        "{:<44}{languages}{:>7}{:>9}{:>12}{:>9}{:>9}{:>18}",
+        "way", "all", "several", "asked", "p50 ms", "p95 ms", "asked p50, p95"
+    );
 }
 
 fn print(way: &mut Way, json: bool) {
     let (middle, high) = (percentile(&mut way.ms, 0.5), percentile(&mut way.ms, 0.95));
     let asked_ms = [0.5, 0.95].map(|share| percentile(&mut way.asked_ms, share));
     if json {
-        println!("{}", serde_json::json!({ "way": way, "p50_ms": middle, "p95_ms": high, "asked_p50_p95_ms": asked_ms }));
+        println!(
+            "{}",
+            serde_json::json!({ "way": way, "p50_ms": middle, "p95_ms": high, "asked_p50_p95_ms": asked_ms })
+        );
         return;
     }
     let share = |language: &Language| way.by_language.get(language).copied().unwrap_or_default().rate();

@@ -134,6 +134,10 @@ pub struct Understanding {
     pub examples_threshold: f32,
     /// Whether the model is asked at all.
     pub use_model: bool,
+    /// Labelled messages it is shown.
+    pub shots: usize,
+    /// Likeliest commands among which it chooses.
+    pub candidates: usize,
 }
 
 /// Retrieval.

@@ -85,7 +85,7 @@ impl Default for UnderstandingSettings {
             cut_sure: 0.55,
             cue_yields: 0.9,
             suspicion_yields: 0.9,
-            hinting: Hinting { shots: 8, candidates: 5 },
+            hinting: Hinting { shots: 4, candidates: 3 },
         }
     }
 }

@@ -46,14 +46,9 @@ fn family(name: &str) -> Family {
     match name {
         "qwen3" => plain,
         // Of seven layers the sixth sees everything.
-        "gemma3" => Family {
-            name: "gemma3",
-            layers: 7,
-            norms_after: true,
-            own_output: false,
-            kind: GgmlDType::F32,
-            ..plain
-        },
+        "gemma3" => {
+            Family { name: "gemma3", layers: 7, norms_after: true, own_output: false, kind: GgmlDType::F32, ..plain }
+        }
         "phi3" => Family {
             name: "phi3",
             layers: 3,

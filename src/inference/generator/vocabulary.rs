@@ -56,7 +56,9 @@ impl Listed {
         let merged = match weights.text("tokenizer.ggml.model")? {
             "gpt2" => true,
             "llama" => false,
-            kind => bail!("its tokenizer is of kind `{kind}`; supported are gpt2 (byte-level BPE) and llama (SentencePiece)"),
+            kind => bail!(
+                "its tokenizer is of kind `{kind}`; supported are gpt2 (byte-level BPE) and llama (SentencePiece)"
+            ),
         };
         let pieces = match merged {
             true => {
