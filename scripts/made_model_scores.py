@@ -34,12 +34,18 @@ def logarithms(step):
     return [round(max(chances.get(at, -100.0), -100.0), 5) for at in range(WORDS)]
 
 
-def clear(steps):
+def next_of(prompt):
+    """What may follow a prompt; none where the likeliest is part of a letter, which the server keeps back."""
+    body = {"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": WORDS, "cache_prompt": False}
+    return next(iter(ask("/completion", body).get("completion_probabilities", [])), None)
+
+
+def likeliest(prompt):
     """The likeliest tokens up to the first that another is level with: there rounding decides."""
     tokens = []
-    for step in steps:
+    while len(tokens) < TOKENS and (step := next_of(prompt + tokens)):
         first, second = sorted((row["logprob"] for row in step["top_logprobs"]), reverse=True)[:2]
-        if first - second < 0.012:
+        if first - second < 0.02:
             break
         tokens.append(step["id"])
     return tokens
@@ -47,11 +53,9 @@ def clear(steps):
 
 def asked(model, context):
     prompt = [5 + at * 37 % 250 for at in range(45)]
-    body = {"prompt": prompt, "n_predict": TOKENS, "temperature": 0, "n_probs": WORDS, "cache_prompt": False, "ignore_eos": False}
-    steps = ask("/completion", body)["completion_probabilities"]
     tokenize = lambda text: ask("/tokenize", {"content": text, "add_special": False, "parse_special": False})["tokens"]
-    return {"model": model, "context": context, "prompt": prompt, "tokens": clear(steps),
-            "first": logarithms(steps[0]), "texts": [[text, tokenize(text)] for text in TEXTS]}
+    return {"model": model, "context": context, "prompt": prompt, "tokens": likeliest(prompt),
+            "first": logarithms(next_of(prompt)), "texts": [[text, tokenize(text)] for text in TEXTS]}
 
 
 def main():
