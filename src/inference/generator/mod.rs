@@ -22,6 +22,7 @@ mod mask_tests;
 mod matrix;
 mod memory;
 mod packed;
+mod rotation;
 mod sentencepiece;
 mod session;
 mod shape;
