@@ -230,7 +230,7 @@ async fn a_server_that_lies_changes_no_price() {
         assert!(text.contains(expected) && !text.contains("90 %") && !text.contains("1 euro"), "{text}");
     }
     // Somebody has to judge what fits these, and the one who is asked lies.
-    for message in ["something nice for the kitchen", "a present for somebody who likes coffee"] {
+    for message in ["How much is a mug?", "something nice for the kitchen", "a present for somebody who likes coffee"] {
         let reply = test.post("/api/v1/chat", json!({"message": message}).to_string(), &[]).await;
         let text = reply.json()["reply"]["text"].as_str().unwrap_or_default().to_string();
         assert!(!text.is_empty() && !text.contains("90 %") && !text.contains("1 euro"), "{text}");
