@@ -3,7 +3,7 @@
 
 In: the public sets (spam_sms_uci.tsv, inj_*.{tsv,jsonl}, intent_*.tsv, search_*.tsv) in one folder, and data/rules/examples.
 Out: lines `kind<TAB>feature<TAB>weight`. Three fifths of each set (by hash of the text) are fitted on; the rest is only measured.
-Needs scikit-learn:  scripts/train_screening.py FOLDER [spam | injection]; with a kind only its lines, the others stay as they were.
+Needs scikit-learn:  scripts/train_screening.py FOLDER [spam | injection]; with a kind only its lines are printed.
 """
 import hashlib, json, math, os, re, sys, tomllib, unicodedata
 from collections import Counter, defaultdict
