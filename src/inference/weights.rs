@@ -1,7 +1,7 @@
 //! Opens a GGUF file: its header is walked first, then candle reads it.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Context;
@@ -65,15 +65,32 @@ impl Weights {
         self.content.tensor_infos.contains_key(name)
     }
 
-    /// The bytes of a tensor, `length` of them from `start` on.
-    pub fn bytes(&mut self, name: &str, (start, length): (usize, usize)) -> anyhow::Result<Vec<u8>> {
+    /// The bytes of a tensor, `length` of them from `start` on; several threads may ask at once.
+    pub fn bytes(&self, name: &str, (start, length): (usize, usize)) -> anyhow::Result<Vec<u8>> {
         let info = self.content.tensor_infos.get(name);
         let info = info.with_context(|| format!("the model file has no tensor {name}"))?;
         let at = self.content.tensor_data_offset.checked_add(info.offset).and_then(|at| at.checked_add(start as u64));
-        self.reader.seek(SeekFrom::Start(at.with_context(|| format!("tensor {name} is past the end"))?))?;
+        let at = at.with_context(|| format!("tensor {name} is past the end"))?;
         let mut bytes = vec![0; length];
-        self.reader.read_exact(&mut bytes).with_context(|| format!("tensor {name}"))?;
+        self.read_at(&mut bytes, at).with_context(|| format!("tensor {name}"))?;
         Ok(bytes)
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> std::io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self.reader.get_ref(), bytes, at)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, mut bytes: &mut [u8], mut at: u64) -> std::io::Result<()> {
+        while !bytes.is_empty() {
+            let read = std::os::windows::fs::FileExt::seek_read(self.reader.get_ref(), bytes, at)?;
+            if read == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            (bytes, at) = (&mut bytes[read..], at + read as u64);
+        }
+        Ok(())
     }
 
     /// A quantised tensor.

@@ -2,7 +2,7 @@
 //! In: a tensor of the file. Out: products with rows of activations. On x86-64 it is packed for our own kernels and
 //! the file's form is not kept; elsewhere candle's kernels work on it, with rows padded to their blocks of 256.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
@@ -17,8 +17,8 @@ use super::packed::{Block, PANEL, Packed, Source};
 
 /// candle's fast kernels want whole blocks of so many columns.
 const CANDLE_BLOCK: usize = 256;
-/// Bytes of a tensor that are read and packed at once.
-const SLAB: usize = 8 << 20;
+/// Bytes of a tensor that a thread reads and packs at once: they stay in its cache meanwhile.
+const SLAB: usize = 256 << 10;
 /// Panels that a thread takes at once.
 const TAKEN: usize = 2;
 
@@ -232,27 +232,38 @@ impl Matrix {
     }
 }
 
-/// Reads and packs a tensor slab by slab.
+/// Reads and packs a tensor, slab by slab on all threads.
 fn packed(
     weights: &mut Weights,
     name: &str,
     (rows, columns, dtype): (usize, usize, GgmlDType),
 ) -> anyhow::Result<Packed> {
+    let no_room = || format!("no memory for tensor {name}");
     let Some(kind) = kind(dtype) else {
         let floats = weights.tensor(name, &Device::Cpu)?.dequantize(&Device::Cpu)?.to_dtype(DType::F32)?;
-        let mut packed = Packed::new(Kind::Eight, (rows, columns));
-        packed.fill(0, &Source::Floats(&floats.flatten_all()?.to_vec1::<f32>()?));
+        let floats = floats.flatten_all()?.to_vec1::<f32>()?;
+        let mut packed = Packed::new(Kind::Eight, (rows, columns)).with_context(no_room)?;
+        let panels = (SLAB / (4 * columns)).div_ceil(PANEL);
+        threads::share(packed.parts(panels, rows), |mut part| {
+            let own = part.rows.start * columns..part.rows.end * columns;
+            part.fill(&Source::Floats(&floats[own]));
+        });
         return Ok(packed);
     };
     ensure!(columns.is_multiple_of(dtype.block_size()), "tensor {name} has rows of {columns}, not whole blocks");
     let length = columns / dtype.block_size() * dtype.type_size();
-    let step = (SLAB / length).next_multiple_of(PANEL);
-    let mut packed = Packed::new(kind, (rows, columns));
-    for first in (0..rows).step_by(step) {
-        let bytes = weights.bytes(name, (first * length, step.min(rows - first) * length))?;
-        packed.fill(first / PANEL, &Source::Stored(dtype, &bytes));
+    let mut packed = Packed::new(kind, (rows, columns)).with_context(no_room)?;
+    let (weights, failed) = (&*weights, Mutex::new(None));
+    threads::share(packed.parts((SLAB / length).div_ceil(PANEL), rows), |mut part| {
+        match weights.bytes(name, (part.rows.start * length, part.rows.len() * length)) {
+            Ok(bytes) => part.fill(&Source::Stored(dtype, &bytes)),
+            Err(error) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(packed),
     }
-    Ok(packed)
 }
 
 /// candle's own form; types without a fast kernel there are stored anew as Q8_0, which keeps 8 bits of every weight.

@@ -6,16 +6,19 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 pub mod formats;
+mod room;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
+
 use candle_core::quantized::GgmlDType;
 
 use super::super::embedder::{Level, LevelKind, half};
-use super::super::threads;
 use formats::{BLOCK, Kind, Piece, to_half};
+use room::Room;
 
 /// Rows computed side by side.
 pub const PANEL: usize = 16;
@@ -29,7 +32,16 @@ pub struct Line(pub [u8; 64]);
 /// A packed matrix.
 pub struct Packed {
     kind: Kind,
-    lines: Vec<Line>,
+    lines: Room,
+    blocks: usize,
+}
+
+/// Some neighbouring panels of a matrix that is being packed.
+pub struct Part<'a> {
+    /// The rows of the matrix that belong here.
+    pub rows: Range<usize>,
+    kind: Kind,
+    lines: &'a mut [Line],
     blocks: usize,
 }
 
@@ -90,24 +102,17 @@ impl Block {
 
 impl Packed {
     /// An empty matrix; the columns are whole blocks.
-    pub fn new(kind: Kind, (rows, columns): (usize, usize)) -> Packed {
+    pub fn new(kind: Kind, (rows, columns): (usize, usize)) -> std::io::Result<Packed> {
         let blocks = columns / BLOCK;
-        let lines = vec![Line([0; 64]); rows.div_ceil(PANEL) * blocks * kind.lines()];
-        Packed { kind, lines, blocks }
+        let lines = Room::new(rows.div_ceil(PANEL) * blocks * kind.lines())?;
+        Ok(Packed { kind, lines, blocks })
     }
 
-    /// Puts rows in, beginning with a panel.
-    pub fn fill(&mut self, first_panel: usize, source: &Source<'_>) {
-        let (kind, blocks) = (self.kind, self.blocks);
-        let rows = source.rows(blocks);
-        let panels = self.lines.chunks_mut(blocks * kind.lines()).skip(first_panel).enumerate();
-        threads::share(panels.take(rows.div_ceil(PANEL)), |(panel, lines)| {
-            for row in panel * PANEL..rows.min((panel + 1) * PANEL) {
-                for (at, tile) in lines.chunks_exact_mut(kind.lines()).enumerate() {
-                    put(kind, tile, row % PANEL, &source.piece(row, at, blocks));
-                }
-            }
-        });
+    /// The whole of it, `panels` at once and the last perhaps fewer, to be filled with the `rows` it was made for.
+    pub fn parts(&mut self, panels: usize, rows: usize) -> impl Iterator<Item = Part<'_>> {
+        let (kind, blocks, step) = (self.kind, self.blocks, panels * PANEL);
+        let parts = self.lines.chunks_mut(panels * blocks * kind.lines()).enumerate();
+        parts.map(move |(at, lines)| Part { rows: at * step..rows.min((at + 1) * step), kind, lines, blocks })
     }
 
     /// Panels of 16 rows, the last perhaps with empty ones.
@@ -147,14 +152,20 @@ impl Packed {
     }
 }
 
-impl Source<'_> {
-    fn rows(&self, blocks: usize) -> usize {
-        match self {
-            Source::Stored(dtype, bytes) => bytes.len() / dtype.type_size() * dtype.block_size() / (blocks * BLOCK),
-            Source::Floats(floats) => floats.len() / (blocks * BLOCK),
+impl Part<'_> {
+    /// Puts its rows in, the first of the source being the first of its own.
+    pub fn fill(&mut self, source: &Source<'_>) {
+        let (kind, blocks) = (self.kind, self.blocks);
+        for row in 0..self.rows.len() {
+            let panel = &mut self.lines[row / PANEL * blocks * kind.lines()..][..blocks * kind.lines()];
+            for (at, tile) in panel.chunks_exact_mut(kind.lines()).enumerate() {
+                put(kind, tile, row % PANEL, &source.piece(row, at, blocks));
+            }
         }
     }
+}
 
+impl Source<'_> {
     fn piece(&self, row: usize, at: usize, blocks: usize) -> Piece {
         match self {
             Source::Stored(dtype, bytes) => {

@@ -28,7 +28,7 @@ fn pieces(kind: Kind, floats: &[f32]) -> Vec<Piece> {
 }
 
 fn packed(kind: Kind, (rows, columns): (usize, usize), pieces: &[Piece]) -> Packed {
-    let mut packed = Packed::new(kind, (rows, columns));
+    let mut packed = Packed::new(kind, (rows, columns)).unwrap();
     let blocks = columns / BLOCK;
     for (at, piece) in pieces.iter().enumerate() {
         let (row, block) = (at / blocks, at % blocks);
