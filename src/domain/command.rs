@@ -91,6 +91,8 @@ pub enum Wish {
     GoesWith,
     /// Sold below an older price.
     OnSale,
+    /// Bought most.
+    Popular,
     /// Of everything the shop has: the cheapest, all up to a budget, or just what there is.
     Range,
 }

@@ -1,5 +1,7 @@
 //! What customers buy together: the merchant's rules for it, and what came of the orders. Plain data; `together` counts.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::product::ProductId;
@@ -49,6 +51,24 @@ pub struct Companion {
     pub orders: u32,
     /// How much oftener than by chance, in percent.
     pub lift: u32,
+}
+
+/// A product that is bought often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Popular {
+    /// It.
+    pub product: ProductId,
+    /// Orders that held it.
+    pub orders: u32,
+}
+
+/// What was counted over the orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// What is bought with each product, the surest first.
+    pub companions: BTreeMap<ProductId, Vec<Companion>>,
+    /// What is bought most, the oftenest first.
+    pub popular: Vec<Popular>,
 }
 
 /// What orders say of a product.

@@ -213,6 +213,10 @@ pub trait Catalog: Send + Sync {
         }
         Ok(known)
     }
+    /// What orders say is bought most, the oftenest first; none where nobody counts.
+    fn popular(&self) -> Vec<ProductId> {
+        Vec::new()
+    }
     /// What orders say is bought with a product; none where nobody counts.
     fn together(&self, _product: &ProductId) -> Option<Together> {
         None

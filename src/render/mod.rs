@@ -338,6 +338,7 @@ fn absence_key(why: Absence) -> &'static str {
         Absence::Unfulfilled(Wish::Dearer) => "nothing_dearer",
         Absence::Unfulfilled(Wish::GoesWith) => "nothing_goes_with",
         Absence::Unfulfilled(Wish::OnSale) => "nothing_on_sale",
+        Absence::Unfulfilled(Wish::Popular) => "nothing_popular",
         Absence::Unfulfilled(Wish::Range) => "not_found",
         Absence::NoPolicy => "no_policy",
         Absence::NoDelivery => "no_delivery",

@@ -303,6 +303,7 @@ impl<'a> Page<'a> {
             Wish::Dearer => (SegmentKind::Alternatives, "dearer_intro"),
             Wish::GoesWith => (SegmentKind::Upsell, "goes_with_intro"),
             Wish::OnSale => (SegmentKind::Offer, "on_sale_intro"),
+            Wish::Popular => (SegmentKind::Offer, "popular_intro"),
             Wish::Range => return self.offers(ids),
         };
         self.plain(kind, intro);

@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (40, "order", include_str!("migrations/0040_order.sql")),
     (50, "together", include_str!("migrations/0050_together.sql")),
     (60, "photos", include_str!("migrations/0060_photos.sql")),
+    (70, "popular", include_str!("migrations/0070_popular.sql")),
 ];
 
 /// Brings the tables up to date. Of several programs that start at once on one server the first does it (the migrator

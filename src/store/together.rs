@@ -1,4 +1,4 @@
-//! What is bought together, as it was counted last, and the orders it is counted from. It counts nothing itself.
+//! What is bought together and what most, as it was counted last, and the orders it is counted from. It counts nothing itself.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use sqlx::Row;
 
 use crate::domain::ProductId;
 use crate::domain::order::Order;
-use crate::domain::together::Companion;
+use crate::domain::together::{Companion, Counted, Popular};
 
 use super::database::{Found, Write};
 use super::desk::document;
@@ -54,7 +54,21 @@ impl StateStore {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn companions(&self) -> anyhow::Result<BTreeMap<ProductId, Vec<Companion>>> {
+    pub async fn counted(&self) -> anyhow::Result<Counted> {
+        Ok(Counted { companions: self.companions().await?, popular: self.popular().await? })
+    }
+
+    async fn popular(&self) -> anyhow::Result<Vec<Popular>> {
+        let rows =
+            sqlx::query("SELECT product, orders FROM popular ORDER BY place").fetch_all(&self.pool).await?;
+        let popular = |row: &Found| -> anyhow::Result<Popular> {
+            let orders = u32::try_from(row.try_get::<i64, _>("orders")?)?;
+            Ok(Popular { product: ProductId(row.try_get("product")?), orders })
+        };
+        rows.iter().map(popular).collect()
+    }
+
+    async fn companions(&self) -> anyhow::Result<BTreeMap<ProductId, Vec<Companion>>> {
         let rows = sqlx::query("SELECT product, companion, orders, lift FROM together ORDER BY product, place")
             .fetch_all(&self.pool)
             .await?;
@@ -75,16 +89,12 @@ impl StateStore {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub async fn keep_companions(
-        &self,
-        counted: &BTreeMap<ProductId, Vec<Companion>>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
+    pub async fn keep_counted(&self, counted: &Counted, now: Timestamp) -> anyhow::Result<()> {
         let mut transaction = self.write().await?;
         // Two servers whose hour has come write the same rows: one after another.
         self.db.alone(&mut transaction, "together").await?;
         sqlx::query("DELETE FROM together").execute(&mut *transaction).await?;
-        for (product, companions) in counted {
+        for (product, companions) in &counted.companions {
             for (place, companion) in (0_i64..).zip(companions) {
                 sqlx::query(
                     "INSERT INTO together (product, companion, place, orders, lift) VALUES ($1, $2, $3, $4, $5)",
@@ -97,6 +107,15 @@ impl StateStore {
                 .execute(&mut *transaction)
                 .await?;
             }
+        }
+        sqlx::query("DELETE FROM popular").execute(&mut *transaction).await?;
+        for (place, popular) in (0_i64..).zip(&counted.popular) {
+            sqlx::query("INSERT INTO popular (product, place, orders) VALUES ($1, $2, $3)")
+                .bind(popular.product.as_str())
+                .bind(place)
+                .bind(i64::from(popular.orders))
+                .execute(&mut *transaction)
+                .await?;
         }
         stamp(&mut transaction, now.as_second()).await?;
         self.commit(transaction).await

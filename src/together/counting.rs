@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::domain::ProductId;
-use crate::domain::together::{Companion, TogetherRules};
+use crate::domain::together::{Companion, Counted, Popular, TogetherRules};
 
+/// More than so many are no longer what is bought most.
+const MOST_POPULAR: usize = 200;
 /// A basket of more kinds is a stock-up that says nothing of what goes with what.
 const MOST_KINDS: usize = 30;
 
@@ -52,8 +54,25 @@ impl Counts {
         }
     }
 
+    /// All that the rules take from the counts.
+    pub fn by(&self, rules: &TogetherRules) -> Counted {
+        Counted { companions: self.companions(rules), popular: self.popular(rules) }
+    }
+
+    /// What stands in the most orders, the oftenest first; fewer than the rules want are chance.
+    fn popular(&self, rules: &TogetherRules) -> Vec<Popular> {
+        let often = |(product, orders): (&ProductId, &u64)| {
+            let orders = u32::try_from(*orders).unwrap_or(u32::MAX);
+            (orders >= rules.least_orders).then(|| Popular { product: product.clone(), orders })
+        };
+        let mut popular: Vec<Popular> = self.alone.iter().filter_map(often).collect();
+        popular.sort_by(|a, b| b.orders.cmp(&a.orders).then_with(|| a.product.cmp(&b.product)));
+        popular.truncate(MOST_POPULAR);
+        popular
+    }
+
     /// What is bought with each product by the rules, the oftenest first, then what is least by chance.
-    pub fn companions(&self, rules: &TogetherRules) -> BTreeMap<ProductId, Vec<Companion>> {
+    fn companions(&self, rules: &TogetherRules) -> BTreeMap<ProductId, Vec<Companion>> {
         let mut found: BTreeMap<ProductId, Vec<Companion>> = BTreeMap::new();
         for ((one, other), pair) in &self.pairs {
             let lift = self.lift(one, other, pair.orders);
@@ -111,6 +130,17 @@ mod tests {
         check(&[("1", "A B"), ("1", "A B"), ("1", "A B"), ("4", "C"), ("5", "D")], "A", &[]);
         check(&[("1", "A B"), ("1", "A B"), ("2", "A B"), ("4", "C"), ("5", "D")], "A", &[("B", 3, 166)]);
         check(&[("", "A B"), ("", "A B"), ("", "A B"), ("4", "C"), ("5", "D")], "A", &[("B", 3, 166)]);
+    }
+
+    #[test]
+    fn what_stands_in_most_orders_is_popular() {
+        let mut counts = Counts::default();
+        for (buyer, kinds) in [("1", "A B"), ("2", "A"), ("3", "A C"), ("4", "C"), ("5", "C"), ("6", "A"), ("7", "B")] {
+            counts.add(buyer, &kinds.split_whitespace().map(ProductId::from).collect());
+        }
+        let popular = counts.by(&rules()).popular;
+        let popular: Vec<_> = popular.iter().map(|one| (one.product.as_str(), one.orders)).collect();
+        assert_eq!(popular, [("A", 4), ("C", 3)]);
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! What customers buy together. In: the orders, as often as the rules say. Out: a catalog that names companions of products whose
+//! What customers buy together, and what they buy most. In: the orders, as often as the rules say. Out: a catalog that names companions of products whose
 //! feed names no accessories. It reads no order in a turn: the counts stand in the state and are held in memory.
 
 mod counting;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 
 use crate::domain::order::{Order, OrderState};
-use crate::domain::together::{Companion, Together, TogetherRules};
+use crate::domain::together::{Companion, Counted, Together, TogetherRules};
 use crate::domain::{Currency, Offer, Product, ProductId, Sku};
 use crate::engine::{Catalog, LiveState, PriceRange};
 use crate::store::StateStore;
@@ -20,13 +20,11 @@ use counting::Counts;
 /// Orders read at once.
 const PAGE: i64 = 500;
 
-type Companions = BTreeMap<ProductId, Vec<Companion>>;
-
 /// The catalog with what is bought together.
 pub struct Shelf {
     catalog: Arc<dyn Catalog>,
     rules: TogetherRules,
-    known: RwLock<Arc<Companions>>,
+    known: RwLock<Arc<Counted>>,
 }
 
 impl Shelf {
@@ -40,7 +38,7 @@ impl Shelf {
     /// # Errors
     /// The state cannot be read.
     pub async fn recall(&self, state: &StateStore) -> anyhow::Result<()> {
-        let counted = if self.rules.companions == 0 { Companions::new() } else { state.companions().await? };
+        let counted = if self.rules.companions == 0 { Counted::default() } else { state.counted().await? };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(counted);
         Ok(())
     }
@@ -56,7 +54,7 @@ impl Shelf {
         let due = self.rules.companions > 0 && !state.companions_counted().await?.is_some_and(fresh);
         if due {
             let counts = self.count(state, now).await?;
-            state.keep_companions(&counts.companions(&self.rules), now).await?;
+            state.keep_counted(&counts.by(&self.rules), now).await?;
         }
         self.recall(state).await?;
         Ok(due)
@@ -88,7 +86,7 @@ impl Shelf {
 
     fn companions_of(&self, product: &ProductId) -> Option<Vec<Companion>> {
         let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
-        known.get(product).cloned()
+        known.companions.get(product).cloned()
     }
 }
 
@@ -121,6 +119,11 @@ impl Catalog for Shelf {
 
     fn live(&self) -> Vec<LiveState> {
         self.catalog.live()
+    }
+
+    fn popular(&self) -> Vec<ProductId> {
+        let known = Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner));
+        known.popular.iter().map(|one| one.product.clone()).collect()
     }
 
     async fn reduced(&self, currency: Currency, limit: usize) -> anyhow::Result<Vec<ProductId>> {

@@ -104,11 +104,12 @@ impl Meaning {
 }
 
 /// The topics of `cues.find_product`.
-const WISHES: [(&str, Wish); 5] = [
+const WISHES: [(&str, Wish); 6] = [
     ("cheaper", Wish::Cheaper),
     ("dearer", Wish::Dearer),
     ("goes_with", Wish::GoesWith),
     ("on_sale", Wish::OnSale),
+    ("popular", Wish::Popular),
     ("range", Wish::Range),
 ];
 

@@ -140,10 +140,32 @@ async fn it_is_counted_when_it_is_time_and_kept() {
     assert!(!app.together.tick(&app.state, later(59)).await.unwrap());
     assert!(app.together.tick(&app.state, later(60)).await.unwrap());
     // Another program on the same state knows it at once.
-    let kept = app.state.companions().await.unwrap();
+    let kept = app.state.counted().await.unwrap().companions;
     assert_eq!(kept[&ProductId::from(WOK)][0].product, "CW-110".into());
     assert_eq!(kept[&ProductId::from("CW-110")][0].orders, 3);
     // A year later those orders say nothing any more, and the trivet no longer goes with the wok.
     assert!(app.together.tick(&app.state, clock() + (24 * 400).hours()).await.unwrap());
     assert_eq!(companions(&app), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_bought_most_is_told_and_nothing_is_made_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (app, door) = shop(&folder, |front| front).await;
+    let wishes = ["what are your bestsellers?", "какие у вас хиты продаж?", "čo sa u vás najviac predáva?", "你们什么卖得最好"];
+    for (wish, none) in wishes.into_iter().zip(["no figures", "нет данных", "nemám údaje", "还没有"]) {
+        let reply = say(&door, None, wish).await;
+        assert!(text(&reply).contains(none), "{wish}: {}", text(&reply));
+    }
+    take_with_wok(&app, 1, "CW-110").await;
+    take(&app, 10, &[("B-9", "delivered", &["CW-107"]), ("B-8", "cancelled", &["LP-109"])]).await;
+    assert!(counted(&app).await);
+    assert_eq!(app.catalog.popular(), ["CW-107", "CW-110"].map(ProductId::from));
+    for (wish, intro) in wishes.into_iter().zip(["Bought most often", "Чаще всего", "najčastejšie kupujú", "买得最多"]) {
+        let reply = say(&door, None, wish).await;
+        let told = text(&reply);
+        assert!(told.contains(intro), "{wish}: {told}");
+        let amounts = told.matches(['€', '₽', '¥']).count();
+        assert_eq!(amounts, 2, "two products with a price each: {told}");
+    }
 }
