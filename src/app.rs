@@ -29,7 +29,7 @@ use crate::store::StateStore;
 use crate::together::Shelf;
 use crate::understanding::{
     Alarms, Answers, CartWords, CodeWords, CommandRules, DayWords, ExampleIndex, Hinting, MenuWords, RuleTexts,
-    Shelves, StopWords, Understander, UnderstandingSettings,
+    Shelves, StopWords, Things, Understander, UnderstandingSettings,
 };
 
 pub use crate::store::sessions::Hold;
@@ -96,6 +96,8 @@ pub struct App {
     pub start_words: StopWords,
     /// Words that say one does not have what was asked for.
     pub lacking: StopWords,
+    /// Words that name things, and words that do not.
+    pub things: Things,
     /// Who carries events to the merchant's own system; none while no address is set.
     pub courier: Option<Arc<dyn Courier>>,
     /// Who tells where parcels are.
@@ -156,6 +158,7 @@ impl App {
         let start_words = StopWords::new(&message_rules.start);
         let Asked { lacks } = rules(&data, "asked.toml")?;
         let lacking = StopWords::new(&lacks);
+        let things = Things::parse(&text(&data, "things_weights.tsv")?).context("in rules/things_weights.tsv")?;
         let courier = courier::open(&config.outbox)?;
         let carriers = carriers(&data, &config, &shop)?;
         let understander = understander(&config, &*engines.embed).await.context("loading commands and examples")?;
@@ -195,6 +198,7 @@ impl App {
             stop_words,
             start_words,
             lacking,
+            things,
             courier,
             carriers,
             answers,

@@ -140,6 +140,7 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     if let Some(Pick::Price(end)) = question.slots.pick {
         if !pointed {
             wish::fitting(&mut retrieved.found);
+            wish::of_a_kind(sources.shop.kinds(), question, &mut retrieved.found);
         }
         wish::at_the_end(&mut retrieved.found, (end, question.currency));
     }
@@ -231,8 +232,27 @@ async fn by_words(
 
 async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
     let words = question.slots.product.as_deref().unwrap_or(question.text);
-    if question.slots.names.len() > 1 {
-        return look_up_each(sources, question, limits).await;
+    let code = question.slots.sku.clone();
+    if question.slots.names.len() > 1 || code.is_some() && question.slots.product.is_some() {
+        // "V-300 or V-500?": a code stands beside the names.
+        let mut names = match question.slots.names.as_slice() {
+            [] => code.into_iter().chain(question.slots.product.clone()).collect(),
+            names => code.into_iter().chain(names.iter().cloned()).collect::<Vec<_>>(),
+        };
+        let model = |name: &String| name.contains(|sign: char| sign.is_ascii_digit());
+        if names.iter().filter(|name| model(name)).count() > 1 {
+            // "Vacuum cleaner V-300 or V-500": the kind beside them is no third.
+            names.retain(model);
+        }
+        return look_up_each(sources, question, (limits, &names)).await;
+    }
+    if let (Some(code), [shown]) = (&code, question.focus) {
+        // "And how does it differ from the V-700?"
+        let other = named_alone(sources, question, (limits, code)).await?;
+        if let Some(other) = other.filter(|other| other != shown) {
+            let both = [shown.clone(), other];
+            return finish(sources, question, &both, (both.len(), Vec::new())).await;
+        }
     }
     if question.focus.len() > 1 && question.slots.product.is_some() {
         // "Which one is the quietest?" names a quality of those shown, no product.
@@ -244,15 +264,39 @@ async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limit
     look_up(sources, question, limits).await
 }
 
-async fn look_up_each(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
-    let (mut ids, mut all_hits): (Vec<ProductId>, Vec<ProductHit>) = Default::default();
-    for name in &question.slots.names {
+/// The one product that a name or a code means beyond doubt.
+async fn named_alone(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    (limits, name): (Limits, &str),
+) -> anyhow::Result<Option<ProductId>> {
+    if let Some((product, _)) = sources.catalog.by_code(name).await? {
+        return Ok(Some(product));
+    }
+    let part = ProductQuery { vector: None, ..query(question, name, limits) };
+    let chosen = select::sure(&sources.search.products(&part).await?, limits.sure_name);
+    Ok(chosen.order.into_iter().next().filter(|_| chosen.sure == 1))
+}
+
+async fn look_up_each(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    (limits, names): (Limits, &[String]),
+) -> anyhow::Result<Retrieved> {
+    let (mut ids, mut guessed, mut all_hits): (Vec<ProductId>, Vec<ProductId>, Vec<ProductHit>) = Default::default();
+    for name in names {
         // The message's embedding is of all names together: each part is searched by its words.
         let part = ProductQuery { vector: None, ..query(question, name, limits) };
         let hits = sources.search.products(&part).await?;
-        let best = select::sure(&hits, limits.sure_name).order.into_iter().find(|id| !ids.contains(id));
+        let chosen = select::sure(&hits, limits.sure_name);
+        let best = chosen.order.into_iter().find(|id| !ids.contains(id));
+        guessed.extend(best.clone().filter(|_| chosen.sure == 0 || chosen.led));
         ids.extend(best);
         all_hits.extend(hits);
+    }
+    if ids.len() > guessed.len() + 1 {
+        // "Which has the longer warranty, V-300 or V-500?": beside two that are named, "longer" is no third.
+        ids.retain(|id| !guessed.contains(id));
     }
     let sure = ids.len();
     finish(sources, question, &ids, (sure, all_hits)).await

@@ -7,6 +7,7 @@ use crate::domain::plan::Absence;
 use crate::domain::product::Quote;
 use crate::domain::{Currency, FactBody, FactId, Money, ProductId, Wish};
 use crate::engine::{Only, ProductHit, ProductQuery};
+use crate::shop::Kinds;
 
 use super::{Limits, Question, Retrieved, Sources, by_words, facts, query, range};
 
@@ -27,6 +28,9 @@ pub(super) async fn look_up(
     }
     if wish == Wish::OnSale {
         return on_sale(sources, question, limits).await.map(Some);
+    }
+    if wish == Wish::Popular {
+        return popular(sources, question, limits).await;
     }
     let (base, hits) = match &question.slots.product {
         Some(_) => {
@@ -124,6 +128,28 @@ pub(super) fn fitting(found: &mut Found) {
     }
 }
 
+/// Of "the cheapest headphones" the tips for headphones are none: where the words stand in what some names are for, and in what others
+/// are, the latter are meant.
+pub(super) fn of_a_kind(kinds: &Kinds, question: &Question<'_>, found: &mut Found) {
+    let Some(words) = question.slots.product.as_deref() else { return };
+    let is_such = |candidate: &Candidate| {
+        let name = candidate.product.name.get(question.language).to_lowercase();
+        let kind = kinds.named(&name, &name);
+        let words = words.to_lowercase();
+        words.split_whitespace().all(|word| kind.split_whitespace().any(|part| alike(part, word)))
+    };
+    if found.candidates.iter().any(is_such) {
+        found.candidates.retain(is_such);
+    }
+}
+
+/// Two forms of one word, as far as their beginnings tell.
+fn alike(one: &str, other: &str) -> bool {
+    let shared = one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    let shorter = one.chars().count().min(other.chars().count());
+    shared >= 3 && shared + 2 >= shorter
+}
+
 /// Leaves the candidates at one end by price; all of them where no price is known.
 pub(super) fn at_the_end(found: &mut Found, (end, currency): (PriceEnd, Currency)) {
     let prices: Vec<Option<i64>> = found.candidates.iter().map(|candidate| least(found, candidate, currency)).collect();
@@ -150,6 +176,28 @@ fn price(found: &Found, id: &FactId) -> Option<Money> {
         FactBody::Offer(offer) => offer.offer.price.now(),
         _ => None,
     }
+}
+
+/// What is bought most: among what the words name, else of the whole range. None where nobody has counted what the words name: what
+/// there is of it is told then, and not as bought most.
+async fn popular(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Option<Retrieved>> {
+    let most = sources.catalog.popular();
+    let (ids, hits) = match &question.slots.product {
+        Some(words) => {
+            let wide = ProductQuery { limit: SAME_KIND, ..query(question, words, limits) };
+            let hits = sources.search.products(&wide).await?;
+            let meant = |id: &&ProductId| hits.iter().any(|hit| hit.id == **id && hit.query_in_name > 0.0);
+            let ids: Vec<ProductId> = most.iter().filter(meant).cloned().collect();
+            (ids, hits)
+        }
+        None => (most.into_iter().take(SAME_KIND).collect(), Vec::new()),
+    };
+    if ids.is_empty() && question.slots.product.is_some() {
+        return Ok(None);
+    }
+    let mut found = facts::gather(sources, question, &ids).await?;
+    found.candidates.retain(|candidate| candidate.in_stock != Some(0) && !candidate.matching.is_empty());
+    Ok(Some(settled(found, Wish::Popular, hits)))
 }
 
 /// Products below an older price: among those the words name, else of the whole range.

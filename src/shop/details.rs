@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use icu_plurals::{PluralCategory, PluralRules};
 use serde::Deserialize;
 
 use crate::domain::fact::Detail;
@@ -11,8 +12,10 @@ use crate::domain::{Language, Localised, Product};
 
 /// Asks for every attribute.
 pub const EVERY: &str = "all";
-/// The brand stands beside the attributes in a product.
+/// The brand stands beside the attributes in a product ...
 const BRAND: &str = "brand";
+/// ... and so do the months of its warranty.
+const WARRANTY: &str = "warranty";
 /// More attributes than this are a data sheet, not an answer.
 const MOST: usize = 8;
 
@@ -31,6 +34,9 @@ struct Kind {
     /// Read by understanding.
     #[serde(rename = "asks")]
     _asks: Vec<String>,
+    /// How months are counted, by CLDR's plural categories.
+    #[serde(default)]
+    months: BTreeMap<Language, BTreeMap<String, String>>,
 }
 
 impl Details {
@@ -42,9 +48,10 @@ impl Details {
         let Some(kind) = self.0.get(asked) else { return Vec::new() };
         let told = product.attributes.iter().find(|(key, _)| kind.is_called(asked, key));
         let brand = || product.brand.as_deref().filter(|_| asked == BRAND);
+        let months = || product.warranty_months.filter(|_| asked == WARRANTY).map(|months| kind.counted(months));
         let value = match told {
             Some((_, value)) => value.clone(),
-            None => brand().map(|brand| Localised::only(Language::En, brand)).unwrap_or_default(),
+            None => brand().map(|brand| Localised::only(Language::En, brand)).or_else(months).unwrap_or_default(),
         };
         vec![Detail { name: kind.name.clone(), value }]
     }
@@ -67,6 +74,24 @@ impl Kind {
         let key = code_key(key);
         let names = self.name.all().map(|(_, name)| name).chain(self.keys.iter().map(String::as_str));
         names.chain([id]).any(|name| code_key(name) == key)
+    }
+
+    /// So many months, in each language that has words for them.
+    fn counted(&self, months: u16) -> Localised {
+        let said = |(language, forms): (&Language, &BTreeMap<String, String>)| {
+            let rules = PluralRules::try_new_cardinal(language.code().parse::<icu_locale_core::Locale>().ok()?.into());
+            let category = match rules.ok()?.category_for(usize::from(months)) {
+                PluralCategory::Zero => "zero",
+                PluralCategory::One => "one",
+                PluralCategory::Two => "two",
+                PluralCategory::Few => "few",
+                PluralCategory::Many => "many",
+                PluralCategory::Other => "other",
+            };
+            let form = forms.get(category).or_else(|| forms.get("other"))?;
+            Some((*language, form.replace("{n}", &months.to_string())))
+        };
+        Localised(self.months.iter().filter_map(said).collect())
     }
 }
 
@@ -93,6 +118,14 @@ mod tests {
         check(FEED, "noise", &[("hlučnosť", "72 дБ")]);
         check(FEED, "brand", &[("značka", "Vetra")]);
         check(OURS, "all", &[("motor", "brushless"), ("hlučnosť", "72 dB"), ("výkon", "700 W")]);
+    }
+
+    #[test]
+    fn a_warranty_is_counted_in_months() {
+        let of = |months: u16| format!(r#"{{"id":"V","name":{{"en":"V"}},"variants":[],"warranty_months":{months}}}"#);
+        check(&of(36), "warranty", &[("záruka", "36 mesiacov")]);
+        check(&of(3), "warranty", &[("záruka", "3 mesiace")]);
+        check(OURS, "warranty", &[("záruka", "")]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub struct Kinds {
     /// What says that any kind will do.
     #[serde(default)]
     any: Vec<String>,
+    /// Words and signs behind which stands where something goes.
+    #[serde(default)]
+    towards: Vec<String>,
 }
 
 impl Kinds {
@@ -23,6 +26,21 @@ impl Kinds {
         let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
         let han = |any: &str| any.contains(|sign: char| sign >= '\u{2e80}') && message.contains(any);
         self.any.iter().any(|any| han(any) || words().any(|word| word == any))
+    }
+
+    /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.
+    pub fn place(&self, message: &str, words: &str) -> bool {
+        let message = message.to_lowercase();
+        let first = words.split_whitespace().next().unwrap_or_default().to_lowercase();
+        let Some(before) = message.find(&first).and_then(|at| message.get(..at)).filter(|_| !first.is_empty()) else {
+            return false;
+        };
+        let last = before.split_whitespace().next_back().unwrap_or_default();
+        let spaced = before.ends_with(char::is_whitespace);
+        self.towards.iter().any(|towards| match towards.contains(|sign: char| sign >= '\u{2e80}') {
+            true => before.trim_end().ends_with(towards.as_str()),
+            false => spaced && last == towards,
+        })
     }
 
     /// Of "a pan for induction", whose words are "pan induction", "pan"; of 浪漫的串灯 the 串灯. All words where nothing parts them.
@@ -58,7 +76,7 @@ mod tests {
         let kinds = Kinds {
             ends: ["for", "as", "that", "для", "na"].map(String::from).to_vec(),
             begins: vec!["的".to_string()],
-            any: Vec::new(),
+            ..Kinds::default()
         };
         let check = |message: &str, words: &str, expected: &str| {
             assert_eq!(kinds.named(message, words), expected, "{message}");
@@ -74,6 +92,22 @@ mod tests {
         check("coffee tables", "coffee tables", "coffee tables");
         check("something for the kitchen table", "kitchen table", "kitchen table");
         check("", "", "");
+    }
+
+    #[test]
+    fn a_place_stands_behind_where_to() {
+        let kinds = Kinds { towards: ["to", "do", "в", "送到"].map(String::from).to_vec(), ..Kinds::default() };
+        let check = |message: &str, words: &str, expected: bool| {
+            assert_eq!(kinds.place(message, words), expected, "{message}");
+        };
+        check("Delivery to Vienna?", "Vienna", true);
+        check("doprava do Popradu", "Popradu", true);
+        check("доставите в Тюмень", "тюмень", true);
+        check("送到洛阳要几天", "洛阳", true);
+        check("fast delivery", "fast", false);
+        check("delivery into", "into", false);
+        check("когда привезут чайник", "чайник", false);
+        check("", "", false);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::cart::{CartFact, CartNo, Checkout, CheckoutState, CheckoutTalk, Edit, Owner};
+use crate::domain::command::Pick;
 use crate::domain::desk::Shown;
 use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::{Absence, Ask, CartSay, Courtesy, HandoverReason};
@@ -272,6 +273,9 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
         ask(command, Ask::Product, outcome);
         return Ok(());
     }
+    if let (Some(Pick::First { .. }), true) = (command.slots.pick, candidates.len() > 1) {
+        return all_of(turn, command, (candidates, &found.facts), outcome).await;
+    }
     let [candidate] = candidates else {
         let shown = candidates.iter().take(turn.app.config.search.offers);
         outcome.focus.extend(shown.clone().map(|candidate| candidate.product.id.clone()));
@@ -298,6 +302,38 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
             Ok(())
         }
     }
+}
+
+/// "Both, please": one of each, and the question which variant where it has to be asked.
+async fn all_of(
+    turn: &Turn<'_>,
+    command: &Command,
+    (candidates, facts): (&[Candidate], &[Fact]),
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let (owner, till) = (owner(turn), till(turn, outcome));
+    let (mut done, mut open) = (None, None);
+    for candidate in candidates {
+        outcome.focus.push(candidate.product.id.clone());
+        match variant(candidate, facts) {
+            Chosen::One(sku) => {
+                let edit = Edit::Add { sku, quantity: command.slots.quantity.unwrap_or(1).max(1) };
+                done = Some(till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?);
+            }
+            Chosen::SoldOut => outcome.say(Move::Stock { facts: candidate.matching.clone() }),
+            // One question at a time: what is left is asked for again.
+            Chosen::Ask(what) => open = open.or(Some((candidate, what))),
+        }
+    }
+    if let Some(done) = done {
+        take(done, (CartSay::Added, outcome));
+    }
+    if let Some((candidate, what)) = open {
+        outcome.say(Move::Stock { facts: candidate.matching.clone() });
+        let slots = Slots { sku: Some(candidate.product.id.0.clone()), pick: None, ..command.slots.clone() };
+        ask(&Command { name: command.name, slots }, what, outcome);
+    }
+    Ok(())
 }
 
 /// The command with the size and colour of the question that led to what it points at: "in 43?", "I'll take them".

@@ -9,6 +9,7 @@ mod clock;
 mod code;
 mod confirm;
 mod contact;
+mod context;
 mod desk;
 mod detail;
 mod focus;
@@ -26,6 +27,7 @@ mod quote;
 mod respond;
 mod settle;
 mod stop;
+mod together;
 
 use crate::app::{App, Hold};
 use crate::audit::TurnRecord;
@@ -287,7 +289,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     let input = Input { message: screened, session };
     let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
     let understood = named::or_named(app, session, screened, understood).await;
-    detail::or_asked(app, session, screened, understood)
+    let understood = detail::or_asked(app, session, screened, understood);
+    context::in_context(app, session, screened, understood).await
 }
 
 /// What code alone has understood.

@@ -10,17 +10,25 @@ use crate::plan;
 use crate::retrieval;
 
 use super::clock::StageClock;
+use super::context::known_word;
 use super::respond::{Outcome, Turn, embed, log, products, sought};
 
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
 /// The document of the rules on delivery.
 const DELIVERY: &str = "delivery";
+/// The document of the rules on returns.
+const RETURNS: &str = "returns";
+/// The document of the rules on warranty, and what is asked of a product in `data/rules/details.toml`.
+const WARRANTY: &str = "warranty";
 
 /// When and for how much something comes to a town; asks for the town.
 pub(super) async fn delivery(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     let app = turn.app;
-    if command.slots.town.is_none() && command.slots.product.is_some() && ruled(turn, outcome).await {
+    if command.slots.town.is_none()
+        && let Some(words) = &command.slots.product
+        && ruled(turn, elsewhere(turn, words).await, outcome).await
+    {
         return;
     }
     let Some(town) = command.slots.town.as_ref().or(turn.session.town.as_ref()) else {
@@ -71,10 +79,18 @@ async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
     }
 }
 
-/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer.
-async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
-    let passages = sought_rules(turn, Some(DELIVERY.to_string()), outcome).await;
-    let Some(fact) = passages.facts.first().filter(|_| passages.hits.len() > 1 && passages.clear()).cloned() else {
+/// True for "delivery to Vienna" where the shop knows no Vienna: the rules say where to and on what terms it delivers.
+async fn elsewhere(turn: &Turn<'_>, words: &str) -> bool {
+    let text = &turn.screened.text;
+    turn.app.shop.kinds().place(text, words) && !known_word(turn.app, turn.screened, words).await
+}
+
+/// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer; any of them
+/// where a town is asked for of which only the rules can tell.
+async fn ruled(turn: &Turn<'_>, any: bool, outcome: &mut Outcome) -> bool {
+    let passages = sought_rules(turn, (&turn.screened.text, Some(DELIVERY.to_string())), outcome).await;
+    let clear = || any || passages.hits.len() > 1 && passages.clear();
+    let Some(fact) = passages.facts.first().filter(|_| clear()).cloned() else {
         return false;
     };
     outcome.say(Move::Policy { fact: fact.id.clone() });
@@ -82,15 +98,50 @@ async fn ruled(turn: &Turn<'_>, outcome: &mut Outcome) -> bool {
     true
 }
 
-async fn sought_rules(turn: &Turn<'_>, document: Option<String>, outcome: &Outcome) -> retrieval::Passages {
+async fn sought_rules(
+    turn: &Turn<'_>,
+    (text, document): (&str, Option<String>),
+    outcome: &Outcome,
+) -> retrieval::Passages {
     let query = PassageQuery {
-        text: turn.screened.text.clone(),
-        vector: embed(turn.app, &turn.screened.text).await,
+        text: text.to_string(),
+        vector: embed(turn.app, text).await,
         language: turn.screened.language,
         document,
         limit: PASSAGES,
     };
     retrieval::passages(&*turn.app.search, query, outcome.now).await
+}
+
+/// "Can I return it?" of the one product spoken of, where it cannot be returned like others: its name, by which the rule that says so is
+/// found.
+async fn unreturnable(turn: &Turn<'_>, command: &Command) -> Option<String> {
+    let [shown] = turn.session.focus.as_slice() else { return None };
+    let returns = command.slots.topic.as_deref() == Some(RETURNS) && command.slots.product.is_none();
+    let product = turn.app.catalog.products(&[shown.clone()]).await.ok()?.pop()?;
+    (returns && !product.returnable).then(|| product.name.get(turn.screened.language).to_string())
+}
+
+/// "How long is the warranty on the V-500?": the months of the product that is named or spoken of, where the catalog has them.
+async fn warranted(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
+    let said = turn.app.understander.slots(turn.screened);
+    let slots = &command.slots;
+    let named = slots.product.is_some() || slots.sku.is_some();
+    let asks = slots.topic.as_deref() == Some(WARRANTY) && said.detail.as_deref() == Some(WARRANTY);
+    if !asks || !named && turn.session.focus.is_empty() {
+        return false;
+    }
+    let (product, names, sku) = (slots.product.clone(), said.names, slots.sku.clone());
+    let slots = Slots { product, names, sku, pick: said.pick, detail: said.detail, ..Slots::default() };
+    let found = sought(turn, &Command { name: CommandName::FindProduct, slots }, outcome).await;
+    let meant = &found.candidates[..found.sure.min(turn.app.config.search.offers)];
+    if !meant.iter().any(|one| one.product.warranty_months.is_some()) {
+        return false;
+    }
+    outcome.focus.extend(meant.iter().map(|one| one.product.id.clone()));
+    outcome.say(Move::Detail { facts: meant.iter().flat_map(|one| one.matching.clone()).collect() });
+    outcome.learn(found.facts);
+    true
 }
 
 /// The document of a topic: `delivery.abroad` stands in `delivery`.
@@ -109,7 +160,13 @@ pub(super) fn told(outcome: &Outcome) -> Option<String> {
 
 /// The passage that answers a question about the rules.
 pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
-    let passages = sought_rules(turn, command.slots.topic.as_deref().map(document), outcome).await;
+    if warranted(turn, command, outcome).await {
+        return;
+    }
+    let kept = unreturnable(turn, command).await;
+    let text = kept.as_ref().map(|name| format!("{} {name}", turn.screened.text));
+    let text = text.as_deref().unwrap_or(&turn.screened.text);
+    let passages = sought_rules(turn, (text, command.slots.topic.as_deref().map(document)), outcome).await;
     if let Some(why) = passages.absence {
         outcome.say(Move::NotFound { why });
         return;
@@ -117,7 +174,7 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     // "What is your warranty?" asks for nothing in particular.
     let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
     let going_on = turn.session.rules.as_deref().filter(|_| command.slots.topic.is_none());
-    let general = general.or_else(|| passages.going_on(going_on?));
+    let general = general.or_else(|| passages.going_on(going_on?)).filter(|_| kept.is_none());
     let chosen = match turn.app.generate.as_deref() {
         _ if general.is_some() => general,
         Some(generate) if passages.facts.len() > 1 && !passages.clear() => {

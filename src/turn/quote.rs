@@ -85,14 +85,15 @@ async fn quoted(
         outcome.say(Move::NotFound { why: Absence::NoDelivery });
         return Ok(true);
     }
-    tell(priced, outcome);
+    tell(priced, CartSay::WithDelivery, outcome);
     Ok(true)
 }
 
-fn tell(cart: CartFact, outcome: &mut Outcome) {
+/// Says a sum that nobody's cart stands for.
+pub(super) fn tell(cart: CartFact, say: CartSay, outcome: &mut Outcome) {
     let as_of = cart.lines.iter().map(|line| line.offer.as_of).min().unwrap_or(outcome.now);
     let id = FactId("cart:quote".to_string());
-    outcome.say(Move::Cart { fact: id.clone(), say: CartSay::WithDelivery });
+    outcome.say(Move::Cart { fact: id.clone(), say });
     let source = "cart@quote".to_string();
     outcome.learn(vec![Fact { id, body: FactBody::Cart(Box::new(cart)), source, as_of }]);
 }
@@ -139,7 +140,7 @@ async fn product(turn: &Turn<'_>, question: &Command, outcome: &mut Outcome) -> 
 }
 
 /// The variant whose colour is named; any that can be had where all of them cost the same.
-fn of_one_price(turn: &Turn<'_>, candidate: &Candidate, facts: &[Fact]) -> Option<Sku> {
+pub(super) fn of_one_price(turn: &Turn<'_>, candidate: &Candidate, facts: &[Fact]) -> Option<Sku> {
     let offers = candidate.matching.iter().filter_map(|id| match &facts.iter().find(|fact| fact.id == *id)?.body {
         FactBody::Offer(offer) if offer.offer.in_stock() != Some(0) => Some(offer),
         _ => None,

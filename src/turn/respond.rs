@@ -35,6 +35,7 @@ use super::person;
 use super::policy;
 use super::quote;
 use super::stop;
+use super::together;
 
 /// What all commands of a message share.
 #[derive(Clone, Copy)]
@@ -159,6 +160,7 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands, turn.session, now) };
     let commands = quote::taken(turn, commands, &mut outcome).await;
+    let commands = together::summed(turn, commands, &mut outcome).await;
     // "All right, and what about instalments?" wants no "all right" back.
     let beside = commands.len() > 1;
     for command in commands.iter().filter(|command| !(beside && agrees(command))) {

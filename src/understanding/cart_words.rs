@@ -23,6 +23,7 @@ struct Raw {
     known: Words,
     again: Words,
     with_delivery: Words,
+    together: Words,
     correct: Words,
     beside: Words,
     number: BTreeMap<Language, BTreeMap<String, u32>>,
@@ -50,6 +51,7 @@ pub struct CartWords {
     known: Vec<String>,
     again: Lexicon<()>,
     with_delivery: Lexicon<()>,
+    together: Lexicon<()>,
     parts: Lexicon<Part>,
 }
 
@@ -91,6 +93,7 @@ impl CartWords {
             no_code: lexicon(raw.no_code),
             again: lexicon(raw.again),
             with_delivery: lexicon(raw.with_delivery),
+            together: lexicon(raw.together),
             parts: Lexicon::new(parts),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
         })
@@ -132,6 +135,11 @@ impl CartWords {
     /// True when a price is asked for together with the delivery.
     pub fn with_delivery(&self, text: &str) -> bool {
         !self.with_delivery.find(&fold(text)).is_empty()
+    }
+
+    /// True when the sum of several things is asked for.
+    pub fn together(&self, text: &str) -> bool {
+        !self.together.find(&fold(text)).is_empty()
     }
 
     /// What is meant with the thing that was put in just now: "actually make it one", "take it out". Every word of the message must
@@ -316,6 +324,10 @@ mod tests {
         ] {
             assert!(words.with_delivery(text), "{text}");
         }
+        for text in ["boots and socks, how much together", "сколько всё вместе?", "koľko spolu", "一起多少钱"] {
+            assert!(words.together(text) && !words.with_delivery(text), "{text}");
+        }
+        assert!(!words.together("сколько стоит чайник") && !words.together("how much is the kettle"));
         assert!(
             !words.with_delivery("how much is delivery to Nitra?") && !words.with_delivery("сколько стоит доставка")
         );

@@ -27,6 +27,7 @@ mod several;
 mod slot_rules;
 mod slots;
 mod stop_words;
+mod things;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
@@ -42,6 +43,7 @@ use rules::Firm;
 pub use slots::e164;
 use slots::{Passage, relevant};
 pub use stop_words::StopWords;
+pub use things::Things;
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]

@@ -1,0 +1,201 @@
+//! What a message means in its conversation. In: what was understood of its words alone. Out: the same, where words that name no thing
+//! leave the products spoken of standing ("is it waterproof?", «сколько за два таких выйдет»), and where a colour, a size or a thing the
+//! shop sells was taken for chat, a complaint or worse. Only the index and the session know.
+
+use crate::app::App;
+use crate::domain::session::Session;
+use crate::domain::{Command, CommandName, ProductId, Screened, Slots, Tier, Understanding};
+use crate::engine::{EmbedInput, Only, ProductQuery, SearchMode};
+use crate::shop::EVERY_DETAIL;
+
+/// Below it the examples only guess.
+const GUESSED: f32 = 0.75;
+/// A score of screening below which nothing speaks for an attempt to bend the assistant.
+const SUSPICIOUS: f32 = 0.3;
+/// Letters of a word that its forms share at least.
+const STEM: usize = 4;
+/// More than this is no count of pieces but a code, a year, a size.
+const MOST_PIECES: u32 = 99;
+
+/// What was understood, as the conversation makes it.
+pub(super) async fn in_context(
+    app: &App,
+    session: &Session,
+    screened: &Screened,
+    understood: Understanding,
+) -> Understanding {
+    let open = session.pending.is_some() || session.menu.is_some();
+    if session.talk.is_some() || session.checkout.is_some() || open && !goes_to_the_till(&understood) {
+        return understood;
+    }
+    let mut understood = recovered(app, session, screened, understood).await;
+    for command in &mut understood.commands {
+        if let Some(words) = spoken_of(app, session, screened, command).await {
+            understood.notes.push(format!("names no thing: `{words}`"));
+        }
+        still_as_told(session, command);
+        if command.name == CommandName::Correct && command.slots.product.is_some() {
+            // "No, I meant running shoes" corrects a search.
+            command.name = CommandName::FindProduct;
+        }
+        let nothing = |slots: &Slots| slots.town.is_none() && slots.product.is_none() && slots.sku.is_none();
+        let opened = session.login.opened(app.now()).is_some() && session.focus.is_empty();
+        if command.name == CommandName::DeliveryInfo && nothing(&command.slots) && opened {
+            // "And when does it come?" after an order was shown.
+            *command = Command { name: CommandName::OrderStatus, slots: Slots::default() };
+        }
+    }
+    understood
+}
+
+/// Whatever was asked: who wants to pay is not asked again for a colour.
+fn goes_to_the_till(understood: &Understanding) -> bool {
+    understood.commands.iter().any(|command| command.name == CommandName::Checkout)
+}
+
+/// What the examples only guessed to be no question about goods, and is one: its words are the shop's own, or it says no more than a
+/// colour, a size, a place in the list or a count of what was shown.
+async fn recovered(app: &App, session: &Session, screened: &Screened, understood: Understanding) -> Understanding {
+    use CommandName as C;
+    let [only] = understood.commands.as_slice() else { return understood };
+    let answers = matches!(only.name, C::Confirm | C::Deny);
+    let chat = matches!(only.name, C::OutOfScope | C::Smalltalk | C::Menu | C::Unsafe | C::Complaint | C::Spam);
+    let guessed = understood.confidence < GUESSED;
+    if understood.tier != Tier::Examples || only.slots.topic.is_some() || !chat && !(answers && guessed) {
+        return understood;
+    }
+    let said = app.understander.slots(screened);
+    let narrows = said.size.is_some() || said.colour.is_some() || said.pick.is_some() || said.quantity.is_some();
+    let words = said.product.clone();
+    let command = match words {
+        None if narrows && !session.focus.is_empty() => Some(narrowed(session, &said)),
+        Some(words) if guessed && known(app, screened, &words).await => Some(looked_for(said)),
+        // Who is taken for an attacker on a guess is at worst somebody who asks for what the shop does not do.
+        _ if guessed && only.name == C::Unsafe && screened.injection < SUSPICIOUS => {
+            Some(Command { name: C::OutOfScope, slots: Slots::default() })
+        }
+        _ => None,
+    };
+    let Some(command) = command else { return understood };
+    let mut notes = understood.notes;
+    notes.push(format!("is no {}", only.name));
+    Understanding { commands: vec![command], notes, ..understood }
+}
+
+/// The products shown, with what is said of them now beside what was said before.
+fn narrowed(session: &Session, said: &Slots) -> Command {
+    let before = session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
+    let before = if said.pick.is_some() { Slots::default() } else { before };
+    // "The black ones?" after a list: those shown are not all there are.
+    let again = said.quantity.is_none() && session.focus.len() > 1;
+    let slots = Slots {
+        product: before.product.filter(|_| again),
+        pick: said.pick,
+        size: said.size.clone().or(before.size),
+        colour: said.colour.clone().or(before.colour),
+        quantity: said.quantity,
+        ..Slots::default()
+    };
+    // "Two" of what was shown: what they cost together.
+    let name = if slots.quantity.is_some() { CommandName::Price } else { CommandName::FindProduct };
+    Command { name, slots }
+}
+
+fn looked_for(said: Slots) -> Command {
+    let Slots { product, names, sku, size, colour, budget, quantity, .. } = said;
+    let slots = Slots { product, names, sku, size, colour, budget, quantity, ..Slots::default() };
+    Command { name: CommandName::FindProduct, slots }
+}
+
+/// "And in stock in Košice?", "which of them is warmer?": in the size and colour that were looked for.
+fn still_as_told(session: &Session, command: &mut Command) {
+    let slots = &mut command.slots;
+    let there = command.name == CommandName::Stock && slots.town.is_some() && slots.product.is_none();
+    let compares = command.name == CommandName::Compare;
+    let Some(told) = session.last.as_ref().map(|last| &last.slots).filter(|_| there || compares) else { return };
+    if slots.sku.is_none() && !session.focus.is_empty() {
+        slots.size = slots.size.take().or_else(|| told.size.clone());
+        slots.colour = slots.colour.take().or_else(|| told.colour.clone().filter(|_| there));
+    }
+}
+
+/// Takes words out of a command that name no thing where products are spoken of, and gives them back.
+async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &mut Command) -> Option<String> {
+    use CommandName as C;
+    let of_goods = matches!(
+        command.name,
+        C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout | C::RestockNotice
+    );
+    let spoken = !session.focus.is_empty() || command.name == C::Checkout;
+    if !of_goods || !spoken || command.slots.sku.is_some() || app.shop.kinds().open(&screened.text) {
+        return None;
+    }
+    let words = command.slots.product.clone()?;
+    if names_a_thing(app, screened, &words).await {
+        return None;
+    }
+    let slots = &mut command.slots;
+    (slots.product, slots.names) = (None, Vec::new());
+    slots.quantity = slots.quantity.or_else(|| words.parse().ok().filter(|count| (1..=MOST_PIECES).contains(count)));
+    let pieces = Slots { detail: None, ..slots.clone() };
+    if command.name == C::FindProduct && slots.detail.is_none() && pieces == Slots::default() {
+        // "Noise cancelling?": the one that is said to be so, else whatever is known of them.
+        match described(app, session, screened, &words).await {
+            Some(only) => slots.sku = Some(only.0),
+            None => slots.detail = Some(EVERY_DETAIL.to_string()),
+        }
+    }
+    Some(words)
+}
+
+/// The one product spoken of whose description holds all of the words, be it in another form.
+async fn described(app: &App, session: &Session, screened: &Screened, words: &str) -> Option<ProductId> {
+    let products = app.catalog.products(&session.focus).await.ok()?;
+    let mut fitting = products.iter().filter(|product| {
+        let text = product.description.get(screened.language).to_lowercase();
+        words.split_whitespace().map(str::to_lowercase).all(|word| {
+            let stem: String = word.chars().take(word.chars().count().saturating_sub(2).max(STEM)).collect();
+            text.contains(&stem)
+        })
+    });
+    let only = fitting.next()?;
+    fitting.next().is_none().then(|| only.id.clone())
+}
+
+/// True when words name a thing: the shop knows one of them, or they are such as name things.
+async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
+    if !words.chars().any(char::is_alphabetic) {
+        return false;
+    }
+    if known_word(app, screened, words).await {
+        return true;
+    }
+    match app.embed.embed(EmbedInput::Query, vec![words.to_lowercase()]).await {
+        Ok(vectors) => vectors.first().is_none_or(|vector| app.things.named(vector)),
+        Err(_) => true,
+    }
+}
+
+/// True when the shop knows one of some words, and where its index cannot say.
+pub(super) async fn known_word(app: &App, screened: &Screened, words: &str) -> bool {
+    // An index that fails tells so where it is really asked.
+    !app.search.familiar(&query(screened, words)).await.is_ok_and(|known| known.known == 0)
+}
+
+/// True when every word of what is named is the shop's own.
+async fn known(app: &App, screened: &Screened, words: &str) -> bool {
+    let kind = app.shop.kinds().named(&screened.text, words);
+    let known = app.search.familiar(&query(screened, &kind)).await;
+    known.is_ok_and(|known| known.words > 0 && known.known >= known.words)
+}
+
+fn query(screened: &Screened, words: &str) -> ProductQuery {
+    ProductQuery {
+        text: words.to_string(),
+        vector: None,
+        language: screened.language,
+        mode: SearchMode::Lexical,
+        only: Only::default(),
+        limit: 1,
+    }
+}
