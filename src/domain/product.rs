@@ -80,7 +80,9 @@ pub fn size_fits(wanted: &str, has: &str) -> bool {
         let (from, to, wanted): (f32, f32, f32) = (from.parse().ok()?, to.parse().ok()?, wanted.parse().ok()?);
         Some(from <= wanted && wanted <= to)
     };
-    wanted == has || has.split('/').any(|one| one == wanted) || within().unwrap_or(false)
+    // Who names the width of a bed means whatever fits that.
+    let wide = || has.split_once('×').is_some_and(|(width, _)| width == wanted && wanted.len() > 2);
+    wanted == has || has.split('/').any(|one| one == wanted) || within().unwrap_or(false) || wide()
 }
 
 /// A product as the merchant's feed describes it. Prices and stock are not here: they are read at answer time.

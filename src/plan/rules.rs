@@ -1,6 +1,6 @@
 //! Moves that follow from the command and the outcome alone.
 
-use crate::domain::command::Pick;
+use crate::domain::command::{Pick, Wish};
 use crate::domain::found::Candidate;
 use crate::domain::plan::Absence;
 use crate::domain::{CommandName, FactId, Move};
@@ -39,7 +39,8 @@ pub fn by_rule(brief: &Brief<'_>) -> Option<Vec<Move>> {
 
 /// What there is not; whoever looks for it is told once what there is.
 fn not_found(brief: &Brief<'_>, why: Absence) -> Vec<Move> {
-    let looks = brief.command.name == CommandName::FindProduct && why == Absence::NothingFound;
+    let nothing = matches!(why, Absence::NothingFound | Absence::Unfulfilled(Wish::Popular));
+    let looks = brief.command.name == CommandName::FindProduct && nothing;
     let kinds = brief.found.kinds.iter().filter(|_| looks).map(|fact| Move::Range { fact: fact.clone() });
     [Move::NotFound { why }].into_iter().chain(kinds).collect()
 }
@@ -124,6 +125,8 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         }
         // Of a kind of thing, what there is is told; the towns of one product are.
         CommandName::Stock if brief.found.sure == 0 && first_mention(brief) => vec![Move::Offer { facts }],
+        // "The blue ones?" of several: which they are; the towns of each would be a page.
+        CommandName::Stock if named.len() > 1 && of_a_kind(brief) => vec![Move::Offer { facts }],
         CommandName::Stock => vec![Move::Stock { facts }],
         _ => vec![Move::Offer { facts }],
     };
@@ -150,6 +153,12 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
 fn first_mention(brief: &Brief<'_>) -> bool {
     let slots = &brief.command.slots;
     slots.product.is_some() && slots.size.is_none() && slots.colour.is_none() && slots.town.is_none()
+}
+
+/// True when a colour or a size is asked for, wherever it lies.
+fn of_a_kind(brief: &Brief<'_>) -> bool {
+    let slots = &brief.command.slots;
+    slots.town.is_none() && (slots.colour.is_some() || slots.size.is_some())
 }
 
 /// The computed sum, when one product at one price is meant.

@@ -197,6 +197,11 @@ async fn popular(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     }
     let mut found = facts::gather(sources, question, &ids).await?;
     found.candidates.retain(|candidate| candidate.in_stock != Some(0) && !candidate.matching.is_empty());
+    if found.candidates.is_empty() {
+        let kinds = range::instead(sources, question).await?;
+        let found = Found { absence: Some(Absence::Unfulfilled(Wish::Popular)), ..kinds };
+        return Ok(Some(Retrieved { found, hits }));
+    }
     Ok(Some(settled(found, Wish::Popular, hits)))
 }
 

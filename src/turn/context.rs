@@ -107,10 +107,11 @@ fn looked_for(said: Slots) -> Command {
     Command { name: CommandName::FindProduct, slots }
 }
 
-/// "And in stock in Košice?", "which of them is warmer?": in the size and colour that were looked for.
+/// "And in stock in Košice?", "brown?", "which of them is warmer?": in the size and colour that were looked for.
 fn still_as_told(session: &Session, command: &mut Command) {
     let slots = &mut command.slots;
-    let there = command.name == CommandName::Stock && slots.town.is_some() && slots.product.is_none();
+    let anew = slots.town.is_some() || slots.colour.is_some();
+    let there = command.name == CommandName::Stock && anew && slots.product.is_none() && slots.pick.is_none();
     let compares = command.name == CommandName::Compare;
     let Some(told) = session.last.as_ref().map(|last| &last.slots).filter(|_| there || compares) else { return };
     if slots.sku.is_none() && !session.focus.is_empty() {

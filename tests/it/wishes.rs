@@ -191,3 +191,44 @@ async fn a_delivery_is_moved_to_a_day_on_which_parcels_arrive() {
     let order = app.orders.find("TT-10452").await.unwrap().unwrap();
     assert_eq!(order.expected().unwrap().to_string(), "2026-12-02");
 }
+
+#[tokio::test]
+async fn several_things_are_told_in_one_sum_and_nothing_is_bought() {
+    let door = TestApp::over(app(config(), None).await);
+    for (locale, wish, sum, cart, empty) in [
+        ("en", "how much are Parovoz whistling kettle and Volna toaster together?", "74.80", "show my cart", "empty"),
+        ("ru", "сколько вместе: свистящий чайник «Паровоз» и тостер «Волна»", "", "что в корзине", "пуста"),
+    ] {
+        let mut chat = Chat::new(&door, locale);
+        let told = chat.say(wish).await;
+        if !sum.is_empty() {
+            has(&told, sum);
+        }
+        has(&chat.say(cart).await, empty);
+    }
+}
+
+#[tokio::test]
+async fn a_products_own_warranty_is_told_and_the_shops_where_it_has_none() {
+    let door = TestApp::over(app(config(), None).await);
+    for (locale, question, own) in [
+        ("en", "how long is the warranty on KT-104?", "36 months"),
+        ("ru", "какая гарантия на KT-104?", "36 месяцев"),
+        ("sk", "aká je záruka na KT-104?", "36 mesiacov"),
+        ("zh", "KT-104保修多久", "36个月"),
+    ] {
+        has(&Chat::new(&door, locale).say(question).await, own);
+    }
+    has(&Chat::new(&door, "en").say("how long is the warranty?").await, "24 months");
+}
+
+#[tokio::test]
+async fn both_of_two_go_into_the_cart() {
+    let door = TestApp::over(app(config(), None).await);
+    let mut chat = Chat::new(&door, "en");
+    chat.say("compare V-300 and V-500").await;
+    let told = chat.say("add both to my cart").await;
+    has(&told, "V-300");
+    has(&told, "V-500");
+    has(&told, "279.80");
+}

@@ -233,8 +233,16 @@ impl CommandRules {
             let meaning = self.phrases.get(fold(&message.text[piece.clone()]).trim());
             meaning.is_some_and(|meaning| meaning.name == CommandName::Smalltalk)
         };
-        let first = pieces.iter().position(|piece| !courteous(piece)).filter(|first| *first > 0)?;
-        message.text.get(pieces[first].start..).map(str::trim)
+        if let Some(first) = pieces.iter().position(|piece| !courteous(piece)).filter(|first| *first > 0) {
+            return message.text.get(pieces[first].start..).map(str::trim);
+        }
+        // "Ahojte máte vankúše": nobody who writes so fast sets a comma.
+        let (hello, rest) = message.text.trim().split_once(char::is_whitespace)?;
+        let greets = self.phrases.get(fold(hello).trim()).is_some_and(|meaning| {
+            meaning.name == CommandName::Smalltalk && meaning.topic.as_deref() == Some("greeting")
+        });
+        let wishes = !self.phrases.contains_key(fold(rest).trim()) && rest.split_whitespace().count() > 1;
+        (greets && wishes).then(|| rest.trim())
     }
 
     /// True when a text says that something is looked for.
