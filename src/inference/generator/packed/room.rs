@@ -1,5 +1,6 @@
-//! Memory for packed weights, zeroed by the system when it is first written, in large pages where it has them: every
-//! token walks through all weights, and with pages of 4 KB each would have to be looked up on the way.
+//! Memory for packed weights, zeroed by the system page by page when it is first written: by the thread that packs into it, and not
+//! by one thread for all. Large pages were tried: in a virtual machine whose host takes free memory back they made a model load half as
+//! long again, and its tokens no faster.
 #![allow(unsafe_code)]
 
 use std::ops::{Deref, DerefMut};
@@ -17,11 +18,7 @@ pub struct Room {
 impl Room {
     /// Room for so many lines, all zero.
     pub fn new(count: usize) -> std::io::Result<Room> {
-        let memory = MmapMut::map_anon((count * size_of::<Line>()).max(1))?;
-        // A wish: without it the pages are small, and all the same is right.
-        #[cfg(target_os = "linux")]
-        let _ = memory.advise(memmap2::Advice::HugePage);
-        Ok(Room { memory, count })
+        Ok(Room { memory: MmapMut::map_anon((count * size_of::<Line>()).max(1))?, count })
     }
 }
 
