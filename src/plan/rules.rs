@@ -126,14 +126,12 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         // Of a kind of thing, what there is is told; the towns of one product are.
         CommandName::Stock if brief.found.sure == 0 && first_mention(brief) => vec![Move::Offer { facts }],
         // "The blue ones?" of several: which they are; the towns of each would be a page.
-        CommandName::Stock if named.len() > 1 && of_a_kind(brief) => vec![Move::Offer { facts }],
+        CommandName::Stock if named.len() > 1 && of_a_colour(brief) => vec![Move::Offer { facts }],
         CommandName::Stock => vec![Move::Stock { facts }],
         _ => vec![Move::Offer { facts }],
     };
-    if brief.command.name == CommandName::Price
-        && let Some(total) = total_of(brief, named)
-    {
-        moves.push(Move::Total { fact: total });
+    if brief.command.name == CommandName::Price {
+        moves.extend(totals_of(brief, named).into_iter().map(|fact| Move::Total { fact }));
     }
     let wants_to_buy = matches!(brief.command.name, CommandName::FindProduct | CommandName::CartAdd);
     if sold_out {
@@ -155,17 +153,17 @@ fn first_mention(brief: &Brief<'_>) -> bool {
     slots.product.is_some() && slots.size.is_none() && slots.colour.is_none() && slots.town.is_none()
 }
 
-/// True when a colour or a size is asked for, wherever it lies.
-fn of_a_kind(brief: &Brief<'_>) -> bool {
+/// True when a colour is asked for, wherever it lies.
+fn of_a_colour(brief: &Brief<'_>) -> bool {
     let slots = &brief.command.slots;
-    slots.town.is_none() && (slots.colour.is_some() || slots.size.is_some())
+    slots.town.is_none() && slots.size.is_none() && slots.colour.is_some()
 }
 
-/// The computed sum, when one product at one price is meant.
-fn total_of(brief: &Brief<'_>, named: &[Candidate]) -> Option<FactId> {
-    let [only] = named else { return None };
-    let total = only.total.clone()?;
-    brief.command.slots.quantity.filter(|quantity| *quantity > 1).map(|_| total)
+/// The computed sum of each product at one price that is meant; none of a longer list.
+fn totals_of(brief: &Brief<'_>, named: &[Candidate]) -> Vec<FactId> {
+    let several = brief.command.slots.quantity.is_some_and(|quantity| quantity > 1);
+    let few = named.len() <= brief.offers;
+    named.iter().filter(|_| several && few).filter_map(|one| one.total.clone()).collect()
 }
 
 fn filtered_out(brief: &Brief<'_>) -> Vec<Move> {

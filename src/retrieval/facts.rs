@@ -31,7 +31,14 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
         let mut conditions = Conditions::of(question);
         conditions.size = conditions.size.or_else(|| named_size(question.text, &product, &offers));
         let conditions = &conditions;
-        let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer));
+        let exact = |wanted: &str, has: &str| colour_fits(wanted, has);
+        let shade = |wanted: &str, has: &str| sources.shop.shade_of(has) == Some(wanted);
+        let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer, &exact));
+        let (matching, others): (Vec<&Offer>, Vec<&Offer>) = match matching.is_empty() {
+            // Who asks for blue, and there is none, may take navy for one.
+            true => offers.iter().partition(|offer| conditions.met(offer, &shade)),
+            false => (matching, others),
+        };
         let id_of = |offer: &&Offer| fact_id(offer);
         let total = total(question, &matching, &source);
         let candidate = Candidate {
@@ -123,6 +130,9 @@ pub(super) fn most(question: &Question<'_>) -> Option<Money> {
     Money::parse(&budget.amount, budget.currency.unwrap_or(question.currency)).ok()
 }
 
+/// Whether what is wanted fits what is there.
+type Fits<'a> = &'a dyn Fn(&str, &str) -> bool;
+
 /// The hard conditions of a question.
 struct Conditions<'a> {
     size: Option<String>,
@@ -143,8 +153,8 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    fn met(&self, offer: &Offer) -> bool {
-        let same = |wanted: Option<&str>, has: &Option<String>, fits: fn(&str, &str) -> bool| match (wanted, has) {
+    fn met(&self, offer: &Offer, colour: Fits<'_>) -> bool {
+        let same = |wanted: Option<&str>, has: &Option<String>, fits: Fits<'_>| match (wanted, has) {
             (Some(wanted), Some(has)) => fits(wanted, has),
             // A condition says nothing about a product that has no such property.
             _ => true,
@@ -155,8 +165,8 @@ impl<'a> Conditions<'a> {
             (None, _) => true,
         };
         affordable
-            && same(self.size.as_deref(), &offer.size, size_fits)
-            && same(self.colour, &offer.colour, colour_fits)
+            && same(self.size.as_deref(), &offer.size, &size_fits)
+            && same(self.colour, &offer.colour, colour)
     }
 }
 

@@ -254,10 +254,20 @@ async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limit
             return finish(sources, question, &both, (both.len(), Vec::new())).await;
         }
     }
+    if let (Some(words), [shown]) = (question.slots.product.as_deref(), question.focus)
+        && let Some(other) = named_alone(sources, question, (limits, words)).await?
+        && other != *shown
+    {
+        // "What is the difference between that and the windbreaker?"
+        let both = [shown.clone(), other];
+        return finish(sources, question, &both, (both.len(), Vec::new())).await;
+    }
     if question.focus.len() > 1 && question.slots.product.is_some() {
-        // "Which one is the quietest?" names a quality of those shown, no product.
+        // "Which one is the quietest?", "which is better for espresso?" name a quality of those shown: one thing that is named is
+        // compared with nothing. Several that share a name are a list of their own.
         let hits = sources.search.products(&query(question, words, limits)).await?;
-        if hits.iter().all(|hit| hit.query_in_name <= 0.0) {
+        let named = hits.iter().filter(|hit| hit.query_in_name >= limits.sure_name && hit.name_in_query > 0.0).count();
+        if named < 2 || hits.iter().all(|hit| hit.query_in_name <= 0.0) {
             return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
         }
     }

@@ -35,6 +35,9 @@ pub struct Term {
     /// The country's code, of a town.
     #[serde(default)]
     pub country: Option<String>,
+    /// The colour that a shade is taken for, of a colour.
+    #[serde(default)]
+    pub within: Option<String>,
 }
 
 /// The shop's name and how to reach its people.
@@ -136,6 +139,11 @@ impl Shop {
     pub fn colour_name(&self, colour: &str) -> Localised {
         let known = self.colours.get(colour).map(|term| term.name.clone());
         known.unwrap_or_else(|| Localised::only(crate::domain::Language::En, colour))
+    }
+
+    /// The colour that a shade is taken for: navy for blue.
+    pub fn shade_of(&self, colour: &str) -> Option<&str> {
+        self.colours.get(colour)?.within.as_deref()
     }
 
     /// The name of a kind of products; the feed's own word when the rules do not know it, of a path its last part.

@@ -86,17 +86,32 @@ pub struct Door<'a> {
     pub caller: &'a str,
     /// The client behind a conversation; empty when clients cannot be told apart.
     pub client: &'a str,
+    /// What the shop's numbers begin with: who types the figures alone means an order of the shop.
+    pub prefix: &'a str,
     /// Now.
     pub now: Timestamp,
 }
 
 impl Door<'_> {
+    /// The order with a number, or with its figures.
+    async fn find(&self, number: &str) -> anyhow::Result<Option<Order>> {
+        let found = self.orders.find(number).await?;
+        let figures = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if found.is_some() || !figures || self.prefix.is_empty() {
+            return Ok(found);
+        }
+        self.orders.find(&format!("{}{number}", self.prefix)).await
+    }
+
     /// The order, when it is theirs and the proof was not guessed at too often.
     ///
     /// # Errors
     /// The orders or the proofs cannot be read or written.
     pub async fn owned(&self, who: &Identity, number: &str) -> anyhow::Result<Option<Order>> {
-        let found = self.orders.find(number).await?;
+        let found = self.find(number).await?;
+        // However it was typed, wrong proofs are counted for one number.
+        let number = found.as_ref().map_or(number, |order| &order.number).to_string();
+        let number = number.as_str();
         if let Some(order) = found.as_ref().filter(|order| who.is_customer_of(order) || who.has_proved(order)) {
             return Ok(Some(order.clone()));
         }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn door(one: &One) -> Door<'_> {
-        Door { orders: one, proofs: one, caller: "", client: "", now: Timestamp::UNIX_EPOCH }
+        Door { orders: one, proofs: one, caller: "", client: "", prefix: "TT-", now: Timestamp::UNIX_EPOCH }
     }
 
     #[async_trait]
@@ -194,6 +194,8 @@ mod tests {
         check(status, Some("TT-1"), stranger(), &["ask Identity"]).await;
         check(status, Some("TT-9"), stranger(), &["ask Identity"]).await;
         check(status, Some("TT-1"), phone("+421 900 000 000"), &["order"]).await;
+        check(status, Some("1"), phone("+421 900 000 000"), &["order"]).await;
+        check(status, Some("1"), phone("+421900000001"), &["not found NoOrder"]).await;
         check(status, Some("TT-1"), phone("+421900000001"), &["not found NoOrder"]).await;
         check(status, Some("TT-9"), phone("+421900000000"), &["not found NoOrder"]).await;
         check(status, None, customer("C-1"), &["order"]).await;

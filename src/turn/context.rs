@@ -4,7 +4,7 @@
 
 use crate::app::App;
 use crate::domain::session::Session;
-use crate::domain::{Command, CommandName, ProductId, Screened, Slots, Tier, Understanding};
+use crate::domain::{Command, CommandName, ProductId, Screened, Slots, Tier, Understanding, Wish};
 use crate::engine::{EmbedInput, Only, ProductQuery, SearchMode};
 use crate::shop::EVERY_DETAIL;
 
@@ -34,8 +34,8 @@ pub(super) async fn in_context(
             understood.notes.push(format!("names no thing: `{words}`"));
         }
         still_as_told(session, command);
-        if command.name == CommandName::Correct && command.slots.product.is_some() {
-            // "No, I meant running shoes" corrects a search.
+        if command.name == CommandName::Correct && command.slots.product.is_some() && session.focus.is_empty() {
+            // "No, I meant running shoes" corrects a search that found nothing.
             command.name = CommandName::FindProduct;
         }
         let nothing = |slots: &Slots| slots.town.is_none() && slots.product.is_none() && slots.sku.is_none();
@@ -127,7 +127,13 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         command.name,
         C::FindProduct | C::Price | C::Stock | C::Compare | C::CartAdd | C::Correct | C::Checkout | C::RestockNotice
     );
-    let spoken = !session.focus.is_empty() || command.name == C::Checkout;
+    // "What is popular right now?", "pay now please": these need no product.
+    let complete = command.name == C::Checkout || matches!(command.slots.wish, Some(Wish::Popular | Wish::OnSale));
+    // "When does it come?" of a delivery: a place may stand there, of which only the rules can tell.
+    let place = |words: &String| app.shop.kinds().place(&screened.text, words);
+    let arrives = command.name == C::DeliveryInfo && command.slots.product.as_ref().is_some_and(|words| !place(words));
+    let of_goods = of_goods || arrives;
+    let spoken = !session.focus.is_empty() || complete;
     if !of_goods || !spoken || command.slots.sku.is_some() || app.shop.kinds().open(&screened.text) {
         return None;
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::desk::{Back, Talk, Wish};
 use crate::domain::identity::{Contact, Opened};
-use crate::domain::order::OrderState;
+use crate::domain::order::{OrderState, means_number};
 use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move, Slots};
@@ -126,7 +126,7 @@ pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp
             if let Some(opened) = opened
                 && command.slots.phone.is_none()
                 && command.slots.email.is_none()
-                && command.slots.order_number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(&opened.number))
+                && command.slots.order_number.as_ref().is_some_and(|number| means_number(number, &opened.number))
             {
                 match &opened.contact {
                     Contact::Phone(phone) => command.slots.phone = Some(phone.clone()),
@@ -240,7 +240,8 @@ fn counter<'a>(
 }
 
 fn door<'a>(turn: &Turn<'a>, caller: &'a str, outcome: &Outcome) -> Door<'a> {
-    Door { orders: &*turn.app.orders, proofs: &turn.app.state, caller, client: &turn.visitor.client, now: outcome.now }
+    let (client, prefix) = (turn.visitor.client.as_str(), turn.app.cart_rules.order_prefix.as_str());
+    Door { orders: &*turn.app.orders, proofs: &turn.app.state, caller, client, prefix, now: outcome.now }
 }
 
 fn caller(turn: &Turn<'_>) -> String {

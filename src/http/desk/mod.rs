@@ -146,7 +146,8 @@ async fn known_customer(app: &App, who: &Who, operation: &Operation) -> Result<S
 async fn owned(app: &App, who: &Who, number: &str) -> Result<Option<Order>, Problem> {
     let identity = identity(app, who).await?;
     let (caller, client) = (who.caller.as_str(), who.client.as_str());
-    let door = Door { orders: &app.state, proofs: &app.state, caller, client, now: app.now() };
+    let prefix = app.cart_rules.order_prefix.as_str();
+    let door = Door { orders: &app.state, proofs: &app.state, caller, client, prefix, now: app.now() };
     door.owned(&identity, number).await.map_err(inside(DESK))
 }
 

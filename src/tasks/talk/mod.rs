@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 
 use crate::domain::desk::{Operation, RefusalCode, ReturnReason, Shown, Slip, Talk, Task, TaskFact, TaskState, Wish};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, means_number};
 use crate::domain::photo;
 use crate::domain::plan::{Ask, TaskLine};
 use crate::domain::{Command, Fact, FactBody, FactId, Localised, Move, Sku};
@@ -20,7 +20,7 @@ use super::desk::Desk;
 use super::identity::{Door, Identity};
 use super::{Outcome, order};
 use said::{
-    MOST_FAILED, again, ask, command_of, dropped, gave_up, is_final, no_order, on_another_day, other_way, plain, shown,
+    MOST_FAILED, again, ask, command_of, dropped, gave_up, is_final, no_order, on_another_day, other_way, shown,
     unproved,
 };
 
@@ -179,7 +179,7 @@ impl Counter<'_> {
     async fn begun(&self, said: &Said<'_>, before: Option<Talk>) -> anyhow::Result<Talk> {
         let number = said.command.slots.order_number.as_deref();
         let same_order = |talk: &Talk| {
-            number.is_none() || talk.order.as_deref().is_none_or(|known| Some(plain(known)) == number.map(plain))
+            number.is_none_or(|number| talk.order.as_deref().is_none_or(|known| means_number(number, known)))
         };
         let goes_on =
             before.as_ref().is_some_and(|talk| talk.wish == said.wish && same_order(talk) && !self.is_over(talk));

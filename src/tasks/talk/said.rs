@@ -25,10 +25,6 @@ pub(super) fn command_of(wish: Wish) -> CommandName {
     }
 }
 
-pub(super) fn plain(number: &str) -> String {
-    number.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 pub(super) fn shown(fact: Fact, say: TaskLine, talk: Talk) -> Outcome {
     let moves = vec![Move::Task { fact: fact.id.clone(), say }];
     Outcome { moves, facts: vec![fact], talk: Some(talk), ..Outcome::default() }
