@@ -156,7 +156,7 @@ fn first_mention(brief: &Brief<'_>) -> bool {
 /// True when a colour is asked for, wherever it lies.
 fn of_a_colour(brief: &Brief<'_>) -> bool {
     let slots = &brief.command.slots;
-    slots.town.is_none() && slots.size.is_none() && slots.colour.is_some()
+    slots.town.is_none() && slots.colour.is_some()
 }
 
 /// The computed sum of each product at one price that is meant; none of a longer list.

@@ -233,6 +233,18 @@ async fn by_words(
 async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
     let words = question.slots.product.as_deref().unwrap_or(question.text);
     let code = question.slots.sku.clone();
+    if let (Some(code), [shown], true) = (&code, question.focus, question.slots.names.is_empty()) {
+        // "And how does it differ from the V-700?", "is it quieter than the V-500?"
+        let third = match question.slots.product.as_deref() {
+            Some(words) => named_alone(sources, question, (limits, words)).await?,
+            None => None,
+        };
+        let other = named_alone(sources, question, (limits, code)).await?;
+        if let Some(other) = other.filter(|other| other != shown && third.as_ref().is_none_or(|third| third == other)) {
+            let both = [shown.clone(), other];
+            return finish(sources, question, &both, (both.len(), Vec::new())).await;
+        }
+    }
     if question.slots.names.len() > 1 || code.is_some() && question.slots.product.is_some() {
         // "V-300 or V-500?": a code stands beside the names.
         let mut names = match question.slots.names.as_slice() {
@@ -245,14 +257,6 @@ async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limit
             names.retain(model);
         }
         return look_up_each(sources, question, (limits, &names)).await;
-    }
-    if let (Some(code), [shown]) = (&code, question.focus) {
-        // "And how does it differ from the V-700?"
-        let other = named_alone(sources, question, (limits, code)).await?;
-        if let Some(other) = other.filter(|other| other != shown) {
-            let both = [shown.clone(), other];
-            return finish(sources, question, &both, (both.len(), Vec::new())).await;
-        }
     }
     if let (Some(words), [shown]) = (question.slots.product.as_deref(), question.focus)
         && let Some(other) = named_alone(sources, question, (limits, words)).await?
@@ -267,7 +271,8 @@ async fn to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limit
         // compared with nothing. Several that share a name are a list of their own.
         let hits = sources.search.products(&query(question, words, limits)).await?;
         let named = hits.iter().filter(|hit| hit.query_in_name >= limits.sure_name && hit.name_in_query > 0.0).count();
-        if named < 2 || hits.iter().all(|hit| hit.query_in_name <= 0.0) {
+        let purpose = sources.shop.kinds().purpose(question.text, words);
+        if purpose || named < 2 || hits.iter().all(|hit| hit.query_in_name <= 0.0) {
             return finish(sources, question, question.focus, (question.focus.len(), Vec::new())).await;
         }
     }

@@ -30,17 +30,12 @@ impl Kinds {
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.
     pub fn place(&self, message: &str, words: &str) -> bool {
-        let message = message.to_lowercase();
-        let first = words.split_whitespace().next().unwrap_or_default().to_lowercase();
-        let Some(before) = message.find(&first).and_then(|at| message.get(..at)).filter(|_| !first.is_empty()) else {
-            return false;
-        };
-        let last = before.split_whitespace().next_back().unwrap_or_default();
-        let spaced = before.ends_with(char::is_whitespace);
-        self.towards.iter().any(|towards| match towards.contains(|sign: char| sign >= '\u{2e80}') {
-            true => before.trim_end().ends_with(towards.as_str()),
-            false => spaced && last == towards,
-        })
+        follow(&self.towards, message, words)
+    }
+
+    /// True for the espresso of "which is better for espresso?": the words say what something is for, and nothing says what it is.
+    pub fn purpose(&self, message: &str, words: &str) -> bool {
+        follow(&self.ends, message, words)
     }
 
     /// Of "a pan for induction", whose words are "pan induction", "pan"; of 浪漫的串灯 the 串灯. All words where nothing parts them.
@@ -65,6 +60,21 @@ impl Kinds {
         }
         words.join(" ")
     }
+}
+
+/// True when the first of some words stands right behind one of a list, or, without spaces, behind its signs.
+fn follow(list: &[String], message: &str, words: &str) -> bool {
+    let message = message.to_lowercase();
+    let first = words.split_whitespace().next().unwrap_or_default().to_lowercase();
+    let Some(before) = message.find(&first).and_then(|at| message.get(..at)).filter(|_| !first.is_empty()) else {
+        return false;
+    };
+    let last = before.split_whitespace().next_back().unwrap_or_default();
+    let spaced = before.ends_with(char::is_whitespace);
+    list.iter().any(|one| match one.contains(|sign: char| sign >= '\u{2e80}') {
+        true => before.trim_end().ends_with(one.as_str()),
+        false => spaced && last == one,
+    })
 }
 
 #[cfg(test)]
@@ -108,6 +118,18 @@ mod tests {
         check("delivery into", "into", false);
         check("когда привезут чайник", "чайник", false);
         check("", "", false);
+    }
+
+    #[test]
+    fn what_something_is_for_is_not_what_it_is() {
+        let kinds = Kinds { ends: ["for", "для", "na"].map(String::from).to_vec(), ..Kinds::default() };
+        let check = |message: &str, words: &str, expected: bool| {
+            assert_eq!(kinds.purpose(message, words), expected, "{message}");
+        };
+        check("which one is better for espresso", "espresso", true);
+        check("какая лучше для эспрессо?", "эспрессо", true);
+        check("ktorý je lepší na espresso", "espresso", true);
+        check("compare kettles for two", "kettles", false);
     }
 
     #[test]

@@ -174,11 +174,13 @@ async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
     if !words.chars().any(char::is_alphabetic) {
         return false;
     }
-    if known_word(app, screened, words).await {
+    // An index that fails tells so where it is really asked.
+    let Ok(known) = app.search.familiar(&query(screened, words)).await else { return true };
+    if known.words > 0 && known.known >= known.words {
         return true;
     }
     match app.embed.embed(EmbedInput::Query, vec![words.to_lowercase()]).await {
-        Ok(vectors) => vectors.first().is_none_or(|vector| app.things.named(vector)),
+        Ok(vectors) => vectors.first().is_none_or(|vector| app.things.named(vector, known.known > 0)),
         Err(_) => true,
     }
 }

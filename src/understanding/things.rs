@@ -4,6 +4,9 @@
 
 use anyhow::{Context, ensure};
 
+/// Beyond it words name no thing though the shop knows some of them.
+const FAR: f32 = -2.0;
+
 /// The line: a number for each of an embedding, and what is added to their sum.
 #[derive(Clone, Debug, Default)]
 pub struct Things {
@@ -27,13 +30,14 @@ impl Things {
         Ok(Things { weights: weights.to_vec(), bias: *bias })
     }
 
-    /// True when the words of this embedding name a thing; also where the line was drawn for another embedder.
-    pub fn named(&self, vector: &[f32]) -> bool {
+    /// True when the words of this embedding name a thing; also where the line was drawn for another embedder. Words of which some are
+    /// the shop's own must lie far on the other side not to.
+    pub fn named(&self, vector: &[f32], partly_known: bool) -> bool {
         if vector.len() != self.weights.len() {
             return true;
         }
         let sum: f32 = vector.iter().zip(&self.weights).map(|(x, weight)| x * weight).sum();
-        sum + self.bias > 0.0
+        sum + self.bias > if partly_known { FAR } else { 0.0 }
     }
 }
 
@@ -44,11 +48,15 @@ mod tests {
     #[test]
     fn words_fall_on_either_side_of_the_line() {
         let things = Things::parse("# a comment\n-1.0\n2.0\n0.5\n").unwrap();
-        let check = |vector: &[f32], expected: bool| assert_eq!(things.named(vector), expected, "{vector:?}");
-        check(&[1.0, 0.0], true);
-        check(&[0.0, 1.0], false);
-        check(&[1.0, 0.0, 0.0], true);
-        check(&[], true);
+        let check = |vector: &[f32], known: bool, expected: bool| {
+            assert_eq!(things.named(vector, known), expected, "{vector:?}");
+        };
+        check(&[1.0, 0.0], false, true);
+        check(&[0.0, 1.0], false, false);
+        check(&[0.0, 1.0], true, true);
+        check(&[-1.0, 0.0], true, false);
+        check(&[1.0, 0.0, 0.0], false, true);
+        check(&[], false, true);
     }
 
     #[test]
