@@ -203,9 +203,8 @@ impl OrderState {
 
 /// True when a number was typed for an order's: without case and separators, or its figures alone.
 pub fn means_number(typed: &str, number: &str) -> bool {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
+    let plain =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
     let (typed, number) = (plain(typed), plain(number));
     let figures = !typed.is_empty() && typed.bytes().all(|byte| byte.is_ascii_digit());
     typed == number || figures && number.trim_start_matches(|c: char| !c.is_ascii_digit()) == typed

@@ -33,7 +33,8 @@ pub(super) async fn gather(sources: Sources<'_>, question: &Question<'_>, ids: &
         let conditions = &conditions;
         let exact = |wanted: &str, has: &str| colour_fits(wanted, has);
         let shade = |wanted: &str, has: &str| sources.shop.shade_of(has) == Some(wanted);
-        let (matching, others): (Vec<&Offer>, Vec<&Offer>) = offers.iter().partition(|offer| conditions.met(offer, &exact));
+        let (matching, others): (Vec<&Offer>, Vec<&Offer>) =
+            offers.iter().partition(|offer| conditions.met(offer, &exact));
         let (matching, others): (Vec<&Offer>, Vec<&Offer>) = match matching.is_empty() {
             // Who asks for blue, and there is none, may take navy for one.
             true => offers.iter().partition(|offer| conditions.met(offer, &shade)),
@@ -164,9 +165,7 @@ impl<'a> Conditions<'a> {
             (Some(_), None) => false,
             (None, _) => true,
         };
-        affordable
-            && same(self.size.as_deref(), &offer.size, &size_fits)
-            && same(self.colour, &offer.colour, colour)
+        affordable && same(self.size.as_deref(), &offer.size, &size_fits) && same(self.colour, &offer.colour, colour)
     }
 }
 

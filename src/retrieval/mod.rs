@@ -18,8 +18,9 @@ use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots, Wish};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
-use crate::shop::{EVERY_DETAIL, Shop};
+use crate::shop::Shop;
 
+pub use crate::shop::EVERY_DETAIL;
 pub use confirm::confirm;
 pub use policy::{Passages, passages};
 

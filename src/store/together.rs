@@ -59,8 +59,7 @@ impl StateStore {
     }
 
     async fn popular(&self) -> anyhow::Result<Vec<Popular>> {
-        let rows =
-            sqlx::query("SELECT product, orders FROM popular ORDER BY place").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT product, orders FROM popular ORDER BY place").fetch_all(&self.pool).await?;
         let popular = |row: &Found| -> anyhow::Result<Popular> {
             let orders = u32::try_from(row.try_get::<i64, _>("orders")?)?;
             Ok(Popular { product: ProductId(row.try_get("product")?), orders })

@@ -13,6 +13,7 @@ use crate::tasks::cart::{Cashier, Denied, Priced, Till, Visit, fact};
 use crate::understanding::{Answer, CartAsk};
 
 use super::App;
+use super::both;
 use super::desk;
 use super::known;
 use super::respond::{Outcome, Turn, points_nowhere, sought};
@@ -190,7 +191,8 @@ pub(super) fn refused(denied: Denied, outcome: &mut Outcome) {
     }
 }
 
-fn take(done: Result<Priced, Denied>, (say, outcome): (CartSay, &mut Outcome)) {
+/// Says what became of a change.
+pub(super) fn take(done: Result<Priced, Denied>, (say, outcome): (CartSay, &mut Outcome)) {
     match done {
         Ok(priced) => {
             let told = priced.into_fact(outcome.now);
@@ -274,7 +276,7 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
         return Ok(());
     }
     if let (Some(Pick::First { .. }), true) = (command.slots.pick, candidates.len() > 1) {
-        return all_of(turn, command, (candidates, &found.facts), outcome).await;
+        return both::all_of(turn, command, (candidates, &found.facts), outcome).await;
     }
     let [candidate] = candidates else {
         let shown = candidates.iter().take(turn.app.config.search.offers);
@@ -304,38 +306,6 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     }
 }
 
-/// "Both, please": one of each, and the question which variant where it has to be asked.
-async fn all_of(
-    turn: &Turn<'_>,
-    command: &Command,
-    (candidates, facts): (&[Candidate], &[Fact]),
-    outcome: &mut Outcome,
-) -> anyhow::Result<()> {
-    let (owner, till) = (owner(turn), till(turn, outcome));
-    let (mut done, mut open) = (None, None);
-    for candidate in candidates {
-        outcome.focus.push(candidate.product.id.clone());
-        match variant(candidate, facts) {
-            Chosen::One(sku) => {
-                let edit = Edit::Add { sku, quantity: command.slots.quantity.unwrap_or(1).max(1) };
-                done = Some(till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?);
-            }
-            Chosen::SoldOut => outcome.say(Move::Stock { facts: candidate.matching.clone() }),
-            // One question at a time: what is left is asked for again.
-            Chosen::Ask(what) => open = open.or(Some((candidate, what))),
-        }
-    }
-    if let Some(done) = done {
-        take(done, (CartSay::Added, outcome));
-    }
-    if let Some((candidate, what)) = open {
-        outcome.say(Move::Stock { facts: candidate.matching.clone() });
-        let slots = Slots { sku: Some(candidate.product.id.0.clone()), pick: None, ..command.slots.clone() };
-        ask(&Command { name: command.name, slots }, what, outcome);
-    }
-    Ok(())
-}
-
 /// The command with the size and colour of the question that led to what it points at: "in 43?", "I'll take them".
 fn as_told(session: &Session, command: &Command) -> Command {
     let names = command.slots.product.is_some() || command.slots.sku.is_some();
@@ -363,7 +333,8 @@ fn not_so(command: &Command, (found, why): (&Found, Absence), outcome: &mut Outc
     ask(&Command { name: command.name, slots }, what, outcome);
 }
 
-fn ask(command: &Command, what: Ask, outcome: &mut Outcome) {
+/// Asks for what is missing, and keeps the command for the answer.
+pub(super) fn ask(command: &Command, what: Ask, outcome: &mut Outcome) {
     outcome.say(Move::Ask { what });
     outcome.pending = Some(Pending { command: command.clone(), asked: what, failed: 0 });
 }

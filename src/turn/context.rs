@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, ProductId, Screened, Slots, Tier, Understanding, Wish};
 use crate::engine::{EmbedInput, Only, ProductQuery, SearchMode};
-use crate::shop::EVERY_DETAIL;
+use crate::retrieval::EVERY_DETAIL;
 
 /// Below it the examples only guess.
 const GUESSED: f32 = 0.75;

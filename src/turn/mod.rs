@@ -3,6 +3,7 @@
 
 mod answer;
 mod booking;
+mod both;
 mod cart;
 mod checkout;
 mod clock;

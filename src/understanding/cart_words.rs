@@ -324,7 +324,8 @@ mod tests {
         ] {
             assert!(words.with_delivery(text), "{text}");
         }
-        for text in ["boots and socks, how much together", "сколько всё вместе?", "koľko spolu", "一起多少钱"] {
+        for text in ["boots and socks, how much together", "сколько всё вместе?", "koľko spolu", "一起多少钱"]
+        {
             assert!(words.together(text) && !words.with_delivery(text), "{text}");
         }
         assert!(!words.together("сколько стоит чайник") && !words.together("how much is the kettle"));

@@ -112,7 +112,9 @@ async fn what_follows_a_proved_order_is_about_it_and_in_no_other_conversation() 
 #[tokio::test]
 async fn the_figures_of_a_number_are_enough_and_prove_nothing() {
     let (_folder, door) = shop(false).await;
-    for question in ["where is my order 10402?", "где мой заказ 10402?", "kde je moja objednávka 10402?", "我的订单10402到哪了"] {
+    for question in
+        ["where is my order 10402?", "где мой заказ 10402?", "kde je moja objednávka 10402?", "我的订单10402到哪了"]
+    {
         let (texts, _) = talk(&door, &[question, "+421900000101"]).await;
         assert!(texts[1].contains("TT-10402"), "{question}: {texts:?}");
         let (texts, _) = talk(&door, &[question, "+421900000199"]).await;

@@ -152,7 +152,8 @@ async fn it_is_counted_when_it_is_time_and_kept() {
 async fn what_is_bought_most_is_told_and_nothing_is_made_up() {
     let folder = tempfile::tempdir().unwrap();
     let (app, door) = shop(&folder, |front| front).await;
-    let wishes = ["what are your bestsellers?", "какие у вас хиты продаж?", "čo sa u vás najviac predáva?", "你们什么卖得最好"];
+    let wishes =
+        ["what are your bestsellers?", "какие у вас хиты продаж?", "čo sa u vás najviac predáva?", "你们什么卖得最好"];
     for (wish, none) in wishes.into_iter().zip(["no figures", "нет данных", "nemám údaje", "还没有"]) {
         let reply = say(&door, None, wish).await;
         assert!(text(&reply).contains(none), "{wish}: {}", text(&reply));
@@ -161,7 +162,8 @@ async fn what_is_bought_most_is_told_and_nothing_is_made_up() {
     take(&app, 10, &[("B-9", "delivered", &["CW-107"]), ("B-8", "cancelled", &["LP-109"])]).await;
     assert!(counted(&app).await);
     assert_eq!(app.catalog.popular(), ["CW-107", "CW-110"].map(ProductId::from));
-    for (wish, intro) in wishes.into_iter().zip(["Bought most often", "Чаще всего", "najčastejšie kupujú", "买得最多"]) {
+    for (wish, intro) in wishes.into_iter().zip(["Bought most often", "Чаще всего", "najčastejšie kupujú", "买得最多"])
+    {
         let reply = say(&door, None, wish).await;
         let told = text(&reply);
         assert!(told.contains(intro), "{wish}: {told}");

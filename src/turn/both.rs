@@ -1,0 +1,42 @@
+//! "Both, please": several of the things shown go into the cart at once. In: the candidates that were pointed at. Out: a line of each, and
+//! the question which variant where it has to be asked.
+
+use crate::domain::cart::Edit;
+use crate::domain::found::Candidate;
+use crate::domain::plan::CartSay;
+use crate::domain::{Command, Fact, Move, Slots};
+
+use super::cart::{Chosen, ask, operation, owner, take, till, variant, visit};
+use super::respond::{Outcome, Turn};
+
+/// Puts one of each into the cart, or as many as were asked for.
+pub(super) async fn all_of(
+    turn: &Turn<'_>,
+    command: &Command,
+    (candidates, facts): (&[Candidate], &[Fact]),
+    outcome: &mut Outcome,
+) -> anyhow::Result<()> {
+    let (owner, till) = (owner(turn), till(turn, outcome));
+    let (mut done, mut open) = (None, None);
+    for candidate in candidates {
+        outcome.focus.push(candidate.product.id.clone());
+        match variant(candidate, facts) {
+            Chosen::One(sku) => {
+                let edit = Edit::Add { sku, quantity: command.slots.quantity.unwrap_or(1).max(1) };
+                done = Some(till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?);
+            }
+            Chosen::SoldOut => outcome.say(Move::Stock { facts: candidate.matching.clone() }),
+            // One question at a time: what is left is asked for again.
+            Chosen::Ask(what) => open = open.or(Some((candidate, what))),
+        }
+    }
+    if let Some(done) = done {
+        take(done, (CartSay::Added, outcome));
+    }
+    if let Some((candidate, what)) = open {
+        outcome.say(Move::Stock { facts: candidate.matching.clone() });
+        let slots = Slots { sku: Some(candidate.product.id.0.clone()), pick: None, ..command.slots.clone() };
+        ask(&Command { name: command.name, slots }, what, outcome);
+    }
+    Ok(())
+}
