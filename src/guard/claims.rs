@@ -173,7 +173,7 @@ impl Checker<'_> {
         short && form != Form::List && !dated && (sentence.priced() || !spoken || !sentence.nameless())
     }
 
-    /// Where the facts hold phones or days, another phone or day is not theirs.
+    /// Where the facts hold phones, days or times of day, another one is not theirs.
     fn differs(&self, item: &Item, form: Form) -> bool {
         let said = self.reading.words(item.tokens.clone());
         match form {
@@ -191,7 +191,11 @@ impl Checker<'_> {
                 let known = self.days();
                 !known.is_empty() && told::day(self.lexicon, said).is_some_and(|day| !known.contains(&day))
             }
-            _ => false,
+            Form::Time => {
+                let known = self.hours();
+                !known.is_empty() && told::hour(said).is_some_and(|hour| !known.contains(&hour))
+            }
+            Form::Rating | Form::List => false,
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) struct Checker<'a> {
     pub ledger: &'a Ledger,
     pub reading: Reading<'a>,
     days: OnceCell<Vec<(u8, u8)>>,
+    hours: OnceCell<Vec<(u8, u8)>>,
     times: OnceCell<bool>,
     said: OnceCell<Said>,
 }
@@ -48,8 +49,8 @@ pub(super) fn check(lexicon: &Lexicon, ledger: &Ledger, (language, text): (Langu
     let names = ledger.aliases.find(&normal.text);
     let tokens = lex::tokens(lexicon, &normal, language, &names);
     let reading = Reading::new(lexicon, (&normal.text, &tokens), language);
-    let (days, times, said) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-    let checker = Checker { lexicon, ledger, reading, days, times, said };
+    let (days, hours, times, said) = (OnceCell::new(), OnceCell::new(), OnceCell::new(), OnceCell::new());
+    let checker = Checker { lexicon, ledger, reading, days, hours, times, said };
     checker.run(text, &normal).map_err(|fault| place(fault, &normal, &tokens))
 }
 
@@ -173,6 +174,11 @@ impl<'a> Checker<'a> {
     /// The days the facts' texts speak of; read at the first question.
     pub fn days(&self) -> &[(u8, u8)] {
         self.days.get_or_init(|| told::days(self.lexicon, self.ledger, self.reading.language))
+    }
+
+    /// The times of day the facts' texts speak of; read at the first question.
+    pub fn hours(&self) -> &[(u8, u8)] {
+        self.hours.get_or_init(|| told::hours(self.lexicon, self.ledger, self.reading.language))
     }
 
     /// True when the facts' texts give a day or a length of time; read at the first question.

@@ -21,6 +21,20 @@ pub(super) fn days(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> Ve
     ledger.texts.iter().flat_map(of).collect()
 }
 
+/// The times of day the texts of a ledger speak of: hour and minute.
+pub(super) fn hours(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> Vec<(u8, u8)> {
+    let of = |text: &String| {
+        reading(lexicon, (text, language), |reading| {
+            let times = (0..reading.tokens.len()).filter_map(|at| match shape::find(reading, at, at) {
+                Some((end, Form::Time)) => hour(reading.words(at..end)),
+                _ => None,
+            });
+            times.collect::<Vec<_>>()
+        })
+    };
+    ledger.texts.iter().flat_map(of).collect()
+}
+
 /// True when the texts of a ledger give a day or a length of time: another one is not theirs.
 pub(super) fn times(lexicon: &Lexicon, ledger: &Ledger, language: Language) -> bool {
     let lasting = |pair: &[Item]| matches!(pair[0].kind, ItemKind::Number(_)) && pair[1].is(Class::Time);
@@ -89,6 +103,12 @@ pub(super) fn day(lexicon: &Lexicon, written: &str) -> Option<(u8, u8)> {
     }
 }
 
+/// Hour and minute of a written time of day; none of "24/7".
+pub(super) fn hour(written: &str) -> Option<(u8, u8)> {
+    let (hour, minute) = written.split_once(':')?;
+    Some((hour.trim().parse().ok()?, minute.trim().parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Ledger;
@@ -99,6 +119,7 @@ mod tests {
     #[test]
     fn another_time_than_the_facts_have_is_refused() {
         const TERMS: &str = r#"[{"sku":"@policy:returns","name":"Returns","text":"You may return unworn goods within 21 days. The warranty is 18 months."}]"#;
+        const HOURS: &str = r#"[{"sku":"@policy:delivery","name":"Delivery","text":"Orders placed before 14:00 leave the same day. We deliver from 9:00 to 20:00."}]"#;
         const ORDER: &str = r#"[{"sku":"@order:7","name":"order 7","text":"Order 7 arrives on 9 May."}]"#;
         let guard = &GUARD;
         let check = |language: Language, facts: &str, text: &str, expected: bool| {
@@ -119,6 +140,11 @@ mod tests {
         check(Ru, TERMS, "Деньги придут за пару дней.", false);
         check(Sk, TERMS, "Peniaze sú na účte do pár dní.", false);
         check(Zh, TERMS, "一个月之内都能退。", false);
+        check(En, HOURS, "Order before 14:00.", true);
+        check(En, HOURS, "Order before 16:00.", false);
+        check(Ru, HOURS, "Привозим с 9:00 до 20:00.", true);
+        check(Ru, HOURS, "Можем привезти и в 22:30.", false);
+        check(En, "[]", "We open at 9:30.", true);
         check(En, ORDER, "It arrives on 9 May.", true);
         check(En, ORDER, "It arrives on 10 May.", false);
         check(En, ORDER, "It arrives on the ninth of May.", false);
