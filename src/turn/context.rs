@@ -176,7 +176,8 @@ async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
     }
     // An index that fails tells so where it is really asked.
     let Ok(known) = app.search.familiar(&query(screened, words)).await else { return true };
-    if known.words > 0 && known.known >= known.words {
+    // "A kettle that's quiet": what it is, is said before what it is like.
+    if known.words > 0 && known.known >= known.words || self::known(app, screened, words).await {
         return true;
     }
     match app.embed.embed(EmbedInput::Query, vec![words.to_lowercase()]).await {
