@@ -3,7 +3,7 @@
 
 use crate::domain::cart::{Cart, Held};
 use crate::domain::plan::CartSay;
-use crate::domain::{Command, CommandName, ProductId, Slots};
+use crate::domain::{Command, CommandName, ProductId, Screened, Slots};
 
 use super::cart::{Chosen, owner, till, variant, visit};
 use super::quote::{of_one_price, tell};
@@ -39,8 +39,8 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     let each = said.quantity.unwrap_or(1).max(1);
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
-    let lines = match (named, said.names.as_slice()) {
-        (true, names) if names.len() > 1 => of_names(turn, names, outcome).await,
+    let lines = match (named, things(commands, &said).as_slice()) {
+        (true, things) if things.len() > 1 => of_things(turn, things, outcome).await,
         (true, _) => return Ok(false),
         (false, _) => {
             let own = till.show(visit).await?.cart.value;
@@ -71,16 +71,33 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     Ok(true)
 }
 
-/// A line for each name; none at all where one of them is not clear. A size that only one of them has is a condition on that one.
-async fn of_names(turn: &Turn<'_>, names: &[String], outcome: &mut Outcome) -> Vec<Held> {
-    let said = turn.app.understander.slots(turn.screened);
+/// What is named, each by itself: by the commands where the message fell into several, else by its names.
+fn things(commands: &[Command], said: &Slots) -> Vec<Slots> {
+    let named = |slots: &Slots| slots.product.is_some() || slots.sku.is_some();
+    let own = commands.iter().map(|command| &command.slots).filter(|slots| named(slots) && slots.names.len() < 2);
+    let own: Vec<Slots> = own
+        .map(|Slots { product, sku, size, colour, .. }| Slots {
+            product: product.clone(),
+            sku: sku.clone(),
+            size: size.clone(),
+            colour: colour.clone(),
+            ..Slots::default()
+        })
+        .collect();
+    if own.len() > 1 {
+        return own;
+    }
+    let each = |name: &String| Slots { product: Some(name.clone()), size: said.size.clone(), ..Slots::default() };
+    said.names.iter().map(each).collect()
+}
+
+/// A line for each; none at all where one of them is not clear. A size that only one of them has is a condition on that one.
+async fn of_things(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Held> {
     let mut lines = Vec::new();
-    for name in names {
-        let whole = Slots { product: Some(name.clone()), size: said.size.clone(), ..Slots::default() };
-        let bare = Slots { size: None, ..whole.clone() };
-        let mut line = one(turn, whole, outcome).await;
-        if line.is_none() {
-            line = one(turn, bare, outcome).await;
+    for thing in things {
+        let mut line = one(turn, thing.clone(), outcome).await;
+        if line.is_none() && thing.size.is_some() {
+            line = one(turn, Slots { size: None, ..thing.clone() }, outcome).await;
         }
         let Some(line) = line else { return Vec::new() };
         lines.push(line);
@@ -105,7 +122,11 @@ async fn of_shown(
 
 /// The one thing that slots mean, where its price is clear.
 async fn one(turn: &Turn<'_>, slots: Slots, outcome: &mut Outcome) -> Option<Held> {
-    let found = sought(turn, &Command { name: CommandName::Price, slots }, outcome).await;
+    // The whole message names the others, too.
+    let name = slots.product.clone().or_else(|| slots.sku.clone()).unwrap_or_default();
+    let alone = Screened { text: name.clone(), private: name, pii: Vec::new(), ..turn.screened.clone() };
+    let alone = Turn { screened: &alone, ..*turn };
+    let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return None };
     let sku = match variant(candidate, &found.facts) {

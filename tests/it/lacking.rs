@@ -121,6 +121,6 @@ async fn the_figures_of_a_number_are_enough_and_prove_nothing() {
         assert!(!texts[1].contains("TT-10402"), "somebody else's phone: {texts:?}");
     }
     // Once shown it stays the one spoken of, however it is written.
-    let (texts, _) = talk(&door, &["where is my order 10402?", "+421900000101", "and 10402 again?"]).await;
+    let (texts, _) = talk(&door, &["where is my order 10402?", "+421900000101", "where is order 10402 now?"]).await;
     assert!(texts[2].contains("TT-10402"), "{texts:?}");
 }
