@@ -6,7 +6,7 @@ use crate::domain::found::Candidate;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, Fact, Move, Slots};
 
-use super::cart::{Chosen, ask, operation, owner, take, till, variant, visit};
+use super::cart::{Chosen, ask, operation, owner, refused, take, till, variant, visit};
 use super::respond::{Outcome, Turn};
 
 /// Puts one of each into the cart, or as many as were asked for.
@@ -23,15 +23,18 @@ pub(super) async fn all_of(
         match variant(candidate, facts) {
             Chosen::One(sku) => {
                 let edit = Edit::Add { sku, quantity: command.slots.quantity.unwrap_or(1).max(1) };
-                done = Some(till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await?);
+                match till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await? {
+                    Ok(priced) => done = Some(priced),
+                    Err(denied) => refused(denied, outcome),
+                }
             }
             Chosen::SoldOut => outcome.say(Move::Stock { facts: candidate.matching.clone() }),
             // One question at a time: what is left is asked for again.
             Chosen::Ask(what) => open = open.or(Some((candidate, what))),
         }
     }
-    if let Some(done) = done {
-        take(done, (CartSay::Added, outcome));
+    if let Some(priced) = done {
+        take(Ok(priced), (CartSay::Added, outcome));
     }
     if let Some((candidate, what)) = open {
         outcome.say(Move::Stock { facts: candidate.matching.clone() });

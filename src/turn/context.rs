@@ -64,11 +64,13 @@ async fn recovered(app: &App, session: &Session, screened: &Screened, understood
     if understood.tier != Tier::Examples || only.slots.topic.is_some() || !chat && !(answers && guessed) {
         return understood;
     }
+    // "The black one came broken" holds a colour, too: a complaint that is no guess stays one.
+    let beside = guessed || matches!(only.name, C::OutOfScope | C::Smalltalk | C::Menu);
     let said = app.understander.slots(screened);
     let narrows = said.size.is_some() || said.colour.is_some() || said.pick.is_some() || said.quantity.is_some();
     let words = said.product.clone();
     let command = match words {
-        None if narrows && !session.focus.is_empty() => Some(narrowed(session, &said)),
+        None if beside && narrows && !session.focus.is_empty() => Some(narrowed(session, &said)),
         Some(words) if guessed && known(app, screened, &words).await => Some(looked_for(said)),
         // Who is taken for an attacker on a guess is at worst somebody who asks for what the shop does not do.
         _ if guessed && only.name == C::Unsafe && screened.injection < SUSPICIOUS => {
