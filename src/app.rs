@@ -367,7 +367,7 @@ fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
 /// What is asked to narrow a search down is said as it stands, so it may say no more than a reply's own sentence may.
 fn check_questions(guard: &Guard, shop: &Shop) -> anyhow::Result<()> {
     for (id, property) in shop.narrowings().properties() {
-        for (language, ask) in property.ask.all() {
+        for (language, ask) in property.ask.iter().flat_map(|ask| ask.all()) {
             let checked = guard.check_template(language, id, ask, &[]);
             checked.map_err(|fault| anyhow::anyhow!("rules/narrowing.toml, [{id}], {language}: {fault}"))?;
         }

@@ -34,6 +34,8 @@ pub struct Found {
     pub absence: Option<Absence>,
     /// Near misses: what meets the words but not the conditions.
     pub near: Vec<Candidate>,
+    /// A property of theirs was asked for, and they were chosen by it: each offer tells it.
+    pub by_property: bool,
     /// The wish that the candidates fulfil: they were chosen by it, not by the words of the question.
     pub wish: Option<Wish>,
     /// What would narrow it down, the best question first.

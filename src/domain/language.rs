@@ -5,6 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 /// A language the assistant answers in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,5 +89,21 @@ impl Localised {
     /// True when there is no text in any language.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|text| text.trim().is_empty())
+    }
+}
+
+/// Lower case without diacritics, for matching: `Veľkosť` and `velkost` are one, so are `й` and `и`, `ё` and `е`.
+pub fn fold(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).nfd().filter(|c| !is_combining_mark(*c)).nfc().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folding_forgets_marks() {
+        assert_eq!(fold("Veľkosť ČIERNA"), "velkost cierna");
+        assert_eq!(fold("Ещё йод"), "еще иод");
     }
 }

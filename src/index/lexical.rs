@@ -16,6 +16,7 @@ use crate::domain::Language;
 
 use super::analysis::{Analyzer, Word, words};
 use super::concepts::Met;
+use super::heads::Heads;
 use super::terms::{TermGroup, Terms, Vocabulary};
 use super::translit;
 
@@ -152,10 +153,26 @@ fn pre_tokenized(tokens: Vec<String>) -> PreTokenizedString {
     PreTokenizedString { text: String::new(), tokens: tokens.into_iter().enumerate().map(token).collect() }
 }
 
+/// The words of all names in Chinese, each with how many names hold it.
+fn chinese(searcher: &Searcher, fields: &Fields) -> anyhow::Result<Vec<(u32, String)>> {
+    let mut words = Vec::new();
+    for of in fields.by_language.iter().filter(|of| of.language == Language::Zh) {
+        for segment in searcher.segment_readers() {
+            let inverted = segment.inverted_index(of.name)?;
+            let mut stream = inverted.terms().stream()?;
+            while stream.advance() {
+                words.push((stream.value().doc_freq, String::from_utf8_lossy(stream.key()).into_owned()));
+            }
+        }
+    }
+    Ok(words)
+}
+
 /// A lexical index open for search.
 pub struct Lexical {
     searcher: Searcher,
     fields: Fields,
+    heads: Heads,
     // Keeps the files mapped.
     _reader: IndexReader,
 }
@@ -169,7 +186,9 @@ impl Lexical {
         let index = Index::open_in_dir(folder).with_context(|| format!("opening {}", folder.display()))?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (_, fields) = schema();
-        Ok(Lexical { searcher: reader.searcher(), fields, _reader: reader })
+        let searcher = reader.searcher();
+        let heads = Heads::new(chinese(&searcher, &fields)?);
+        Ok(Lexical { searcher, fields, heads, _reader: reader })
     }
 
     /// Checks tantivy's own checksums.
@@ -206,6 +225,10 @@ impl Lexical {
                 met.iter()
                     .filter(|met| met.from == at && met.length == 1 && !taken.contains(&at))
                     .for_each(|met| self.widen(&mut group, met, languages, boosts));
+                if word.han && languages.contains(&Language::Zh) {
+                    let such = self.heads.of(&word.text).iter();
+                    group.tokens.extend(such.map(|token| (Language::Zh, token.clone(), boosts.same)));
+                }
                 self.guess(&mut group, word, (analyzer, languages), boosts);
                 groups.push(group);
             }

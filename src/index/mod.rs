@@ -8,6 +8,7 @@ mod concepts;
 mod familiar;
 mod find;
 mod fusion;
+mod heads;
 mod lexical;
 pub mod multiplied;
 mod names;

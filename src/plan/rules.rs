@@ -58,6 +58,10 @@ fn narrowed(brief: &Brief<'_>) -> Vec<Move> {
 /// A property of products was asked for: that is told of those that are meant.
 fn detail(brief: &Brief<'_>) -> Option<Move> {
     let found = brief.found;
+    if found.by_property && brief.command.name == CommandName::FindProduct {
+        // Each line of the list tells it.
+        return None;
+    }
     brief.command.slots.detail.as_ref().filter(|_| found.absence.is_none())?;
     let meant = if found.sure > 0 {
         brief.named().iter().take(brief.offers).cloned().collect()

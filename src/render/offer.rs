@@ -89,6 +89,15 @@ impl<'a> Page<'a> {
             segment.append(self.book.space(), self.book.sentence(SegmentKind::Offer, "summary", &values));
         }
         self.segments.push(segment);
+        for detail in told(fact) {
+            self.say(SegmentKind::Offer, "detail_line", &self.detail_values(detail, id));
+        }
+    }
+
+    fn detail_values(&self, detail: &Detail, id: &FactId) -> Values {
+        let text = |text: &Localised| text.get(self.scene.language).to_string();
+        let values = Values::default().fact("attribute", (text(&detail.name), id, Role::Detail));
+        values.fact("value", (text(&detail.value), id, Role::Detail))
     }
 
     fn offer_line(&mut self, kind: SegmentKind, group: &Group<'_>) {
@@ -99,7 +108,11 @@ impl<'a> Page<'a> {
             Quote::Missing => "offer_line_no_price",
             Quote::Stale => "offer_line_stale",
         };
-        self.say(kind, key, &self.offer_values(id, fact));
+        let mut segment = self.book.sentence(kind, key, &self.offer_values(id, fact));
+        for detail in told(fact) {
+            segment.append("", self.book.sentence(kind, "compare_detail", &self.detail_values(detail, id)));
+        }
+        self.segments.push(segment);
     }
 
     /// All values a sentence about an offer may use.
@@ -260,10 +273,7 @@ impl<'a> Page<'a> {
             };
             let mut segment = self.book.sentence(SegmentKind::Compare, key, &self.offer_values(id, fact));
             for detail in fact.details.iter().filter(|detail| differing.contains(&&detail.name)) {
-                let text = |text: &Localised| text.get(self.scene.language).to_string();
-                let values = Values::default()
-                    .fact("attribute", (text(&detail.name), id, Role::Detail))
-                    .fact("value", (text(&detail.value), id, Role::Detail));
+                let values = self.detail_values(detail, id);
                 segment.append("", self.book.sentence(SegmentKind::Compare, "compare_detail", &values));
             }
             self.segments.push(segment);
@@ -346,6 +356,14 @@ impl<'a> Page<'a> {
     }
 }
 
+/// The properties beside the price that were asked for; a data sheet is not told with a price.
+fn told(fact: &OfferFact) -> impl Iterator<Item = &Detail> {
+    let few = fact.details.len() <= DETAILS;
+    fact.details.iter().filter(move |detail| few && !detail.value.is_empty())
+}
+
+/// More details than this are a data sheet.
+const DETAILS: usize = 3;
 /// More differences than this are two data sheets.
 const DIFFERENCES: usize = 5;
 

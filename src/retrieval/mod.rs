@@ -9,6 +9,7 @@ mod narrowing;
 mod policy;
 mod range;
 mod select;
+mod wanted;
 mod wish;
 
 use jiff::Timestamp;
@@ -106,6 +107,13 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         return Ok(retrieved);
     }
     let named = select::by_code(sources.catalog, question.slots).await?;
+    if named.is_none()
+        && let Some(retrieved) = wanted::look_up(sources, question, limits).await?
+    {
+        return Ok(narrowed(sources, question, retrieved, false));
+    }
+    let slots = wanted::without_refused(sources, question).filter(|_| named.is_none());
+    let question = &Question { slots: slots.as_ref().unwrap_or(question.slots), ..question.clone() };
     let pointed = named.is_none() && question.slots.product.is_none() && !question.focus.is_empty();
     let sure_of = |order: Vec<ProductId>| select::Chosen { sure: order.len(), order, led: false };
     let (chosen, hits) = match named {
@@ -135,7 +143,12 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     if by_words_alone && retrieved.found.absence == Some(Absence::FilteredOut) {
         retrieved = or_further(sources, question, limits, retrieved).await?;
     }
-    if sure == 0 || matches!(question.slots.pick, Some(Pick::Choice { .. })) {
+    Ok(narrowed(sources, question, retrieved, pointed))
+}
+
+/// What was found with what would narrow it down; of those the one at the end by price, where that was asked for.
+fn narrowed(sources: Sources<'_>, question: &Question<'_>, mut retrieved: Retrieved, pointed: bool) -> Retrieved {
+    if retrieved.found.sure == 0 || matches!(question.slots.pick, Some(Pick::Choice { .. })) {
         narrowing::splits(sources.shop, question, &mut retrieved.found);
     }
     if let Some(Pick::Price(end)) = question.slots.pick {
@@ -145,7 +158,7 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         }
         wish::at_the_end(&mut retrieved.found, (end, question.currency));
     }
-    Ok(retrieved)
+    retrieved
 }
 
 /// None of the nearest is to be had in the colour or size asked for; one that is may lie further away.
@@ -305,6 +318,12 @@ async fn look_up_each(
         let part = ProductQuery { vector: None, ..query(question, name, limits) };
         let hits = sources.search.products(&part).await?;
         let chosen = select::sure(&hits, limits.sure_name);
+        let asked = Slots { product: Some(name.clone()), ..question.slots.clone() };
+        let asked = Question { text: name, vector: None, slots: &asked, ..question.clone() };
+        if chosen.sure == 0 && !carried(sources, &asked, limits).await? {
+            // Of a suitcase and a backpack there is neither.
+            continue;
+        }
         let best = chosen.order.into_iter().find(|id| !ids.contains(id));
         guessed.extend(best.clone().filter(|_| chosen.sure == 0 || chosen.led));
         ids.extend(best);

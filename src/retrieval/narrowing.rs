@@ -38,6 +38,7 @@ fn split(
     (id, property): (&str, &Property),
     (fitting, language): (&[&Candidate], Language),
 ) -> Option<Narrowing> {
+    let ask = property.ask.clone()?;
     let mut choices: Vec<Choice> = Vec::new();
     let mut anybodys = Choice { label: Localised::default(), products: Vec::new(), anybody: true };
     for candidate in fitting {
@@ -67,7 +68,7 @@ fn split(
         choices.push(anybodys);
     }
     let kind = fitting.first()?.product.category.clone();
-    let property = (id.to_string(), property.ask.clone());
+    let property = (id.to_string(), ask);
     let products = fitting.len();
     let mut narrowing = Narrowing { property: property.0, kind, ask: property.1, choices, products, worth: false };
     narrowing.worth = few && told_enough && narrowing.left() <= LEFT * products as f32;

@@ -12,7 +12,7 @@ use crate::shop::Kinds;
 use super::{Limits, Question, Retrieved, Sources, by_words, facts, query, range};
 
 /// Hits among which others of the same kind are looked for.
-const SAME_KIND: usize = 60;
+pub(super) const SAME_KIND: usize = 60;
 /// Reduced products read for one answer.
 const REDUCED: usize = 40;
 

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::ScreeningError;
-use super::normalise::fold;
 use super::phone::{cue_pattern, tail};
+use crate::domain::language::fold;
 
 /// How far before a number a word such as "passport" still speaks of it, in bytes.
 const CUE_WINDOW: usize = 40;

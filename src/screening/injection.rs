@@ -8,9 +8,10 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::ScreeningError;
-use super::normalise::{fold, hides_text};
+use super::normalise::hides_text;
 use super::signals::{Rule, Signals, combine};
 use super::weights::Weights;
+use crate::domain::language::fold;
 
 static SPELLED_OUT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:\b\p{L}[ ._*-]){8,}\p{L}\b").expect("invariant: a constant pattern"));

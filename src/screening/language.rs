@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use lingua::{LanguageDetector, LanguageDetectorBuilder};
 use serde::Deserialize;
 
-use super::normalise::fold;
 use crate::domain::Language;
+use crate::domain::language::fold;
 
 /// Rules of language detection, section `language`.
 #[derive(Clone, Debug, Deserialize)]

@@ -8,8 +8,8 @@ use phonenumber::country;
 use regex::Regex;
 
 use super::ScreeningError;
-use super::normalise::fold;
 use super::pii::{PiiRules, is_barcode};
+use crate::domain::language::fold;
 
 static CANDIDATE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:\+ ?|\()?\d(?:[ ().\-–/]{0,3}\d){5,17}(?: ?(?:ext\.?|x) ?\d{1,5})?")

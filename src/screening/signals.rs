@@ -6,7 +6,7 @@ use regex::{RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 
 use super::ScreeningError;
-use super::normalise::fold;
+use crate::domain::language::fold;
 
 /// One rule of the data file.
 #[derive(Clone, Debug, Deserialize)]

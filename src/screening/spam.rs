@@ -7,10 +7,10 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::ScreeningError;
-use super::normalise::fold;
 use super::signals::{Rule, Signals, combine};
 use super::weights::Weights;
 use crate::domain::Language;
+use crate::domain::language::fold;
 
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)https?://|\bwww\.|\b[a-z0-9-]{2,}\.(?:com|net|biz|info|co\.uk|org|tv|xyz|top|club|shop|site|online|ru|cn)\b|\bt\.me/|\bwa\.me/").expect("invariant: a constant pattern")

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::normalise::fold;
+use crate::domain::language::fold;
 
 /// Characters of a text that are looked at: as many as the fitting did.
 const MOST_CHARS: usize = 4000;

@@ -6,6 +6,7 @@ mod details;
 mod kinds;
 mod narrowing;
 mod terms;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +27,7 @@ pub use delivery::Delivery;
 pub use details::{Details, EVERY as EVERY_DETAIL};
 pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
+pub use wanted::Wanted;
 
 /// A word of the shop's vocabulary: a town or a colour.
 #[derive(Clone, Debug, Deserialize)]
@@ -158,7 +160,7 @@ impl Shop {
         &self.details
     }
 
-    /// What is asked to narrow a search down.
+    /// Properties by which goods are chosen.
     pub fn narrowings(&self) -> &Narrowings {
         &self.narrowings
     }

@@ -1,5 +1,5 @@
-//! Which properties are asked for to narrow a search down, and how: `data/rules/narrowing.toml`. In: a product, or the words of an answer.
-//! Out: the property's value that splits, or which of its values the words mean.
+//! Properties by which goods are chosen, and how they are asked for: `data/rules/narrowing.toml`. In: a product, or the words of an
+//! answer. Out: the property's value that splits, or which of its values the words mean. What a message wants of them: `wanted.rs`.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,29 @@ use serde::Deserialize;
 
 use crate::domain::{Language, Localised};
 
-/// The table of questions.
+/// The table of properties.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Narrowings(BTreeMap<String, Property>);
 
-/// A property that is asked for.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A property by which goods are chosen.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Property {
-    /// The question.
-    pub ask: Localised,
-    #[serde(default)]
-    any: Vec<String>,
+    /// The question; none of what is never asked for.
+    pub ask: Option<Localised>,
+    pub(super) also: Vec<String>,
+    pub(super) any: Vec<String>,
+    pub(super) but: Vec<String>,
     /// Beginnings of words that mean one value.
-    #[serde(default)]
     pub alike: Vec<Vec<String>>,
+    pub(super) has: bool,
+    pub(super) in_text: bool,
+    pub(super) least: Vec<String>,
+    pub(super) most: Vec<String>,
+    /// What one of each unit is worth.
+    pub(super) units: BTreeMap<String, f64>,
+    pub(super) never: Vec<String>,
 }
 
 impl Narrowings {
@@ -40,7 +47,8 @@ impl Narrowings {
     /// Each question is asked in every language.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (id, property) in &self.0 {
-            if let Some(language) = Language::ALL.into_iter().find(|language| !property.ask.0.contains_key(language)) {
+            let lacks = |language: &Language| property.ask.as_ref().is_some_and(|ask| !ask.0.contains_key(language));
+            if let Some(language) = Language::ALL.into_iter().find(lacks) {
                 bail!("[{id}] ask: {language} is missing");
             }
         }

@@ -140,6 +140,9 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         return None;
     }
     let words = command.slots.product.clone()?;
+    if wants_another(app, session, screened, command) {
+        return None;
+    }
     if names_a_thing(app, screened, &words).await {
         return None;
     }
@@ -155,6 +158,15 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         }
     }
     Some(words)
+}
+
+/// True for "is there a quieter one?": of the kind that was shown another is wanted.
+fn wants_another(app: &App, session: &Session, screened: &Screened, command: &Command) -> bool {
+    let words = command.slots.product.as_deref().unwrap_or_default();
+    let looks = matches!(command.name, CommandName::FindProduct | CommandName::Stock);
+    let nots = app.shop.kinds().nots();
+    let wanted = looks.then(|| app.shop.narrowings().wanted(&screened.text, words, nots)).flatten();
+    wanted.is_some_and(|wanted| wanted.of_those(session.focus.len()))
 }
 
 /// The one product spoken of whose description holds all of the words, be it in another form.

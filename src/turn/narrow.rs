@@ -30,6 +30,11 @@ pub(super) fn answered(app: &App, session: &Session, screened: &Screened) -> Opt
     let said = app.understander.slots(screened);
     let Slots { size, colour, budget, product, .. } = said.clone();
     let words = product.as_deref()?;
+    // "Not plastic" is no plastic one.
+    let wanted = app.shop.narrowings().wanted(&screened.text, words, app.shop.kinds().nots());
+    if wanted.is_some_and(|wanted| wanted.turns_down()) {
+        return None;
+    }
     let alone = Slots { product: product.clone(), ..narrower(&said) };
     let understood = app.understander.by_rules(Input { message: screened, session });
     let searches = |command: &Command| command.name == CommandName::FindProduct;

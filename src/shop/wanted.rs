@@ -1,0 +1,462 @@
+//! What a message wants of goods beyond what they are: a glass kettle, a quiet vacuum cleaner, bedding that is not linen. In: the
+//! properties of `data/rules/narrowing.toml` and a message. Out: the wishes it holds with the words that are left to say what is looked
+//! for, and whether a product meets them, which its own attributes tell.
+
+use std::collections::BTreeSet;
+
+use crate::domain::Product;
+use crate::domain::fact::Detail;
+use crate::domain::language::fold;
+
+use super::Details;
+use super::narrowing::{Narrowings, Property};
+
+/// Beginnings of up to so many letters are nearly the whole word ...
+const SHORT: usize = 3;
+/// ... and so many letters may follow any.
+const ENDING: usize = 5;
+/// A "not" reaches over so many words.
+const REACH: usize = 3;
+
+/// What a message wants.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The wishes, each of one property.
+    pub wishes: Vec<Wish<'a>>,
+    /// The words that are left to name a thing.
+    pub kind: String,
+}
+
+/// A wish about one property.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// The property's table.
+    pub id: &'a str,
+    property: &'a Property,
+    how: How,
+    /// Descriptions tell it, too.
+    by_texts: bool,
+}
+
+/// How a property is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum How {
+    /// One of these values; or none of them.
+    Values { groups: BTreeSet<usize>, not: bool },
+    /// As little of it as there is.
+    Least,
+    /// As much.
+    Most,
+}
+
+/// Whether a product meets a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// It does.
+    Yes,
+    /// It tells something else.
+    No,
+    /// It tells nothing of it.
+    Untold,
+}
+
+/// A word of a message with what stands before it.
+struct Word {
+    text: String,
+    negated: bool,
+}
+
+impl Narrowings {
+    /// The wishes of a message whose words `named` name a thing; none when it has none. `nots` are words and signs that turn a wish
+    /// round.
+    pub fn wanted<'a>(&'a self, message: &str, named: &str, nots: &[String]) -> Option<Wanted<'a>> {
+        let message = fold(message);
+        let mut wishes: Vec<Wish<'a>> = Vec::new();
+        let mut said: Vec<&str> = Vec::new();
+        let mut kept: Vec<String> = Vec::new();
+        for (id, property) in self.properties() {
+            let Some((how, starts)) = property.how(&message, nots) else { continue };
+            said.extend(starts);
+            kept.extend(property.kept(&message));
+            wishes.push(Wish { id, property, how, by_texts: false });
+        }
+        let kind = left(named, (&said, &kept), nots);
+        (!wishes.is_empty()).then_some(Wanted { wishes, kind })
+    }
+}
+
+impl Wanted<'_> {
+    /// True for "a quieter one?" where so many things were shown: what it wants is of their kind. Of one thing "waterproof?" asks
+    /// whether it is.
+    pub fn of_those(&self, shown: usize) -> bool {
+        let more_or_less = || self.wishes.iter().any(|wish| !matches!(wish.how, How::Values { .. }));
+        self.kind.is_empty() && (shown > 1 || shown == 1 && more_or_less())
+    }
+
+    /// True when it says what is not wanted.
+    pub fn turns_down(&self) -> bool {
+        self.wishes.iter().any(Wish::turns_down)
+    }
+
+    /// True when it says nothing but what is not wanted.
+    pub fn only_turns_down(&self) -> bool {
+        self.wishes.iter().all(Wish::turns_down)
+    }
+}
+
+impl Property {
+    /// The words of a message that stand in a phrase of which none is meant.
+    fn kept(&self, message: &str) -> Vec<String> {
+        let never = self.never.iter().map(|phrase| fold(phrase)).filter(|phrase| message.contains(phrase));
+        never.flat_map(|phrase| phrase.split(' ').map(str::to_string).collect::<Vec<_>>()).collect()
+    }
+
+    /// How a message wants it, with the beginnings of the words that say so.
+    fn how<'a>(&'a self, message: &str, nots: &[String]) -> Option<(How, Vec<&'a str>)> {
+        let message = &self.never.iter().fold(message.to_string(), |text, phrase| text.replace(&fold(phrase), " "));
+        let words = &words(message, nots);
+        let (mut yes, mut no, mut said): (BTreeSet<usize>, BTreeSet<usize>, Vec<&str>) = Default::default();
+        for (groups, start, negated) in found(&self.alike, message, words, nots) {
+            if negated {
+                no.extend(groups)
+            } else {
+                yes.extend(groups)
+            }
+            said.push(start);
+        }
+        // The linen of "linen bedding, but not linen" is no wish.
+        yes.retain(|group| !no.contains(group));
+        let values = |groups: BTreeSet<usize>, not: bool| (!groups.is_empty()).then_some(How::Values { groups, not });
+        let how = values(yes, false).or_else(|| values(no, true));
+        let ends = [self.least.clone(), self.most.clone()];
+        let end = found(&ends, message, words, nots).into_iter().next();
+        let (how, start) = match (how, end) {
+            (Some(how), _) => (how, None),
+            (None, Some((end, start, negated))) => {
+                let start = self.least.iter().chain(&self.most).find(|one| *one == start);
+                (if end.contains(&0) != negated { How::Least } else { How::Most }, start)
+            }
+            (None, None) => return None,
+        };
+        said.extend(start.map(String::as_str));
+        Some((how, said))
+    }
+
+    /// The values that a text tells of.
+    fn groups(&self, text: &str) -> BTreeSet<usize> {
+        let text = fold(text);
+        found(&self.alike, &text, &words(&text, &[]), &[]).into_iter().flat_map(|(groups, ..)| groups).collect()
+    }
+
+    /// What a product tells of it, in every language, by the attribute or by others that say the same.
+    fn told(&self, id: &str, (details, product): (&Details, &Product)) -> Vec<String> {
+        let ids = std::iter::once(id).chain(self.also.iter().map(String::as_str));
+        let values = ids.filter_map(|id| details.value(product, id));
+        values.flat_map(|value| value.all().map(|(_, text)| text.to_string()).collect::<Vec<_>>()).collect()
+    }
+}
+
+impl Wish<'_> {
+    /// True when one of some products tells it, be it by a description where none of them does by an attribute or its name: beside
+    /// rain jackets, a fleece that "fits under a rain jacket" is none.
+    pub fn told_by(&mut self, details: &Details, products: &[Product]) -> bool {
+        let told = |wish: &Self| products.iter().any(|product| wish.met(details, product) != Met::Untold);
+        if !told(self) {
+            self.by_texts = self.property.in_text;
+        }
+        told(self)
+    }
+
+    /// Whether a product meets it. Of a wish for little or much every product does that tells how much.
+    pub fn met(&self, details: &Details, product: &Product) -> Met {
+        let told = self.property.told(self.id, (details, product));
+        let (groups, not) = match &self.how {
+            How::Values { groups, not } => (groups, *not),
+            How::Least | How::Most => {
+                return if self.measure(details, product).is_some() { Met::Yes } else { Met::Untold };
+            }
+        };
+        let all = |texts: &[String]| texts.iter().flat_map(|text| self.property.groups(text)).collect::<BTreeSet<_>>();
+        let mut has = all(&told);
+        if told.is_empty() {
+            has.extend(product.name.all().flat_map(|(_, name)| self.property.groups(name)));
+        }
+        if self.by_texts {
+            has.extend(product.description.all().flat_map(|(_, text)| self.property.groups(text)));
+        }
+        let everybodys = told.iter().any(|text| self.property.suits(text)) && !self.property.is_but(groups);
+        let present = self.property.has && !told.is_empty();
+        let hit = everybodys || present || groups.intersection(&has).next().is_some();
+        match (hit, told.is_empty() && has.is_empty()) {
+            (true, _) if not => Met::No,
+            (true, _) => Met::Yes,
+            (false, true) => Met::Untold,
+            (false, false) if not => Met::Yes,
+            (false, false) => Met::No,
+        }
+    }
+
+    fn turns_down(&self) -> bool {
+        matches!(self.how, How::Values { not: true, .. })
+    }
+
+    /// True for what meets it, and for what may where it says what is not wanted.
+    pub fn allows(&self, details: &Details, product: &Product) -> bool {
+        match self.met(details, product) {
+            Met::Yes => true,
+            Met::Untold => self.turns_down(),
+            Met::No => false,
+        }
+    }
+
+    /// What a product tells of it.
+    pub fn told(&self, details: &Details, product: &Product) -> Vec<Detail> {
+        let ids = std::iter::once(self.id).chain(self.property.also.iter().map(String::as_str));
+        let told =
+            ids.map(|id| details.of(product, id)).find(|told| told.iter().any(|detail| !detail.value.is_empty()));
+        told.unwrap_or_default()
+    }
+
+    /// How much a product has of it, the wanted end least; none where it does not say, or this is no matter of more and less.
+    pub fn measure(&self, details: &Details, product: &Product) -> Option<f64> {
+        let sign = match self.how {
+            How::Least => 1.0,
+            How::Most => -1.0,
+            How::Values { .. } => return None,
+        };
+        let told = self.property.told(self.id, (details, product));
+        told.iter().find_map(|text| self.property.number(text)).map(|number| sign * number)
+    }
+}
+
+impl Property {
+    /// The first number of a value in the least of its units; a unit the table does not know is taken for no number, where it knows any.
+    fn number(&self, text: &str) -> Option<f64> {
+        let text = fold(text);
+        let start = text.find(|sign: char| sign.is_ascii_digit())?;
+        let rest = &text[start..];
+        let end = rest.find(|sign: char| !sign.is_ascii_digit() && sign != '.' && sign != ',').unwrap_or(rest.len());
+        let number: f64 = rest[..end].replace(',', ".").parse().ok()?;
+        let unit: String = rest[end..].trim_start().chars().take_while(|sign| sign.is_alphabetic()).collect();
+        match self.units.is_empty() {
+            true => Some(number),
+            false => self.units.get(&unit).map(|worth| number * worth),
+        }
+    }
+
+    fn suits(&self, text: &str) -> bool {
+        self.any.iter().any(|word| fold(text).contains(&fold(word)))
+    }
+
+    /// True for values that what suits everybody does not suit.
+    fn is_but(&self, groups: &BTreeSet<usize>) -> bool {
+        let of =
+            |group: &usize| self.alike.get(*group).is_some_and(|group| self.but.iter().any(|but| group.contains(but)));
+        groups.iter().all(of)
+    }
+}
+
+/// The words of a folded text; a negation reaches up to the next sign of punctuation.
+fn words(text: &str, nots: &[String]) -> Vec<Word> {
+    let mut reach = 0;
+    let mut words = Vec::new();
+    for piece in text.split_whitespace() {
+        let bare = piece.trim_matches(|sign: char| !sign.is_alphanumeric());
+        if bare.is_empty() {
+            continue;
+        }
+        words.push(Word { text: bare.replace(['\'', '’'], ""), negated: reach > 0 });
+        reach = if nots.iter().any(|not| not == bare) { REACH } else { reach.saturating_sub(1) };
+        if piece.ends_with([',', '.', ';', '!', '?']) {
+            reach = 0;
+        }
+    }
+    words
+}
+
+/// Which groups of beginnings a text holds: for each word the longest beginning, and the groups it stands in.
+fn found<'a>(
+    groups: &'a [Vec<String>],
+    text: &str,
+    words: &[Word],
+    nots: &[String],
+) -> Vec<(Vec<usize>, &'a str, bool)> {
+    let starts = || groups.iter().enumerate().flat_map(|(at, group)| group.iter().map(move |start| (at, start)));
+    let mut hits: Vec<(Vec<usize>, &str, bool)> = Vec::new();
+    let mut keep = |mut holding: Vec<(usize, &'a String)>, negated: bool| {
+        let longest = holding.iter().map(|(_, start)| start.chars().count()).max();
+        holding.retain(|(_, start)| Some(start.chars().count()) == longest);
+        if let Some((_, start)) = holding.first() {
+            hits.push((holding.iter().map(|(at, _)| *at).collect(), start.as_str(), negated));
+        }
+    };
+    for word in words.iter().filter(|word| !han(&word.text)) {
+        keep(
+            starts().filter(|(_, start)| !start.contains(' ') && begins(&word.text, &fold(start))).collect(),
+            word.negated,
+        );
+    }
+    for phrase in starts().filter(|(_, start)| start.contains(' ')) {
+        let start = fold(phrase.1);
+        let at = text.find(&start).filter(|at| !text[..*at].ends_with(char::is_alphanumeric));
+        if let Some(at) = at {
+            let before = text[..at].split_whitespace().next_back().unwrap_or_default();
+            keep(vec![phrase], nots.iter().any(|not| not == before));
+        }
+    }
+    // Chinese has no spaces to begin a word after; a sign within a longer one that was found is that one's.
+    let mut rest = text.to_string();
+    let mut signs: Vec<(usize, &String)> = starts().filter(|(_, start)| han(start)).collect();
+    signs.sort_by_key(|(_, start)| std::cmp::Reverse(start.chars().count()));
+    for (group, start) in signs {
+        let Some(at) = rest.find(start.as_str()) else { continue };
+        let before: String = rest[..at].chars().rev().take(REACH).collect::<Vec<_>>().into_iter().rev().collect();
+        let negated = nots.iter().any(|not| han(not) && before.contains(not.as_str()));
+        rest = rest.replace(start.as_str(), "\u{3000}");
+        keep(vec![(group, start)], negated);
+    }
+    hits
+}
+
+fn han(text: &str) -> bool {
+    text.contains(|sign: char| sign >= '\u{2e80}')
+}
+
+fn begins(word: &str, start: &str) -> bool {
+    let Some(ending) = word.strip_prefix(start) else { return false };
+    let most = if start.chars().count() <= SHORT { SHORT } else { ENDING };
+    ending.chars().count() <= most
+}
+
+/// The words that name a thing, without those that say a wish or turn one round.
+fn left(named: &str, (said, kept): (&[&str], &[String]), nots: &[String]) -> String {
+    let mut signs: Vec<&str> =
+        said.iter().copied().chain(nots.iter().map(String::as_str)).filter(|one| han(one)).collect();
+    signs.sort_by_key(|sign| std::cmp::Reverse(sign.chars().count()));
+    let phrases = said.iter().filter(|start| start.contains(' '));
+    let parts: Vec<String> = phrases.flat_map(|start| start.split(' ')).map(|part| fold(part)).collect();
+    let spoken = |word: &str| {
+        let word = fold(word).replace(['\'', '’'], "");
+        if kept.contains(&word) {
+            return false;
+        }
+        nots.contains(&word)
+            || parts.iter().any(|part| begins(&word, part))
+            || said.iter().any(|start| !han(start) && begins(&word, &fold(start)))
+    };
+    let kept = named.split_whitespace().filter_map(|word| match han(word) {
+        true => {
+            let bare = signs.iter().fold(word.to_string(), |word, sign| word.replace(sign, ""));
+            (!bare.is_empty()).then_some(bare)
+        }
+        false => (!spoken(word)).then(|| word.to_string()),
+    });
+    kept.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties() -> Narrowings {
+        toml::from_str(include_str!("../../data/rules/narrowing.toml")).unwrap()
+    }
+
+    fn nots() -> Vec<String> {
+        ["not", "without", "не", "без", "nie", "bez", "不要", "不是"].map(String::from).to_vec()
+    }
+
+    #[test]
+    fn a_message_says_what_it_wants_of_what() {
+        let properties = properties();
+        let check = |message: &str, named: &str, expected: &str, kind: &str| {
+            let wanted = properties.wanted(message, named, &nots());
+            let told = |wish: &Wish<'_>| match &wish.how {
+                How::Values { groups, not } => {
+                    let first = |group: &usize| wish.property.alike[*group][0].clone();
+                    let sign = if *not { "-" } else { "" };
+                    format!("{sign}{}", groups.iter().map(first).collect::<Vec<_>>().join("/"))
+                }
+                How::Least => format!("least {}", wish.id),
+                How::Most => format!("most {}", wish.id),
+            };
+            let all = |wanted: &Wanted<'_>| wanted.wishes.iter().map(told).collect::<Vec<_>>().join(", ");
+            assert_eq!(wanted.as_ref().map(all).unwrap_or_default(), expected, "{message}");
+            assert_eq!(wanted.map(|wanted| wanted.kind).unwrap_or_default(), kind, "{message}");
+        };
+        check("glass kettle please", "glass kettle", "glass", "kettle");
+        check("kettles that are not plastic", "kettles plastic", "-plastic", "kettles");
+        check("quiet vacuum cleaner", "quiet vacuum cleaner", "least noise", "vacuum cleaner");
+        check("a vacuum cleaner that is not loud", "vacuum cleaner loud", "least noise", "vacuum cleaner");
+        check("a waterproof jacket for men", "waterproof jacket men", "men, waterproof", "jacket");
+        check("bed linen, not linen", "bed linen", "-linen", "bed linen");
+        check("noise cancelling headphones", "noise cancelling headphones", "noise cancelling", "headphones");
+        check("wireless headphones", "wireless headphones", "wireless", "headphones");
+        check("light blue towels", "light blue towels", "", "");
+        check("let me see umbrellas", "umbrellas", "", "");
+        check("стеклянный чайник", "стеклянный чайник", "glass", "чайник");
+        check("одеяло не пуховое", "одеяло пуховое", "-down", "одеяло");
+        check("перчатки", "перчатки", "", "");
+        check("зимние ботинки женские", "зимние ботинки женские", "women, winter", "ботинки");
+        check("panvica na indukciu", "panvica indukciu", "induction", "panvica");
+        check("sklenené dózy", "sklenené dózy", "glass", "dózy");
+        check("skladací stolík", "skladací stolík", "", "");
+        check("pánska bunda, nie z vlny", "pánska bunda vlny", "men, -wool", "bunda");
+        check("玻璃水壶", "玻璃水壶", "glass", "水壶");
+        check("不要塑料的水壶", "不要塑料 水壶", "-plastic", "水壶");
+        check("女式冬靴", "女式冬靴", "women, winter", "靴");
+        check("静音吸尘器", "静音吸尘器", "least noise", "吸尘器");
+        check("", "", "", "");
+    }
+
+    #[test]
+    fn a_product_meets_a_wish_by_its_own_attributes() {
+        let properties = properties();
+        let details: Details = toml::from_str(include_str!("../../data/rules/details.toml")).unwrap();
+        let check = |message: &str, attributes: &str, expected: Met| {
+            let product =
+                format!(r#"{{"id":"P","name":{{"en":"thing"}},"variants":[],"attributes":{{{attributes}}}}}"#);
+            let product: Product = serde_json::from_str(&product).unwrap();
+            let wanted = properties.wanted(message, "thing", &nots()).unwrap();
+            assert_eq!(wanted.wishes[0].met(&details, &product), expected, "{message}: {attributes}");
+        };
+        let glass = r#""material":{"en":"borosilicate glass","ru":"стекло"}"#;
+        check("glass thing", glass, Met::Yes);
+        check("стеклянный", glass, Met::Yes);
+        check("steel thing", glass, Met::No);
+        check("not glass", glass, Met::No);
+        check("not plastic", glass, Met::Yes);
+        check("glass thing", "", Met::Untold);
+        check("not glass", "", Met::Untold);
+        let unisex = r#""for":{"en":"unisex"}"#;
+        check("for women", unisex, Met::Yes);
+        check("for children", unisex, Met::No);
+        check("waterproof", r#""waterproof":{"en":"10000 mm water column"}"#, Met::Yes);
+        check("quiet", r#""noise":{"en":"62 dB"}"#, Met::Yes);
+        check("quiet", "", Met::Untold);
+        check("for induction", r#""hob":{"en":"all hobs including induction"}"#, Met::Yes);
+        check("for induction", r#""hob":{"en":"gas, electric and ceramic hobs"}"#, Met::No);
+        check("suede", r#""upper":{"en":"suede"}"#, Met::Yes);
+    }
+
+    #[test]
+    fn much_and_little_are_compared_in_one_unit() {
+        let properties = properties();
+        let details: Details = toml::from_str(include_str!("../../data/rules/details.toml")).unwrap();
+        let check = |message: &str, attribute: &str, value: &str, expected: Option<f64>| {
+            let product = serde_json::json!({"id": "P", "name": {"en": "thing"}, "variants": [],
+                "attributes": {attribute: {"en": value}}});
+            let product: Product = serde_json::from_value(product).unwrap();
+            let wanted = properties.wanted(message, "thing", &nots()).unwrap();
+            let measures = wanted.wishes.iter().filter(|wish| wish.id == attribute);
+            let measure = measures.filter_map(|wish| wish.measure(&details, &product)).next();
+            assert_eq!(measure, expected, "{message}: {value}");
+        };
+        check("quiet", "noise", "62 dB", Some(62.0));
+        check("large", "capacity", "1.7 l", Some(-1700.0));
+        check("large", "capacity", "350 ml", Some(-350.0));
+        check("small", "capacity", "1,5 l", Some(1500.0));
+        check("small", "capacity", "5 cups", None);
+        check("light", "weight", "2.4 kg", Some(2400.0));
+    }
+}
