@@ -320,7 +320,7 @@ async fn look_up_each(
         let chosen = select::sure(&hits, limits.sure_name);
         let asked = Slots { product: Some(name.clone()), ..question.slots.clone() };
         let asked = Question { text: name, vector: None, slots: &asked, ..question.clone() };
-        if chosen.sure == 0 && !carried(sources, &asked, limits).await? {
+        if (chosen.sure == 0 || chosen.led) && !carried(sources, &asked, limits).await? {
             // Of a suitcase and a backpack there is neither.
             continue;
         }

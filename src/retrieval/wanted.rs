@@ -8,7 +8,7 @@ use crate::domain::{FactBody, Product, ProductId, Slots};
 use crate::engine::{ProductHit, ProductQuery};
 use crate::shop::Wanted;
 
-use super::{Limits, Question, Retrieved, Sources, finish, query, select, wish};
+use super::{Limits, Question, Retrieved, Sources, carried, finish, query, select, wish};
 
 /// The share of the best name's words from which a product is of the kind.
 const ALIKE: f32 = 0.5;
@@ -23,7 +23,7 @@ pub(super) async fn look_up(
 ) -> anyhow::Result<Option<Retrieved>> {
     let shop = sources.shop;
     let Some(named) = question.slots.product.as_deref() else { return Ok(None) };
-    let Some(mut wanted) = shop.narrowings().wanted(question.text, named, shop.kinds().nots()) else {
+    let Some(mut wanted) = shop.wanted(question.text, named) else {
         return Ok(None);
     };
     let of_those = wanted.of_those(question.focus.len());
@@ -67,7 +67,8 @@ pub(super) async fn look_up(
             nothing_but(finish(sources, question, &near[..near.len().min(NEAR)], (0, of_kind.hits)).await?)
         }
     };
-    of_one_kind(&mut retrieved.found.candidates);
+    // They are what was looked for: the words of the property are no words of a name.
+    retrieved.found.candidates.iter_mut().for_each(|candidate| candidate.covers = 1.0);
     tell(sources, &wanted, &mut retrieved.found);
     Ok(Some(retrieved))
 }
@@ -75,8 +76,7 @@ pub(super) async fn look_up(
 /// The words of a question without those that only say what is not wanted, where the shop's goods tell nothing of that: who wants a hat
 /// without wool is not shown wool. None where there are no such words.
 pub(super) fn without_refused(sources: Sources<'_>, question: &Question<'_>) -> Option<Slots> {
-    let kinds = sources.shop.kinds();
-    let wanted = sources.shop.narrowings().wanted(question.text, question.slots.product.as_deref()?, kinds.nots())?;
+    let wanted = sources.shop.wanted(question.text, question.slots.product.as_deref()?)?;
     let kind = Some(wanted.kind.clone()).filter(|kind| wanted.only_turns_down() && !kind.is_empty())?;
     Some(Slots { product: Some(kind), names: Vec::new(), ..question.slots.clone() })
 }
@@ -110,6 +110,10 @@ async fn of_the_kind(
     (limits, kind): (Limits, &str),
 ) -> anyhow::Result<OfKind> {
     let kind = sources.shop.kinds().named(question.text, kind);
+    let slots = Slots { product: Some(kind.clone()), ..Slots::default() };
+    if !carried(sources, &Question { slots: &slots, ..question.clone() }, limits).await? {
+        return Ok(OfKind::default());
+    }
     let wide = ProductQuery { limit: wish::SAME_KIND, ..query(question, &kind, limits) };
     let mut hits = sources.search.products(&wide).await?;
     hits.retain(|hit| hit.name_in_query > 0.0 && hit.query_in_name > 0.0);
@@ -159,12 +163,6 @@ fn nothing_but(mut retrieved: Retrieved) -> Retrieved {
     found.accessory = None;
     found.absence = Some(if found.near.is_empty() { Absence::NothingFound } else { Absence::FilteredOut });
     retrieved
-}
-
-/// They are what was looked for: the words of the property are no words of a name.
-fn of_one_kind(candidates: &mut [Candidate]) {
-    let most = candidates.iter().map(|candidate| candidate.covers).fold(0.0_f32, f32::max);
-    candidates.iter_mut().filter(|_| most > 0.0).for_each(|candidate| candidate.covers /= most);
 }
 
 /// Each offer tells the properties that were asked for, where the feed does.

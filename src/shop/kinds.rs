@@ -17,9 +17,6 @@ pub struct Kinds {
     /// Words and signs behind which stands where something goes.
     #[serde(default)]
     towards: Vec<String>,
-    /// Words and signs that turn a wish round.
-    #[serde(default)]
-    nots: Vec<String>,
 }
 
 impl Kinds {
@@ -29,11 +26,6 @@ impl Kinds {
         let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
         let han = |any: &str| any.contains(|sign: char| sign >= '\u{2e80}') && message.contains(any);
         self.any.iter().any(|any| han(any) || words().any(|word| word == any))
-    }
-
-    /// Words and signs that turn a wish round: the "not" of "not linen".
-    pub fn nots(&self) -> &[String] {
-        &self.nots
     }
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.

@@ -27,6 +27,7 @@ pub use delivery::Delivery;
 pub use details::{Details, EVERY as EVERY_DETAIL};
 pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
+use wanted::Turns;
 pub use wanted::Wanted;
 
 /// A word of the shop's vocabulary: a town or a colour.
@@ -69,6 +70,7 @@ pub struct Shop {
     delivery: Delivery,
     details: Details,
     narrowings: Narrowings,
+    turns: Turns,
     kinds: Kinds,
 }
 
@@ -77,6 +79,8 @@ pub struct Shop {
 struct Searching {
     #[serde(default)]
     kind: Kinds,
+    #[serde(default)]
+    turns: Turns,
 }
 
 impl Shop {
@@ -99,11 +103,11 @@ impl Shop {
         let narrowings: Narrowings = if path.exists() { read(&path)? } else { Narrowings::default() };
         narrowings.check().with_context(|| format!("in {}", path.display()))?;
         let path = rules.join("search.toml");
-        let Searching { kind: kinds } = if path.exists() { read(&path)? } else { Searching::default() };
+        let Searching { kind: kinds, turns } = if path.exists() { read(&path)? } else { Searching::default() };
         let path = rules.join("delivery.toml");
         let delivery: Delivery = read(&path)?;
         delivery.check(|place| places.contains_key(place)).with_context(|| format!("in {}", path.display()))?;
-        Ok(Shop { info, zone, places, colours, categories, delivery, details, narrowings, kinds })
+        Ok(Shop { info, zone, places, colours, categories, delivery, details, narrowings, turns, kinds })
     }
 
     /// Which words name the kind of a thing.
@@ -163,6 +167,11 @@ impl Shop {
     /// Properties by which goods are chosen.
     pub fn narrowings(&self) -> &Narrowings {
         &self.narrowings
+    }
+
+    /// What a message whose words `named` name a thing wants of it; none where it wants nothing in particular.
+    pub fn wanted(&self, message: &str, named: &str) -> Option<Wanted<'_>> {
+        self.narrowings.wanted(message, named, &self.turns)
     }
 
     /// How to reach a person, as a fact.

@@ -59,7 +59,8 @@ impl Narrowings {
 impl Property {
     /// True when each word is of a value that may be named in answer to it, whether or not anything has that value.
     pub fn may_mean(&self, words: &str) -> bool {
-        let starts: Vec<String> = self.alike.iter().flatten().map(|start| start.to_lowercase()).collect();
+        let starts: Vec<String> =
+            self.alike.iter().flatten().map(|start| start.trim_end_matches('=').to_lowercase()).collect();
         words.to_lowercase().split_whitespace().all(|word| starts.iter().any(|start| word.starts_with(start)))
     }
 

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+
 use crate::domain::Product;
 use crate::domain::fact::Detail;
 use crate::domain::language::fold;
@@ -15,8 +17,20 @@ use super::narrowing::{Narrowings, Property};
 const SHORT: usize = 3;
 /// ... and so many letters may follow any.
 const ENDING: usize = 5;
+/// Marks what is the whole word.
+const WHOLE: char = '=';
 /// A "not" reaches over so many words.
 const REACH: usize = 3;
+
+/// Words beside what is wanted: `[turns]` of `data/rules/search.toml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Turns {
+    /// Words and signs that turn a wish round.
+    nots: Vec<String>,
+    /// Words and signs that say how much.
+    degrees: Vec<String>,
+}
 
 /// What a message wants.
 #[derive(Debug)]
@@ -25,6 +39,8 @@ pub struct Wanted<'a> {
     pub wishes: Vec<Wish<'a>>,
     /// The words that are left to name a thing.
     pub kind: String,
+    /// The words that say the wishes.
+    pub said: String,
 }
 
 /// A wish about one property.
@@ -67,21 +83,20 @@ struct Word {
 }
 
 impl Narrowings {
-    /// The wishes of a message whose words `named` name a thing; none when it has none. `nots` are words and signs that turn a wish
-    /// round.
-    pub fn wanted<'a>(&'a self, message: &str, named: &str, nots: &[String]) -> Option<Wanted<'a>> {
+    /// The wishes of a message whose words `named` name a thing; none when it has none.
+    pub(super) fn wanted<'a>(&'a self, message: &str, named: &str, turns: &Turns) -> Option<Wanted<'a>> {
         let message = fold(message);
         let mut wishes: Vec<Wish<'a>> = Vec::new();
-        let mut said: Vec<&str> = Vec::new();
+        let mut said: Vec<String> = Vec::new();
         let mut kept: Vec<String> = Vec::new();
         for (id, property) in self.properties() {
-            let Some((how, starts)) = property.how(&message, nots) else { continue };
-            said.extend(starts);
+            let Some((how, words)) = property.how(&message, &turns.nots) else { continue };
+            said.extend(words);
             kept.extend(property.kept(&message));
             wishes.push(Wish { id, property, how, by_texts: false });
         }
-        let kind = left(named, (&said, &kept), nots);
-        (!wishes.is_empty()).then_some(Wanted { wishes, kind })
+        let kind = left(named, (&said, &kept), turns);
+        (!wishes.is_empty()).then(|| Wanted { wishes, kind, said: said.join(" ") })
     }
 }
 
@@ -111,35 +126,28 @@ impl Property {
         never.flat_map(|phrase| phrase.split(' ').map(str::to_string).collect::<Vec<_>>()).collect()
     }
 
-    /// How a message wants it, with the beginnings of the words that say so.
-    fn how<'a>(&'a self, message: &str, nots: &[String]) -> Option<(How, Vec<&'a str>)> {
+    /// How a message wants it, with the words that say so.
+    fn how(&self, message: &str, nots: &[String]) -> Option<(How, Vec<String>)> {
         let message = &self.never.iter().fold(message.to_string(), |text, phrase| text.replace(&fold(phrase), " "));
         let words = &words(message, nots);
-        let (mut yes, mut no, mut said): (BTreeSet<usize>, BTreeSet<usize>, Vec<&str>) = Default::default();
-        for (groups, start, negated) in found(&self.alike, message, words, nots) {
+        let (mut yes, mut no, mut said): (BTreeSet<usize>, BTreeSet<usize>, Vec<String>) = Default::default();
+        for (groups, word, negated) in found(&self.alike, message, words, nots) {
             if negated {
                 no.extend(groups)
             } else {
                 yes.extend(groups)
             }
-            said.push(start);
+            said.push(word);
         }
         // The linen of "linen bedding, but not linen" is no wish.
         yes.retain(|group| !no.contains(group));
         let values = |groups: BTreeSet<usize>, not: bool| (!groups.is_empty()).then_some(How::Values { groups, not });
-        let how = values(yes, false).or_else(|| values(no, true));
+        if let Some(how) = values(yes, false).or_else(|| values(no, true)) {
+            return Some((how, said));
+        }
         let ends = [self.least.clone(), self.most.clone()];
-        let end = found(&ends, message, words, nots).into_iter().next();
-        let (how, start) = match (how, end) {
-            (Some(how), _) => (how, None),
-            (None, Some((end, start, negated))) => {
-                let start = self.least.iter().chain(&self.most).find(|one| *one == start);
-                (if end.contains(&0) != negated { How::Least } else { How::Most }, start)
-            }
-            (None, None) => return None,
-        };
-        said.extend(start.map(String::as_str));
-        Some((how, said))
+        let (end, word, negated) = found(&ends, message, words, nots).into_iter().next()?;
+        Some((if end.contains(&0) != negated { How::Least } else { How::Most }, vec![word]))
     }
 
     /// The values that a text tells of.
@@ -261,12 +269,13 @@ fn words(text: &str, nots: &[String]) -> Vec<Word> {
     let mut reach = 0;
     let mut words = Vec::new();
     for piece in text.split_whitespace() {
-        let bare = piece.trim_matches(|sign: char| !sign.is_alphanumeric());
-        if bare.is_empty() {
+        let text = bare(piece);
+        if text.is_empty() {
             continue;
         }
-        words.push(Word { text: bare.replace(['\'', '’'], ""), negated: reach > 0 });
-        reach = if nots.iter().any(|not| not == bare) { REACH } else { reach.saturating_sub(1) };
+        let turns = nots.contains(&text);
+        words.push(Word { text, negated: reach > 0 });
+        reach = if turns { REACH } else { reach.saturating_sub(1) };
         if piece.ends_with([',', '.', ';', '!', '?']) {
             reach = 0;
         }
@@ -274,35 +283,22 @@ fn words(text: &str, nots: &[String]) -> Vec<Word> {
     words
 }
 
-/// Which groups of beginnings a text holds: for each word the longest beginning, and the groups it stands in.
-fn found<'a>(
-    groups: &'a [Vec<String>],
-    text: &str,
-    words: &[Word],
-    nots: &[String],
-) -> Vec<(Vec<usize>, &'a str, bool)> {
+/// Which groups of beginnings a text holds: for each word the groups of the longest beginning it has, and whether it is turned down.
+fn found(groups: &[Vec<String>], text: &str, words: &[Word], nots: &[String]) -> Vec<(Vec<usize>, String, bool)> {
     let starts = || groups.iter().enumerate().flat_map(|(at, group)| group.iter().map(move |start| (at, start)));
-    let mut hits: Vec<(Vec<usize>, &str, bool)> = Vec::new();
-    let mut keep = |mut holding: Vec<(usize, &'a String)>, negated: bool| {
-        let longest = holding.iter().map(|(_, start)| start.chars().count()).max();
-        holding.retain(|(_, start)| Some(start.chars().count()) == longest);
-        if let Some((_, start)) = holding.first() {
-            hits.push((holding.iter().map(|(at, _)| *at).collect(), start.as_str(), negated));
-        }
-    };
+    let mut hits: Vec<(Vec<usize>, String, bool)> = Vec::new();
     for word in words.iter().filter(|word| !han(&word.text)) {
-        keep(
-            starts().filter(|(_, start)| !start.contains(' ') && begins(&word.text, &fold(start))).collect(),
-            word.negated,
-        );
+        let begun = || starts().filter(|(_, start)| !start.contains(' ') && begins(&word.text, &fold(start)));
+        let Some(longest) = begun().map(|(_, start)| start.chars().count()).max() else { continue };
+        let groups = begun().filter(|(_, start)| start.chars().count() == longest).map(|(at, _)| at).collect();
+        hits.push((groups, word.text.clone(), word.negated));
     }
-    for phrase in starts().filter(|(_, start)| start.contains(' ')) {
-        let start = fold(phrase.1);
+    for (group, start) in starts().filter(|(_, start)| start.contains(' ')) {
+        let start = fold(start);
         let at = text.find(&start).filter(|at| !text[..*at].ends_with(char::is_alphanumeric));
-        if let Some(at) = at {
-            let before = text[..at].split_whitespace().next_back().unwrap_or_default();
-            keep(vec![phrase], nots.iter().any(|not| not == before));
-        }
+        let Some(at) = at else { continue };
+        let before = text[..at].split_whitespace().next_back().unwrap_or_default();
+        hits.push((vec![group], start, nots.iter().any(|not| not == before)));
     }
     // Chinese has no spaces to begin a word after; a sign within a longer one that was found is that one's.
     let mut rest = text.to_string();
@@ -313,7 +309,7 @@ fn found<'a>(
         let before: String = rest[..at].chars().rev().take(REACH).collect::<Vec<_>>().into_iter().rev().collect();
         let negated = nots.iter().any(|not| han(not) && before.contains(not.as_str()));
         rest = rest.replace(start.as_str(), "\u{3000}");
-        keep(vec![(group, start)], negated);
+        hits.push((vec![group], start.clone(), negated));
     }
     hits
 }
@@ -323,35 +319,38 @@ fn han(text: &str) -> bool {
 }
 
 fn begins(word: &str, start: &str) -> bool {
+    if let Some(whole) = start.strip_suffix(WHOLE) {
+        return word == whole;
+    }
     let Some(ending) = word.strip_prefix(start) else { return false };
     let most = if start.chars().count() <= SHORT { SHORT } else { ENDING };
     ending.chars().count() <= most
 }
 
-/// The words that name a thing, without those that say a wish or turn one round.
-fn left(named: &str, (said, kept): (&[&str], &[String]), nots: &[String]) -> String {
-    let mut signs: Vec<&str> =
-        said.iter().copied().chain(nots.iter().map(String::as_str)).filter(|one| han(one)).collect();
+/// The words that name a thing, without those that say a wish, turn one round or say how much.
+fn left(named: &str, (said, kept): (&[String], &[String]), turns: &Turns) -> String {
+    let all = || said.iter().chain(&turns.nots).chain(&turns.degrees);
+    let mut signs: Vec<&String> = all().filter(|one| han(one)).collect();
     signs.sort_by_key(|sign| std::cmp::Reverse(sign.chars().count()));
-    let phrases = said.iter().filter(|start| start.contains(' '));
-    let parts: Vec<String> = phrases.flat_map(|start| start.split(' ')).map(|part| fold(part)).collect();
+    let parts: Vec<&str> = said.iter().filter(|said| !han(said)).flat_map(|said| said.split(' ')).collect();
     let spoken = |word: &str| {
-        let word = fold(word).replace(['\'', '’'], "");
-        if kept.contains(&word) {
-            return false;
-        }
-        nots.contains(&word)
-            || parts.iter().any(|part| begins(&word, part))
-            || said.iter().any(|start| !han(start) && begins(&word, &fold(start)))
+        let word = bare(&fold(word));
+        let beside = turns.nots.iter().chain(&turns.degrees).any(|one| *one == word);
+        !kept.contains(&word) && (beside || parts.contains(&word.as_str()))
     };
     let kept = named.split_whitespace().filter_map(|word| match han(word) {
         true => {
-            let bare = signs.iter().fold(word.to_string(), |word, sign| word.replace(sign, ""));
-            (!bare.is_empty()).then_some(bare)
+            let rest = signs.iter().fold(word.to_string(), |word, sign| word.replace(sign.as_str(), ""));
+            (!rest.is_empty()).then_some(rest)
         }
         false => (!spoken(word)).then(|| word.to_string()),
     });
     kept.collect::<Vec<_>>().join(" ")
+}
+
+/// A word without punctuation at its ends and apostrophes in it.
+fn bare(word: &str) -> String {
+    word.trim_matches(|sign: char| !sign.is_alphanumeric()).replace(['\'', '’'], "")
 }
 
 #[cfg(test)]
@@ -362,15 +361,16 @@ mod tests {
         toml::from_str(include_str!("../../data/rules/narrowing.toml")).unwrap()
     }
 
-    fn nots() -> Vec<String> {
-        ["not", "without", "не", "без", "nie", "bez", "不要", "不是"].map(String::from).to_vec()
+    fn turns() -> Turns {
+        let search: toml::Table = toml::from_str(include_str!("../../data/rules/search.toml")).unwrap();
+        search["turns"].clone().try_into().unwrap()
     }
 
     #[test]
     fn a_message_says_what_it_wants_of_what() {
         let properties = properties();
         let check = |message: &str, named: &str, expected: &str, kind: &str| {
-            let wanted = properties.wanted(message, named, &nots());
+            let wanted = properties.wanted(message, named, &turns());
             let told = |wish: &Wish<'_>| match &wish.how {
                 How::Values { groups, not } => {
                     let first = |group: &usize| wish.property.alike[*group][0].clone();
@@ -417,7 +417,7 @@ mod tests {
             let product =
                 format!(r#"{{"id":"P","name":{{"en":"thing"}},"variants":[],"attributes":{{{attributes}}}}}"#);
             let product: Product = serde_json::from_str(&product).unwrap();
-            let wanted = properties.wanted(message, "thing", &nots()).unwrap();
+            let wanted = properties.wanted(message, "thing", &turns()).unwrap();
             assert_eq!(wanted.wishes[0].met(&details, &product), expected, "{message}: {attributes}");
         };
         let glass = r#""material":{"en":"borosilicate glass","ru":"стекло"}"#;
@@ -447,7 +447,7 @@ mod tests {
             let product = serde_json::json!({"id": "P", "name": {"en": "thing"}, "variants": [],
                 "attributes": {attribute: {"en": value}}});
             let product: Product = serde_json::from_value(product).unwrap();
-            let wanted = properties.wanted(message, "thing", &nots()).unwrap();
+            let wanted = properties.wanted(message, "thing", &turns()).unwrap();
             let measures = wanted.wishes.iter().filter(|wish| wish.id == attribute);
             let measure = measures.filter_map(|wish| wish.measure(&details, &product)).next();
             assert_eq!(measure, expected, "{message}: {value}");

@@ -28,7 +28,8 @@ pub(super) async fn in_context(
     if session.talk.is_some() || session.checkout.is_some() || open && !goes_to_the_till(&understood) {
         return understood;
     }
-    let mut understood = recovered(app, session, screened, understood).await;
+    let mut understood = another_wanted(app, session, screened, understood);
+    understood = recovered(app, session, screened, understood).await;
     for command in &mut understood.commands {
         if let Some(words) = spoken_of(app, session, screened, command).await {
             understood.notes.push(format!("names no thing: `{words}`"));
@@ -160,12 +161,29 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
     Some(words)
 }
 
+/// "Not steel", «а побольше?» after a list: of the kind that was shown another is wanted, though the words name nothing.
+fn another_wanted(app: &App, session: &Session, screened: &Screened, mut understood: Understanding) -> Understanding {
+    use CommandName as C;
+    let [only] = understood.commands.as_mut_slice() else { return understood };
+    let open = matches!(only.name, C::FindProduct | C::Stock | C::Correct | C::Deny);
+    let empty = only.slots == Slots::default();
+    let Some(wanted) = (open && empty).then(|| app.shop.wanted(&screened.text, "")).flatten() else {
+        return understood;
+    };
+    // A plain no, and whatever is put right without saying what is not wanted, is no search.
+    let looks = matches!(only.name, C::FindProduct | C::Stock) || wanted.turns_down();
+    if looks && wanted.of_those(session.focus.len()) {
+        let slots = Slots { product: Some(wanted.said), ..Slots::default() };
+        *only = Command { name: C::FindProduct, slots };
+    }
+    understood
+}
+
 /// True for "is there a quieter one?": of the kind that was shown another is wanted.
 fn wants_another(app: &App, session: &Session, screened: &Screened, command: &Command) -> bool {
     let words = command.slots.product.as_deref().unwrap_or_default();
     let looks = matches!(command.name, CommandName::FindProduct | CommandName::Stock);
-    let nots = app.shop.kinds().nots();
-    let wanted = looks.then(|| app.shop.narrowings().wanted(&screened.text, words, nots)).flatten();
+    let wanted = looks.then(|| app.shop.wanted(&screened.text, words)).flatten();
     wanted.is_some_and(|wanted| wanted.of_those(session.focus.len()))
 }
 

@@ -31,7 +31,7 @@ pub(super) fn answered(app: &App, session: &Session, screened: &Screened) -> Opt
     let Slots { size, colour, budget, product, .. } = said.clone();
     let words = product.as_deref()?;
     // "Not plastic" is no plastic one.
-    let wanted = app.shop.narrowings().wanted(&screened.text, words, app.shop.kinds().nots());
+    let wanted = app.shop.wanted(&screened.text, words);
     if wanted.is_some_and(|wanted| wanted.turns_down()) {
         return None;
     }
