@@ -3,6 +3,8 @@
 
 use serde::Deserialize;
 
+use crate::domain::{Language, Localised};
+
 /// Where the words of a kind end and begin.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +19,9 @@ pub struct Kinds {
     /// Words and signs behind which stands where something goes.
     #[serde(default)]
     towards: Vec<String>,
+    /// How the rules are asked where the shop delivers at all.
+    #[serde(default)]
+    elsewhere: Localised,
 }
 
 impl Kinds {
@@ -26,6 +31,11 @@ impl Kinds {
         let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
         let han = |any: &str| any.contains(|sign: char| sign >= '\u{2e80}') && message.contains(any);
         self.any.iter().any(|any| han(any) || words().any(|word| word == any))
+    }
+
+    /// How the rules are asked where the shop delivers at all; nothing where the shop does not say.
+    pub fn elsewhere(&self, language: Language) -> Option<&str> {
+        self.elsewhere.0.get(&language).map(String::as_str)
     }
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.

@@ -28,13 +28,18 @@ pub(super) async fn in_context(
     if session.talk.is_some() || session.checkout.is_some() || open && !goes_to_the_till(&understood) {
         return understood;
     }
-    let mut understood = another_wanted(app, session, screened, understood);
+    let mut understood = another_wanted(app, session, screened, broken(app, screened, understood));
     understood = recovered(app, session, screened, understood).await;
     for command in &mut understood.commands {
         if let Some(words) = spoken_of(app, session, screened, command).await {
             understood.notes.push(format!("names no thing: `{words}`"));
         }
         still_as_told(session, command);
+        if differs(app, screened, &command.slots) && matches!(command.name, CommandName::FindProduct | CommandName::Price) {
+            // "How much cheaper is the V-300 than the V-500?" looks for nothing cheaper.
+            command.name = CommandName::Compare;
+            command.slots.wish = None;
+        }
         if command.name == CommandName::Correct && command.slots.product.is_some() && session.focus.is_empty() {
             // "No, I meant running shoes" corrects a search that found nothing.
             command.name = CommandName::FindProduct;
@@ -85,6 +90,32 @@ async fn recovered(app: &App, session: &Session, screened: &Screened, understood
     Understanding { commands: vec![command], notes, ..understood }
 }
 
+/// True when it is asked how much cheaper or dearer one of two things is.
+fn differs(app: &App, screened: &Screened, slots: &Slots) -> bool {
+    let two = slots.names.len() > 1 || slots.sku.is_some() && slots.product.is_some();
+    two && matches!(slots.wish, Some(Wish::Cheaper | Wish::Dearer)) && app.cart_words.difference(&screened.text)
+}
+
+/// "My order TT-10411 came damaged" is no question where it is: it is one of sending something back, and a complaint.
+fn broken(app: &App, screened: &Screened, mut understood: Understanding) -> Understanding {
+    use CommandName as C;
+    let [only] = understood.commands.as_slice() else { return understood };
+    let of_order = match only.name {
+        C::OrderStatus | C::Complaint => true,
+        C::CancelOrder | C::ChangeOrder => understood.tier == Tier::Examples,
+        _ => false,
+    };
+    let number = only.slots.order_number.clone().or_else(|| app.understander.slots(screened).order_number);
+    if of_order && number.is_some() && app.answers.defective(&screened.text) {
+        let of_it = Slots { order_number: number, ..Slots::default() };
+        understood.commands = vec![
+            Command { name: C::Complaint, slots: Slots::default() },
+            Command { name: C::ReturnItem, slots: of_it },
+        ];
+    }
+    understood
+}
+
 /// The products shown, with what is said of them now beside what was said before.
 fn narrowed(session: &Session, said: &Slots) -> Command {
     let before = session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
@@ -111,10 +142,13 @@ fn looked_for(said: Slots) -> Command {
 }
 
 /// "And in stock in Košice?", "brown?", "which of them is warmer?": in the size and colour that were looked for.
-fn still_as_told(session: &Session, command: &mut Command) {
+pub(super) fn still_as_told(session: &Session, command: &mut Command) {
     let slots = &mut command.slots;
     let anew = slots.town.is_some() || slots.colour.is_some();
-    let there = command.name == CommandName::Stock && anew && slots.product.is_none() && slots.pick.is_none();
+    let spoken = slots.product.is_none() && slots.pick.is_none();
+    // "How much is it?", "put it in the cart": what is bought is bought in the size that was asked for.
+    let bought = matches!(command.name, CommandName::Price | CommandName::CartAdd) && spoken;
+    let there = command.name == CommandName::Stock && anew && spoken || bought;
     let compares = command.name == CommandName::Compare;
     let Some(told) = session.last.as_ref().map(|last| &last.slots).filter(|_| there || compares) else { return };
     if slots.sku.is_none() && !session.focus.is_empty() {
@@ -149,7 +183,13 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
     }
     let slots = &mut command.slots;
     (slots.product, slots.names) = (None, Vec::new());
-    slots.quantity = slots.quantity.or_else(|| words.parse().ok().filter(|count| (1..=MOST_PIECES).contains(count)));
+    match a_size(app, session, screened, &words).await {
+        true => slots.size = Some(words.clone()),
+        false => {
+            let count = words.parse().ok().filter(|count| (1..=MOST_PIECES).contains(count));
+            slots.quantity = slots.quantity.or(count);
+        }
+    }
     let pieces = Slots { detail: None, ..slots.clone() };
     if command.name == C::FindProduct && slots.detail.is_none() && pieces == Slots::default() {
         // "Noise cancelling?": the one that is said to be so, else whatever is known of them.
@@ -185,6 +225,13 @@ fn wants_another(app: &App, session: &Session, screened: &Screened, command: &Co
     let looks = matches!(command.name, CommandName::FindProduct | CommandName::Stock);
     let wanted = looks.then(|| app.shop.wanted(&screened.text, words)).flatten();
     wanted.is_some_and(|wanted| wanted.of_those(session.focus.len()))
+}
+
+/// True when what is spoken of is to be had in a size of this name: of boots, "the price of 45" is of no 45 pairs.
+async fn a_size(app: &App, session: &Session, screened: &Screened, words: &str) -> bool {
+    let currency = app.config.shop.currency_of(screened.language);
+    let offers = app.catalog.offers(&session.focus, currency).await.unwrap_or_default();
+    offers.iter().any(|offer| offer.size.as_deref() == Some(words))
 }
 
 /// The one product spoken of whose description holds all of the words, be it in another form.

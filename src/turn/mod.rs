@@ -341,7 +341,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.pushed.extend(known::pushed(outcome));
     session.narrowing = narrow::left(outcome);
     session.narrowed.extend(narrow::asked(outcome));
-    session.last = last_question(&answer.commands).or(session.last.take());
+    let before = session.last.take();
+    session.last = last_question(&answer.commands).map(|last| going_on(last, before.as_ref())).or(before);
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();
@@ -370,6 +371,17 @@ fn last_question(commands: &[Command]) -> Option<Command> {
     use CommandName as C;
     let asks = |command: &&Command| matches!(command.name, C::FindProduct | C::Price | C::Stock | C::DeliveryInfo);
     commands.iter().rev().find(asks).cloned()
+}
+
+/// The question that goes on with one before keeps the size and the colour told there: "and the delivery to Nitra?"
+fn going_on(mut last: Command, before: Option<&Command>) -> Command {
+    let slots = &mut last.slots;
+    let names = slots.product.is_some() || slots.sku.is_some() || slots.pick.is_some() || slots.wish.is_some();
+    if let Some(before) = before.filter(|_| !names) {
+        slots.size = slots.size.take().or_else(|| before.slots.size.clone());
+        slots.colour = slots.colour.take().or_else(|| before.slots.colour.clone());
+    }
+    last
 }
 
 /// True when the moves hand the conversation to a person.

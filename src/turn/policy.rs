@@ -93,9 +93,20 @@ async fn ruled(turn: &Turn<'_>, any: bool, outcome: &mut Outcome) -> bool {
     let Some(fact) = passages.facts.first().filter(|_| clear()).cloned() else {
         return false;
     };
-    outcome.say(Move::Policy { fact: fact.id.clone() });
-    outcome.learn(vec![fact]);
+    // That Vienna is out of reach is said before how long "other towns" take.
+    let mut told: Vec<Fact> = where_to(turn, outcome).await.filter(|_| any).into_iter().collect();
+    if told.iter().all(|known| known.id != fact.id) {
+        told.push(fact);
+    }
+    told.iter().for_each(|fact| outcome.say(Move::Policy { fact: fact.id.clone() }));
+    outcome.learn(told);
     true
+}
+
+/// The rule that says where the shop delivers at all.
+async fn where_to(turn: &Turn<'_>, outcome: &Outcome) -> Option<Fact> {
+    let question = turn.app.shop.kinds().elsewhere(turn.screened.language)?;
+    sought_rules(turn, (question, Some(DELIVERY.to_string())), outcome).await.facts.into_iter().next()
 }
 
 async fn sought_rules(

@@ -9,6 +9,7 @@ use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Sku, Slots};
 use crate::understanding::CartAsk;
 
+use super::context::still_as_told;
 use super::cart::{Chosen, owner, till, variant, visit};
 use super::respond::{Outcome, Turn, sought};
 
@@ -120,8 +121,8 @@ fn filled(cart: Cart) -> Option<Cart> {
 async fn product(turn: &Turn<'_>, question: &Command, outcome: &mut Outcome) -> anyhow::Result<Option<Cart>> {
     // The words of a question about the delivery name no product; what was spoken of does.
     // Where it goes is not where it must lie in a store.
-    let slots = Slots { town: None, ..question.slots.clone() };
-    let command = Command { name: CommandName::Price, slots };
+    let mut command = Command { name: CommandName::Price, slots: Slots { town: None, ..question.slots.clone() } };
+    still_as_told(turn.session, &mut command);
     let found = sought(turn, &command, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return Ok(None) };

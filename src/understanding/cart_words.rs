@@ -23,6 +23,7 @@ struct Raw {
     known: Words,
     again: Words,
     with_delivery: Words,
+    difference: Words,
     together: Words,
     correct: Words,
     beside: Words,
@@ -51,6 +52,7 @@ pub struct CartWords {
     known: Vec<String>,
     again: Lexicon<()>,
     with_delivery: Lexicon<()>,
+    difference: Lexicon<()>,
     together: Lexicon<()>,
     parts: Lexicon<Part>,
 }
@@ -93,6 +95,7 @@ impl CartWords {
             no_code: lexicon(raw.no_code),
             again: lexicon(raw.again),
             with_delivery: lexicon(raw.with_delivery),
+            difference: lexicon(raw.difference),
             together: lexicon(raw.together),
             parts: Lexicon::new(parts),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
@@ -135,6 +138,11 @@ impl CartWords {
     /// True when a price is asked for together with the delivery.
     pub fn with_delivery(&self, text: &str) -> bool {
         !self.with_delivery.find(&fold(text)).is_empty()
+    }
+
+    /// True when it is asked how much: beside a word for cheaper or dearer, how much two prices differ.
+    pub fn difference(&self, text: &str) -> bool {
+        !self.difference.find(&fold(text)).is_empty()
     }
 
     /// True when the sum of several things is asked for.
