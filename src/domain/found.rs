@@ -36,6 +36,8 @@ pub struct Found {
     pub near: Vec<Candidate>,
     /// A property of theirs was asked for, and they were chosen by it: each offer tells it.
     pub by_property: bool,
+    /// The first of them has most of it, or least where that was wanted, and by more than the next.
+    pub best: bool,
     /// The wish that the candidates fulfil: they were chosen by it, not by the words of the question.
     pub wish: Option<Wish>,
     /// What would narrow it down, the best question first.

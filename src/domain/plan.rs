@@ -35,6 +35,11 @@ pub enum Move {
         /// Offers.
         facts: Vec<FactId>,
     },
+    /// Says which of those shown has most of what was asked for, or least where that is wanted.
+    Best {
+        /// An offer that holds the property as its first detail.
+        fact: FactId,
+    },
     /// What several pieces cost together.
     Total {
         /// A total.

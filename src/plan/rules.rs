@@ -58,7 +58,7 @@ fn narrowed(brief: &Brief<'_>) -> Vec<Move> {
 /// A property of products was asked for: that is told of those that are meant.
 fn detail(brief: &Brief<'_>) -> Option<Move> {
     let found = brief.found;
-    if found.by_property && brief.command.name == CommandName::FindProduct {
+    if found.by_property && matches!(brief.command.name, CommandName::FindProduct | CommandName::Compare) {
         // Each line of the list tells it.
         return None;
     }
@@ -122,6 +122,7 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
     }
     let sold_out = !named.is_empty() && named.iter().all(|candidate| candidate.in_stock == Some(0));
     let mut moves = match brief.command.name {
+        CommandName::Compare if named.len() > 1 && brief.found.by_property => by_property(brief, facts),
         CommandName::Compare if named.len() > 1 => vec![Move::Compare { facts }],
         // Who asks whether the shop has a thing has not seen its price yet.
         CommandName::Stock if named.len() == 1 && first_mention(brief) => {
@@ -149,6 +150,12 @@ pub(super) fn about(brief: &Brief<'_>, named: &[Candidate]) -> Vec<Move> {
         moves.push(Move::Upsell { fact: accessory.clone() });
     }
     moves
+}
+
+/// "Which one is quieter?": those compared with what was asked of each, and which of them it is.
+fn by_property(brief: &Brief<'_>, facts: Vec<FactId>) -> Vec<Move> {
+    let best = facts.first().filter(|_| brief.found.best).map(|fact| Move::Best { fact: fact.clone() });
+    [Move::Offer { facts }].into_iter().chain(best).collect()
 }
 
 /// True when the question names the product itself and no variant of it.

@@ -125,6 +125,7 @@ impl Page<'_> {
             Move::Stock { facts } => self.stock(facts),
             Move::Detail { facts } => self.details(facts),
             Move::Compare { facts } => self.compare(facts),
+            Move::Best { fact } => self.best(fact),
             Move::Alternatives { facts } => self.alternatives(facts),
             Move::Suggest { wish, facts } => self.suggest(*wish, facts),
             Move::Range { fact } => self.range(fact),

@@ -294,6 +294,13 @@ impl<'a> Page<'a> {
         }
     }
 
+    pub(super) fn best(&mut self, id: &FactId) {
+        let Some((id, fact)) = self.scene.fact(id).and_then(offer_of) else { return };
+        let Some(detail) = told(fact).next() else { return };
+        let name = (fact.name.get(self.scene.language).to_string(), id, Role::Name);
+        self.say(SegmentKind::Compare, "best", &self.detail_values(detail, id).fact("name", name));
+    }
+
     pub(super) fn alternatives(&mut self, ids: &[FactId]) {
         let groups = self.groups(ids);
         if groups.is_empty() {

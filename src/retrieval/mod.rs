@@ -85,7 +85,9 @@ pub async fn products(sources: Sources<'_>, question: &Question<'_>, limits: Lim
 /// Finds the products a comparison names: each name is looked up by itself.
 pub async fn products_to_compare(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> Retrieved {
     let details = question.details.or(Some(EVERY_DETAIL));
-    answered(to_compare(sources, &Question { details, ..question.clone() }, limits).await)
+    let mut retrieved = answered(to_compare(sources, &Question { details, ..question.clone() }, limits).await);
+    wanted::put_first(sources, question, &mut retrieved.found);
+    retrieved
 }
 
 fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {

@@ -6,7 +6,7 @@ use crate::domain::found::{Candidate, Found};
 use crate::domain::plan::Absence;
 use crate::domain::{FactBody, Product, ProductId, Slots};
 use crate::engine::{ProductHit, ProductQuery};
-use crate::shop::Wanted;
+use crate::shop::{Wanted, Wish};
 
 use super::{Limits, Question, Retrieved, Sources, carried, finish, query, select, wish};
 
@@ -79,6 +79,24 @@ pub(super) fn without_refused(sources: Sources<'_>, question: &Question<'_>) -> 
     let wanted = sources.shop.wanted(question.text, question.slots.product.as_deref()?)?;
     let kind = Some(wanted.kind.clone()).filter(|kind| wanted.only_turns_down() && !kind.is_empty())?;
     Some(Slots { product: Some(kind), names: Vec::new(), ..question.slots.clone() })
+}
+
+/// Of goods that are compared, puts first what has most of the property that the question is about: "which one is quieter?" Nothing changes
+/// where fewer than two tell it.
+pub(super) fn put_first(sources: Sources<'_>, question: &Question<'_>, found: &mut Found) {
+    let details = sources.shop.details();
+    let Some(mut wanted) = sources.shop.wanted(question.text, "") else { return };
+    let compared = &mut found.candidates;
+    let told = |wish: &Wish<'_>| compared.iter().filter(|one| wish.measure(details, &one.product).is_some()).count();
+    let Some(at) = wanted.wishes.iter().position(|wish| told(wish) > 1) else { return };
+    wanted.wishes = vec![wanted.wishes.swap_remove(at)];
+    let measure = |one: &Candidate| wanted.wishes[0].measure(details, &one.product).unwrap_or(f64::MAX);
+    if found.sure < compared.len() {
+        return;
+    }
+    compared.sort_by(|a, b| measure(a).total_cmp(&measure(b)));
+    found.best = matches!(compared.as_slice(), [first, second, ..] if measure(first) < measure(second));
+    tell(sources, &wanted, found);
 }
 
 /// Goods of one kind, and how they were found.

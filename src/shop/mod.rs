@@ -28,7 +28,7 @@ pub use details::{Details, EVERY as EVERY_DETAIL};
 pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
 use wanted::Turns;
-pub use wanted::Wanted;
+pub use wanted::{Wanted, Wish};
 
 /// A word of the shop's vocabulary: a town or a colour.
 #[derive(Clone, Debug, Deserialize)]

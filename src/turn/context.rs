@@ -35,7 +35,9 @@ pub(super) async fn in_context(
             understood.notes.push(format!("names no thing: `{words}`"));
         }
         still_as_told(session, command);
-        if differs(app, screened, &command.slots) && matches!(command.name, CommandName::FindProduct | CommandName::Price) {
+        if differs(app, screened, &command.slots)
+            && matches!(command.name, CommandName::FindProduct | CommandName::Price)
+        {
             // "How much cheaper is the V-300 than the V-500?" looks for nothing cheaper.
             command.name = CommandName::Compare;
             command.slots.wish = None;

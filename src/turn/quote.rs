@@ -9,8 +9,8 @@ use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, ProductId, Sku, Slots};
 use crate::understanding::CartAsk;
 
-use super::context::still_as_told;
 use super::cart::{Chosen, owner, till, variant, visit};
+use super::context::still_as_told;
 use super::respond::{Outcome, Turn, sought};
 
 /// Marks a question that waits for the town.

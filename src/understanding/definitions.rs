@@ -256,6 +256,8 @@ struct RawSearch {
     /// Read by the shop.
     #[serde(default, rename = "kind")]
     _kind: IgnoredAny,
+    #[serde(default, rename = "turns")]
+    _turns: IgnoredAny,
 }
 
 fn stop_words(

@@ -38,6 +38,7 @@ mod pay; // payment providers over the wire
 mod photos; // a photo where a rule asks for one
 mod pii; // personal data made up by the thousand
 mod postgres; // the flows once more, with their state in PostgreSQL
+mod properties; // goods chosen by their properties; a size that stays told
 mod prose; // replies in the model's own words
 #[cfg(feature = "search")]
 mod qdrant; // vectors in a Qdrant server, over the wire
