@@ -91,22 +91,24 @@ fn on_offer(candidates: &[&Candidate], most: usize) -> Vec<Candidate> {
     candidates.iter().filter(|candidate| !any || there(candidate)).take(most).map(|one| (*one).clone()).collect()
 }
 
-/// What the model found no answer among, but the words of the question did: something like it.
+/// What the model found no answer among: something like it. That the shop sells such things at all has been found before; a small model
+/// that sees their names alone says "none" of wellies where there are rubber boots.
 pub(super) fn nothing_but_similar(brief: &Brief<'_>) -> Vec<Move> {
-    let similar = match brief.command.name {
-        CommandName::FindProduct => alternatives(&covering(brief, HALF), brief.offers),
-        _ => None,
-    };
+    let similar = alternatives(&nearest(brief), brief.offers);
     vec![similar.unwrap_or(Move::NotFound { why: Absence::NothingFound })]
+}
+
+/// The first few candidates: beside what holds a word of the question, what holds none is left out; running shoes are no rubber boots.
+fn nearest(brief: &Brief<'_>) -> Vec<Candidate> {
+    let most = brief.found.candidates.iter().map(|candidate| candidate.covers).fold(0.0_f32, f32::max);
+    let alike: Vec<&Candidate> =
+        brief.found.candidates.iter().filter(|candidate| candidate.covers >= HALF * most).collect();
+    on_offer(&alike, brief.offers)
 }
 
 /// The best that can be said without judging: the first few candidates, each with its own true price.
 pub fn without_model(brief: &Brief<'_>) -> Vec<Move> {
-    // Running shoes are no rubber boots: beside what holds a word of the question, what holds none is left out.
-    let most = brief.found.candidates.iter().map(|candidate| candidate.covers).fold(0.0_f32, f32::max);
-    let alike: Vec<&Candidate> =
-        brief.found.candidates.iter().filter(|candidate| candidate.covers >= HALF * most).collect();
-    let shown = on_offer(&alike, brief.offers);
+    let shown = nearest(brief);
     // Not a word of the question stands in a name: it may be like what is looked for, and is called no more than that.
     let unlike =
         brief.command.name == CommandName::FindProduct && shown.iter().all(|candidate| candidate.covers <= 0.0);

@@ -98,6 +98,11 @@ fn answered(result: anyhow::Result<Retrieved>) -> Retrieved {
 }
 
 async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<Retrieved> {
+    if question.slots.wish == Some(Wish::Range)
+        && let Some(retrieved) = wanted::look_up(sources, question, limits).await?
+    {
+        return Ok(retrieved);
+    }
     if let Some(wish) = question.slots.wish
         && let Some(retrieved) = wish::look_up(sources, question, limits, wish).await?
     {
@@ -320,9 +325,7 @@ async fn look_up_each(
         let part = ProductQuery { vector: None, ..query(question, name, limits) };
         let hits = sources.search.products(&part).await?;
         let chosen = select::sure(&hits, limits.sure_name);
-        let asked = Slots { product: Some(name.clone()), ..question.slots.clone() };
-        let asked = Question { text: name, vector: None, slots: &asked, ..question.clone() };
-        if (chosen.sure == 0 || chosen.led) && !carried(sources, &asked, limits).await? {
+        if (chosen.sure == 0 || chosen.led) && !known_kind(sources, question, (limits, name)).await? {
             // Of a suitcase and a backpack there is neither.
             continue;
         }
@@ -337,6 +340,17 @@ async fn look_up_each(
     }
     let sure = ids.len();
     finish(sources, question, &ids, (sure, all_hits)).await
+}
+
+/// True when the shop knows what a name says it is: its last word, or all of them.
+async fn known_kind(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    (limits, name): (Limits, &str),
+) -> anyhow::Result<bool> {
+    let part = ProductQuery { vector: None, ..query(question, name, limits) };
+    let familiar = sources.search.familiar(&part).await?;
+    Ok(familiar.last || familiar.known >= familiar.words)
 }
 
 /// The share of the best score from which a product is of the kind that was looked for: filters for one come behind.

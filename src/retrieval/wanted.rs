@@ -29,7 +29,7 @@ pub(super) async fn look_up(
     let of_those = wanted.of_those(question.focus.len());
     let of_kind = match (of_those, wanted.kind.is_empty()) {
         (true, _) => like_those(sources, question, limits).await?,
-        (false, true) => return Ok(None),
+        (false, true) => of_any_kind(sources, question, limits).await?,
         (false, false) => of_the_kind(sources, question, (limits, &wanted.kind)).await?,
     };
     let details = shop.details();
@@ -55,6 +55,9 @@ pub(super) async fn look_up(
         fitting.sort_by(|a, b| measure(a).total_cmp(&measure(b)));
     }
     let ids = |products: &[&Product]| products.iter().map(|product| product.id.clone()).collect::<Vec<_>>();
+    if fitting.is_empty() && wanted.kind.is_empty() && !of_those {
+        return Ok(None);
+    }
     let mut retrieved = match fitting.is_empty() {
         false => {
             let sure = usize::from(fitting.len() == 1);
@@ -121,7 +124,7 @@ async fn named_in_full(
     Ok(chosen.order[..chosen.sure].iter().all(|id| known(id).is_none_or(meets)))
 }
 
-/// The products whose names hold the words of the kind: about as many of them as any does, or some, and filed beside the best.
+/// The products whose names hold words of the kind, and that are filed beside those that hold most of them.
 async fn of_the_kind(
     sources: Sources<'_>,
     question: &Question<'_>,
@@ -144,8 +147,21 @@ async fn of_the_kind(
     let covers = |product: &Product| hits.iter().find(|hit| hit.id == product.id).map_or(0.0, |hit| hit.query_in_name);
     let filed: Vec<String> =
         products.iter().filter(|one| covers(one) >= best).map(|one| one.category.clone()).collect();
-    products.retain(|one| covers(one) >= best * ALIKE || filed.contains(&one.category));
+    products.retain(|one| filed.contains(&one.category));
     Ok(OfKind { products, hits })
+}
+
+/// "Something woollen", "a present for a child": whatever lies nearest to the words.
+async fn of_any_kind(sources: Sources<'_>, question: &Question<'_>, limits: Limits) -> anyhow::Result<OfKind> {
+    let gift = question.slots.wish == Some(crate::domain::Wish::Range);
+    if !question.focus.is_empty() || !gift && !sources.shop.kinds().open(question.text) {
+        return Ok(OfKind::default());
+    }
+    let words = question.slots.product.as_deref().unwrap_or(question.text);
+    let wide = ProductQuery { limit: wish::SAME_KIND, ..query(question, words, limits) };
+    let hits = sources.search.products(&wide).await?;
+    let ids: Vec<ProductId> = hits.iter().map(|hit| hit.id.clone()).collect();
+    Ok(OfKind { products: sources.catalog.products(&ids).await?, hits })
 }
 
 /// The products of the kind that is spoken of.

@@ -35,6 +35,11 @@ pub(super) async fn in_context(
             understood.notes.push(format!("names no thing: `{words}`"));
         }
         still_as_told(session, command);
+        if command.name == CommandName::Compare && compares_nothing(session, &command.slots) {
+            // "Is it down or synthetic?" of the one thing shown.
+            command.name = CommandName::FindProduct;
+            command.slots.detail = command.slots.detail.take().or(Some(EVERY_DETAIL.to_string()));
+        }
         if differs(app, screened, &command.slots)
             && matches!(command.name, CommandName::FindProduct | CommandName::Price)
         {
@@ -92,10 +97,17 @@ async fn recovered(app: &App, session: &Session, screened: &Screened, understood
     Understanding { commands: vec![command], notes, ..understood }
 }
 
+/// True for a comparison that names nothing where one thing was shown.
+fn compares_nothing(session: &Session, slots: &Slots) -> bool {
+    let named = slots.product.is_some() || slots.sku.is_some() || slots.pick.is_some() || !slots.names.is_empty();
+    !named && session.focus.len() == 1
+}
+
 /// True when it is asked how much cheaper or dearer one of two things is.
 fn differs(app: &App, screened: &Screened, slots: &Slots) -> bool {
     let two = slots.names.len() > 1 || slots.sku.is_some() && slots.product.is_some();
-    two && matches!(slots.wish, Some(Wish::Cheaper | Wish::Dearer)) && app.cart_words.difference(&screened.text)
+    let beside = matches!(slots.wish, Some(Wish::Cheaper | Wish::Dearer));
+    two && app.cart_words.difference(&screened.text, beside)
 }
 
 /// "My order TT-10411 came damaged" is no question where it is: it is one of sending something back, and a complaint.

@@ -82,7 +82,13 @@ async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
 /// True for "delivery to Vienna" where the shop knows no Vienna: the rules say where to and on what terms it delivers.
 async fn elsewhere(turn: &Turn<'_>, words: &str) -> bool {
     let text = &turn.screened.text;
-    turn.app.shop.kinds().place(text, words) && !known_word(turn.app, turn.screened, words).await
+    // "How long to Vienna": the place is one of the words left.
+    for word in words.split_whitespace() {
+        if turn.app.shop.kinds().place(text, word) && !known_word(turn.app, turn.screened, word).await {
+            return true;
+        }
+    }
+    false
 }
 
 /// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer; any of them

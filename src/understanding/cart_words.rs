@@ -23,6 +23,7 @@ struct Raw {
     known: Words,
     again: Words,
     with_delivery: Words,
+    how_much: Words,
     difference: Words,
     together: Words,
     correct: Words,
@@ -52,6 +53,7 @@ pub struct CartWords {
     known: Vec<String>,
     again: Lexicon<()>,
     with_delivery: Lexicon<()>,
+    how_much: Lexicon<()>,
     difference: Lexicon<()>,
     together: Lexicon<()>,
     parts: Lexicon<Part>,
@@ -95,6 +97,7 @@ impl CartWords {
             no_code: lexicon(raw.no_code),
             again: lexicon(raw.again),
             with_delivery: lexicon(raw.with_delivery),
+            how_much: lexicon(raw.how_much),
             difference: lexicon(raw.difference),
             together: lexicon(raw.together),
             parts: Lexicon::new(parts),
@@ -140,9 +143,10 @@ impl CartWords {
         !self.with_delivery.find(&fold(text)).is_empty()
     }
 
-    /// True when it is asked how much: beside a word for cheaper or dearer, how much two prices differ.
-    pub fn difference(&self, text: &str) -> bool {
-        !self.difference.find(&fold(text)).is_empty()
+    /// True when it is asked how much two prices differ; `beside` a word for cheaper or dearer "how much" says so.
+    pub fn difference(&self, text: &str, beside: bool) -> bool {
+        let text = fold(text);
+        !self.difference.find(&text).is_empty() || beside && !self.how_much.find(&text).is_empty()
     }
 
     /// True when the sum of several things is asked for.

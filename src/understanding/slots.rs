@@ -46,6 +46,12 @@ impl CommandRules {
         self.slots.numbers(&mut taken, &mut slots, passage.about);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
+        let kept = || fold(&self.slots.without_refused(passage.text));
+        if slots.colour.as_ref().is_some_and(|colour| !self.colours.find(&kept()).iter().any(|hit| hit.value == colour))
+        {
+            // "Anything but black" asks for no black.
+            slots.colour = None;
+        }
         for hit in self.cues.find(&folded.text) {
             slots.topic = slots.topic.or_else(|| hit.value.topic.clone());
             taken.ranges.push(hit.range);
@@ -191,13 +197,16 @@ fn product_words(source: &str, folded: &Folded, left: &[Range<usize>]) -> Vec<Ra
 impl SlotTable {
     /// A correction without what it turns down; any other passage as it is.
     fn affirmed(&self, passage: Passage<'_>) -> String {
-        let mut text = passage.text.to_string();
-        if passage.about == Some(CommandName::Correct) {
-            for pattern in &self.negated {
-                text = pattern.replace_all(&text, " ").into_owned();
-            }
+        match passage.about {
+            Some(CommandName::Correct) => self.without_refused(passage.text),
+            _ => passage.text.to_string(),
         }
-        text
+    }
+
+    /// A text without what it turns down.
+    fn without_refused(&self, text: &str) -> String {
+        let cut = |text: String, pattern: &Regex| pattern.replace_all(&text, " ").into_owned();
+        self.negated.iter().fold(text.to_string(), cut)
     }
 
     /// Phone and e-mail come from the private text; their masks are no product words.
