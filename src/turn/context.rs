@@ -73,8 +73,10 @@ async fn recovered(app: &App, session: &Session, screened: &Screened, understood
     let [only] = understood.commands.as_slice() else { return understood };
     let answers = matches!(only.name, C::Confirm | C::Deny);
     let chat = matches!(only.name, C::OutOfScope | C::Smalltalk | C::Menu | C::Unsafe | C::Complaint | C::Spam);
-    let guessed = understood.confidence < GUESSED;
-    if understood.tier != Tier::Examples || only.slots.topic.is_some() || !chat && !(answers && guessed) {
+    // What the model takes for chat was no more than guessed before.
+    let by_model = understood.tier == Tier::Model && matches!(only.name, C::OutOfScope | C::Smalltalk | C::Menu);
+    let guessed = by_model || understood.confidence < GUESSED;
+    if understood.tier != Tier::Examples && !by_model || only.slots.topic.is_some() || !chat && !(answers && guessed) {
         return understood;
     }
     // "The black one came broken" holds a colour, too: a complaint that is no guess stays one.

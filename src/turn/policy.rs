@@ -7,12 +7,14 @@ use crate::domain::session::Pending;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Offer, Slots};
 use crate::engine::PassageQuery;
 use crate::plan;
-use crate::retrieval;
+use crate::retrieval::{self, EVERY_DETAIL};
 
 use super::clock::StageClock;
 use super::context::known_word;
 use super::respond::{Outcome, Turn, embed, log, products, sought};
 
+/// Longer questions are about more than a property of what was shown.
+const SHORT: usize = 40;
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
 /// The document of the rules on delivery.
@@ -176,7 +178,7 @@ pub(super) fn told(outcome: &Outcome) -> Option<String> {
 }
 
 /// The passage that answers a question about the rules.
-pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) {
+pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome, clock: &mut StageClock<'_>) {
     if warranted(turn, command, outcome).await {
         return;
     }
@@ -185,6 +187,13 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     let text = text.as_deref().unwrap_or(&turn.screened.text);
     let passages = sought_rules(turn, (text, command.slots.topic.as_deref().map(document)), outcome).await;
     if let Some(why) = passages.absence {
+        let short = turn.screened.text.chars().count() < SHORT;
+        let of_goods = short && command.slots.topic.is_none() && !turn.session.focus.is_empty();
+        if of_goods && why == Absence::NoPolicy && command.slots.order_number.is_none() {
+            // "Can it be dimmed?", "hand wash or dry cleaning?": no rule, but what is known of the goods shown.
+            let slots = Slots { detail: Some(EVERY_DETAIL.to_string()), ..Slots::default() };
+            return products(turn, &Command { name: CommandName::FindProduct, slots }, outcome, clock).await;
+        }
         outcome.say(Move::NotFound { why });
         return;
     }

@@ -205,7 +205,7 @@ async fn one(turn: &Turn<'_>, (command, mended): (&Command, bool), outcome: &mut
         }
         DeliveryInfo => policy::delivery(turn, command, outcome, clock).await,
         Policy => {
-            policy::policy(turn, command, outcome).await;
+            policy::policy(turn, command, outcome, clock).await;
             desk::own_refund(turn, outcome).await;
         }
         OrderStatus | CancelOrder | ChangeOrder | ReturnItem => desk::status(turn, command, outcome).await,
