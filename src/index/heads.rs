@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 
+use tantivy::Searcher;
+use tantivy::schema::Field;
+
 /// A longer word is a phrase.
 const LONGEST: usize = 6;
 /// So many kinds of one thing are looked for, the commonest ones.
@@ -31,6 +34,22 @@ impl Heads {
             (last, words.into_iter().map(|(_, word)| word).collect())
         };
         Heads(by_last.into_iter().map(commonest).collect())
+    }
+
+    /// Over the words of one field.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn of_names(searcher: &Searcher, field: Field) -> anyhow::Result<Self> {
+        let mut words = Vec::new();
+        for segment in searcher.segment_readers() {
+            let inverted = segment.inverted_index(field)?;
+            let mut stream = inverted.terms().stream()?;
+            while stream.advance() {
+                words.push((stream.value().doc_freq, String::from_utf8_lossy(stream.key()).into_owned()));
+            }
+        }
+        Ok(Heads::new(words))
     }
 
     /// The words that are such a thing; none for a word that says more.

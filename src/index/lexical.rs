@@ -153,21 +153,6 @@ fn pre_tokenized(tokens: Vec<String>) -> PreTokenizedString {
     PreTokenizedString { text: String::new(), tokens: tokens.into_iter().enumerate().map(token).collect() }
 }
 
-/// The words of all names in Chinese, each with how many names hold it.
-fn chinese(searcher: &Searcher, fields: &Fields) -> anyhow::Result<Vec<(u32, String)>> {
-    let mut words = Vec::new();
-    for of in fields.by_language.iter().filter(|of| of.language == Language::Zh) {
-        for segment in searcher.segment_readers() {
-            let inverted = segment.inverted_index(of.name)?;
-            let mut stream = inverted.terms().stream()?;
-            while stream.advance() {
-                words.push((stream.value().doc_freq, String::from_utf8_lossy(stream.key()).into_owned()));
-            }
-        }
-    }
-    Ok(words)
-}
-
 /// A lexical index open for search.
 pub struct Lexical {
     searcher: Searcher,
@@ -187,7 +172,8 @@ impl Lexical {
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let (_, fields) = schema();
         let searcher = reader.searcher();
-        let heads = Heads::new(chinese(&searcher, &fields)?);
+        let names = fields.by_language.iter().find(|of| of.language == Language::Zh).map(|of| of.name);
+        let heads = names.map(|field| Heads::of_names(&searcher, field)).transpose()?.unwrap_or_default();
         Ok(Lexical { searcher, fields, heads, _reader: reader })
     }
 

@@ -325,8 +325,8 @@ async fn look_up_each(
         let part = ProductQuery { vector: None, ..query(question, name, limits) };
         let hits = sources.search.products(&part).await?;
         let chosen = select::sure(&hits, limits.sure_name);
-        if (chosen.sure == 0 || chosen.led) && !known_kind(sources, question, (limits, name)).await? {
-            // Of a suitcase and a backpack there is neither.
+        if (chosen.sure == 0 || chosen.led) && !known_by_a_word(sources, question, (limits, name)).await? {
+            // Of laptops and tablets there are neither.
             continue;
         }
         let best = chosen.order.into_iter().find(|id| !ids.contains(id));
@@ -342,15 +342,15 @@ async fn look_up_each(
     finish(sources, question, &ids, (sure, all_hits)).await
 }
 
-/// True when the shop knows what a name says it is: its last word, or all of them.
-async fn known_kind(
+/// True when the shop knows one of the words of a name.
+async fn known_by_a_word(
     sources: Sources<'_>,
     question: &Question<'_>,
     (limits, name): (Limits, &str),
 ) -> anyhow::Result<bool> {
     let part = ProductQuery { vector: None, ..query(question, name, limits) };
     let familiar = sources.search.familiar(&part).await?;
-    Ok(familiar.last || familiar.known >= familiar.words)
+    Ok(familiar.last || familiar.known > 0)
 }
 
 /// The share of the best score from which a product is of the kind that was looked for: filters for one come behind.

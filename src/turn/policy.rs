@@ -15,6 +15,8 @@ use super::respond::{Outcome, Turn, embed, log, products, sought};
 
 /// Longer questions are about more than a property of what was shown.
 const SHORT: usize = 40;
+/// So many words may be left of a question where something is delivered to.
+const FEW: usize = 3;
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
 /// The document of the rules on delivery.
@@ -84,13 +86,13 @@ async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
 /// True for "delivery to Vienna" where the shop knows no Vienna: the rules say where to and on what terms it delivers.
 async fn elsewhere(turn: &Turn<'_>, words: &str) -> bool {
     let text = &turn.screened.text;
-    // "How long to Vienna": the place is one of the words left.
-    for word in words.split_whitespace() {
-        if turn.app.shop.kinds().place(text, word) && !known_word(turn.app, turn.screened, word).await {
-            return true;
-        }
-    }
-    false
+    let place = |word: &str| turn.app.shop.kinds().place(text, word);
+    // "How long does it take to Vienna": of a few words the last one is the place.
+    let last = words.split_whitespace().next_back().filter(|_| words.split_whitespace().count() <= FEW);
+    let Some(place) = Some(words).filter(|words| place(words)).or(last.filter(|word| place(word))) else {
+        return false;
+    };
+    !known_word(turn.app, turn.screened, place).await
 }
 
 /// "What if the courier does not find me?" asks for no price: where one rule on delivery stands out, it is the answer; any of them
@@ -137,7 +139,7 @@ async fn sought_rules(
 async fn unreturnable(turn: &Turn<'_>, command: &Command) -> Option<String> {
     let [shown] = turn.session.focus.as_slice() else { return None };
     let returns = command.slots.topic.as_deref() == Some(RETURNS) && command.slots.product.is_none();
-    let product = turn.app.catalog.products(&[shown.clone()]).await.ok()?.pop()?;
+    let product = turn.app.catalog.products(std::slice::from_ref(shown)).await.ok()?.pop()?;
     (returns && !product.returnable).then(|| product.name.get(turn.screened.language).to_string())
 }
 
