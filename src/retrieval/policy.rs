@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 
-use crate::domain::language::fold;
 use crate::domain::plan::Absence;
 use crate::domain::{Fact, FactBody, FactId, Language};
 use crate::engine::{PassageHit, PassageQuery, Search};
@@ -83,14 +82,7 @@ pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timesta
         Ok(hits) if hits.is_empty() => Passages { absence: Some(Absence::NoPolicy), ..Passages::default() },
         // What names its topic is answered from it; a question in another language than the rules lies further from all of them.
         Ok(hits) if query.document.is_none() && query.language == asked_in && far(&hits, query.language) => {
-            let (named, hits): (Vec<PassageHit>, Vec<PassageHit>) =
-                hits.into_iter().partition(|hit| headed(hit, &query.text));
-            match named.is_empty() {
-                true => Passages { absence: Some(Absence::NoPolicy), hits, ..Passages::default() },
-                false => {
-                    Passages { facts: named.iter().map(|hit| fact(hit, now)).collect(), hits: named, absence: None }
-                }
-            }
+            Passages { absence: Some(Absence::NoPolicy), hits, ..Passages::default() }
         }
         Ok(hits) => Passages { facts: hits.iter().map(|hit| fact(hit, now)).collect(), hits, absence: None },
         Err(error) => {
@@ -103,23 +95,6 @@ pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timesta
 fn far(hits: &[PassageHit], language: Language) -> bool {
     let near = || hits.iter().filter_map(|hit| hit.vector);
     near().next().is_some() && near().all(|near| near < floor(language))
-}
-
-/// Letters that two forms of a word share at least.
-const STEM: usize = 5;
-
-/// True when a word of the question stands in a passage's heading: "a na dobierku?" is about "Dobierka", however far it lies in meaning.
-fn headed(hit: &PassageHit, question: &str) -> bool {
-    let heading = fold(&hit.passage.section);
-    let words = |text: &str| text.split(|sign: char| !sign.is_alphanumeric()).map(str::to_string).collect::<Vec<_>>();
-    let asked = words(&fold(question));
-    words(&heading).iter().any(|own| asked.iter().any(|word| one_stem(own, word)))
-}
-
-fn one_stem(a: &str, b: &str) -> bool {
-    let shared = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
-    let longer = a.chars().count().max(b.chars().count());
-    shared >= STEM && shared + 3 >= longer
 }
 
 fn fact(hit: &PassageHit, now: Timestamp) -> Fact {
@@ -135,16 +110,6 @@ fn fact(hit: &PassageHit, now: Timestamp) -> Fact {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_heading_holds_a_word_of_the_question() {
-        let check = |own: &str, word: &str, expected: bool| assert_eq!(one_stem(own, word), expected, "{own} {word}");
-        check("dobierka", "dobierku", true);
-        check("instalments", "instalment", true);
-        check("обмен", "обменять", true);
-        check("vratit", "vratenie", false);
-        check("card", "cards", false);
-        check("delivery", "deliberate", false);
-    }
     use crate::domain::fact::Passage;
 
     fn hit(document: &str, vector: f32) -> PassageHit {

@@ -174,6 +174,11 @@ impl Shop {
         self.narrowings.wanted(message, named, &self.turns)
     }
 
+    /// True for a thing that a message says it does not want.
+    pub fn turned_down(&self, message: &str, thing: &str) -> bool {
+        self.turns.down(message, thing)
+    }
+
     /// How to reach a person, as a fact.
     pub fn contact(&self, now: Timestamp) -> Fact {
         let Info { phone, email, hours, .. } = &self.info;

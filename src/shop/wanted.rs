@@ -100,6 +100,16 @@ impl Narrowings {
     }
 }
 
+impl Turns {
+    /// True for the clothes of "anything but clothes", "not clothes": a word right before them turns them down.
+    pub(super) fn down(&self, message: &str, thing: &str) -> bool {
+        let (message, thing) = (fold(message), fold(thing));
+        let Some(before) = message.find(&thing).and_then(|at| message.get(..at)) else { return false };
+        let last = bare(before.split_whitespace().next_back().unwrap_or_default());
+        self.nots.iter().any(|not| *not == last || han(not) && before.trim_end().ends_with(not.as_str()))
+    }
+}
+
 impl Wanted<'_> {
     /// True for "a quieter one?" where so many things were shown: what it wants is of their kind. Of one thing "waterproof?" asks
     /// whether it is.
@@ -373,7 +383,7 @@ mod tests {
             let wanted = properties.wanted(message, named, &turns());
             let told = |wish: &Wish<'_>| match &wish.how {
                 How::Values { groups, not } => {
-                    let first = |group: &usize| wish.property.alike[*group][0].clone();
+                    let first = |group: &usize| wish.property.alike[*group][0].trim_end_matches(WHOLE).to_string();
                     let sign = if *not { "-" } else { "" };
                     format!("{sign}{}", groups.iter().map(first).collect::<Vec<_>>().join("/"))
                 }
@@ -407,6 +417,18 @@ mod tests {
         check("女式冬靴", "女式冬靴", "women, winter", "靴");
         check("静音吸尘器", "静音吸尘器", "least noise", "吸尘器");
         check("", "", "", "");
+    }
+
+    #[test]
+    fn a_thing_is_turned_down_right_before_it() {
+        let check = |message: &str, thing: &str, expected: bool| {
+            assert_eq!(turns().down(message, thing), expected, "{message}");
+        };
+        check("подарок, только не одежда", "одежда", true);
+        check("a gift, not socks", "socks", true);
+        check("礼物，不要袜子", "袜子", true);
+        check("socks, not too thick", "socks", false);
+        check("", "socks", false);
     }
 
     #[test]
@@ -457,6 +479,6 @@ mod tests {
         check("large", "capacity", "350 ml", Some(-350.0));
         check("small", "capacity", "1,5 l", Some(1500.0));
         check("small", "capacity", "5 cups", None);
-        check("light", "weight", "2.4 kg", Some(2400.0));
+        check("lightweight", "weight", "2.4 kg", Some(2400.0));
     }
 }

@@ -7,6 +7,7 @@ use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, ProductId, Screened, Slots, Tier, Understanding, Wish};
 use crate::engine::{EmbedInput, Only, ProductQuery, SearchMode};
 use crate::retrieval::EVERY_DETAIL;
+use crate::understanding::{gist, rambles};
 
 /// Below it the examples only guess.
 const GUESSED: f32 = 0.75;
@@ -31,6 +32,11 @@ pub(super) async fn in_context(
     let mut understood = another_wanted(app, session, screened, broken(app, screened, understood));
     understood = recovered(app, session, screened, understood).await;
     for command in &mut understood.commands {
+        if let Some(things) = read_off(app, screened, command).await {
+            understood.notes.push(format!("the model reads off it: {}", things.join(" | ")));
+            command.slots.product = Some(things.join(" "));
+            command.slots.names = if things.len() > 1 { things } else { Vec::new() };
+        }
         if let Some(words) = spoken_of(app, session, screened, command).await {
             understood.notes.push(format!("names no thing: `{words}`"));
         }
@@ -103,6 +109,29 @@ async fn recovered(app: &App, session: &Session, screened: &Screened, understood
 fn compares_nothing(session: &Session, slots: &Slots) -> bool {
     let named = slots.product.is_some() || slots.sku.is_some() || slots.pick.is_some() || !slots.names.is_empty();
     !named && session.focus.len() == 1
+}
+
+/// What a long message looks for, where the shop does not know all of the words that are left of it and a model can be asked.
+async fn read_off(app: &App, screened: &Screened, command: &Command) -> Option<Vec<String>> {
+    use CommandName as C;
+    let generate = app.generate_for_understanding()?;
+    let words = command.slots.product.as_deref().filter(|words| rambles(words))?;
+    let looks = matches!(command.name, C::FindProduct | C::Stock | C::Price) && command.slots.sku.is_none();
+    if !looks || known(app, screened, words).await {
+        return None;
+    }
+    match gist(&screened.text, generate).await {
+        Ok(mut things) => {
+            // "Not clothes", and the wool of "wool itches", are nothing that is looked for.
+            let alone = |thing: &str| app.shop.wanted(thing, thing).is_some_and(|wanted| wanted.kind.is_empty());
+            things.retain(|thing| !app.shop.turned_down(&screened.text, thing) && !alone(thing));
+            Some(things).filter(|things| !things.is_empty())
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what a message looks for could not be read off it");
+            None
+        }
+    }
 }
 
 /// True when it is asked how much cheaper or dearer one of two things is.

@@ -190,7 +190,7 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     let passages = sought_rules(turn, (text, command.slots.topic.as_deref().map(document)), outcome).await;
     if let Some(why) = passages.absence {
         let short = turn.screened.text.chars().count() < SHORT;
-        let of_goods = short && command.slots.topic.is_none() && !turn.session.focus.is_empty();
+        let of_goods = short && command.slots.topic.is_none() && turn.session.focus.len() == 1;
         if of_goods && why == Absence::NoPolicy && command.slots.order_number.is_none() {
             // "Can it be dimmed?", "hand wash or dry cleaning?": no rule, but what is known of the goods shown.
             let slots = Slots { detail: Some(EVERY_DETAIL.to_string()), ..Slots::default() };
