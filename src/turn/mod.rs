@@ -375,8 +375,11 @@ fn last_question(commands: &[Command]) -> Option<Command> {
 
 /// The question that goes on with one before keeps the size and the colour told there: "and the delivery to Nitra?"
 fn going_on(mut last: Command, before: Option<&Command>) -> Command {
+    // The "long" of "how long is delivery to Nitra?" is no other thing.
+    let of_goods = last.name != CommandName::DeliveryInfo;
     let slots = &mut last.slots;
-    let names = slots.product.is_some() || slots.sku.is_some() || slots.pick.is_some() || slots.wish.is_some();
+    let named = slots.product.is_some() || slots.sku.is_some() || slots.pick.is_some() || slots.wish.is_some();
+    let names = of_goods && named;
     if let Some(before) = before.filter(|_| !names) {
         slots.size = slots.size.take().or_else(|| before.slots.size.clone());
         slots.colour = slots.colour.take().or_else(|| before.slots.colour.clone());
