@@ -191,8 +191,8 @@ def check_terms(path, terms):
 
 def check_delivery(delivery, places):
     for terms in delivery["delivery"]:
-        where = f"delivery.toml {terms['place']}"
-        if terms["place"] not in places:
+        where = f"delivery.toml {terms.get('place') or terms.get('country')}"
+        if "place" in terms and terms["place"] not in places:
             fault(where, "is not in places.toml")
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", terms["cutoff"]) or not 0 <= terms["days"][0] <= terms["days"][1]:
             fault(where, "cutoff or days")

@@ -361,6 +361,7 @@ fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
         colours: &read("colours.toml")?,
         details: &read("details.toml")?,
         search: &read("search.toml")?,
+        shown: &read("shown.toml")?,
     })?)
 }
 

@@ -247,7 +247,12 @@ impl<'a> Page<'a> {
                 }
                 [only] => said.push(self.book.sentence(SegmentKind::Offer, "detail", &values(only))),
                 several => {
-                    said.push(self.book.sentence(SegmentKind::Offer, "detail_list", &values(&several[0])));
+                    let mut head = self.book.sentence(SegmentKind::Offer, "detail_list", &values(&several[0]));
+                    if fact.summary.0.contains_key(&language) {
+                        let summary = self.book.sentence(SegmentKind::Offer, "summary", &values(&several[0]));
+                        head.append(self.book.space(), summary);
+                    }
+                    said.push(head);
                     let line = |detail| self.book.sentence(SegmentKind::Offer, "detail_line", &values(detail));
                     said.extend(several.iter().map(line));
                 }

@@ -70,6 +70,17 @@ impl Passages {
     }
 }
 
+impl Passages {
+    /// True when a passage of another document than this one is much nearer than all of its own.
+    pub fn leads_away(&self, document: &str) -> bool {
+        let first = self.hits.first().filter(|hit| hit.vector.is_some());
+        self.absence.is_none() && first.is_some_and(|hit| hit.passage.document != document) && {
+            let own = self.hits.iter().any(|hit| hit.passage.document == document);
+            !own || self.going_on(document).is_none()
+        }
+    }
+}
+
 /// Finds passages in the language of the question, else in English.
 pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timestamp) -> Passages {
     let asked_in = query.language;
@@ -121,6 +132,20 @@ mod tests {
             text: String::new(),
         };
         PassageHit { id: format!("{document}.en#2"), passage, score: vector, vector: Some(vector) }
+    }
+
+    #[test]
+    fn a_rule_of_another_document_must_be_much_nearer() {
+        let check = |hits: &[(&str, f32)], expected: bool| {
+            let hits = hits.iter().map(|(document, near)| hit(document, *near)).collect();
+            let passages = Passages { hits, ..Passages::default() };
+            assert_eq!(passages.leads_away("delivery"), expected);
+        };
+        check(&[("payment", 0.90), ("delivery", 0.87)], true);
+        check(&[("payment", 0.90), ("delivery", 0.89)], false);
+        check(&[("payment", 0.90), ("returns", 0.89)], true);
+        check(&[("delivery", 0.90), ("payment", 0.87)], false);
+        check(&[], false);
     }
 
     fn check(hits: &[(&str, f32)], going_on: Option<usize>, is_far: bool) {

@@ -41,7 +41,10 @@ struct Holidays {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Terms {
-    place: PlaceId,
+    /// The town they are for ...
+    place: Option<PlaceId>,
+    /// ... or the code of a country: every town of it that has none of its own.
+    country: Option<String>,
     #[serde(deserialize_with = "time_of_day")]
     cutoff: Time,
     days: [u8; 2],
@@ -51,6 +54,15 @@ struct Terms {
     /// Where its parcels leave from; empty: from wherever the pieces lie.
     #[serde(default)]
     from: Vec<PlaceId>,
+}
+
+/// A town as terms know it: itself, and its country where that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Destination<'a> {
+    /// The town.
+    pub(super) place: &'a PlaceId,
+    /// The code of its country.
+    pub(super) country: Option<&'a str>,
 }
 
 fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
@@ -73,28 +85,40 @@ impl Delivery {
     /// Checks amounts, days and towns.
     pub(super) fn check(&self, known: impl Fn(&PlaceId) -> bool) -> anyhow::Result<()> {
         for terms in &self.terms {
-            if let Some(unknown) = terms.from.iter().chain([&terms.place]).find(|place| !known(place)) {
+            let to = match (&terms.place, &terms.country) {
+                (Some(place), None) => place.to_string(),
+                (None, Some(country)) => country.clone(),
+                _ => bail!("terms of delivery are for a `place` or for a `country`: one of both"),
+            };
+            if let Some(unknown) = terms.from.iter().chain(&terms.place).find(|place| !known(place)) {
                 bail!("town `{unknown}` is not in places.toml");
             }
             if let Some(days) = [terms.days, self.transfer.days].iter().find(|days| days[0] > days[1]) {
-                bail!("{}: days = {days:?} go backwards", terms.place);
+                bail!("{}: days = {days:?} go backwards", to);
             }
             for (currency, amount) in terms.cost.iter().chain(&terms.free_from) {
-                Money::parse(amount, *currency).with_context(|| terms.place.to_string())?;
+                Money::parse(amount, *currency).with_context(|| to.clone())?;
             }
         }
         Ok(())
     }
 
-    /// What delivery to `place` costs and when an order placed at `now` arrives. Whoever has not said which of several variants is
+    /// The terms of a town, else of its country.
+    fn terms(&self, to: Destination<'_>) -> Option<&Terms> {
+        let of_country = |terms: &&Terms| terms.country.is_some() && terms.country.as_deref() == to.country;
+        let of_place = |terms: &&Terms| terms.place.as_ref() == Some(to.place);
+        self.terms.iter().find(of_place).or_else(|| self.terms.iter().find(of_country))
+    }
+
+    /// What delivery to a town costs and when an order placed at `now` arrives. Whoever has not said which of several variants is
     /// promised the first day of the nearest and the last day of the furthest.
     pub(super) fn promise(
         &self,
-        (place, loads): (&PlaceId, Loads<'_>),
+        (to, loads): (Destination<'_>, Loads<'_>),
         currency: Currency,
         now: &Zoned,
     ) -> Option<Promise> {
-        let terms = self.terms.iter().find(|terms| terms.place == *place)?;
+        let terms = self.terms(to)?;
         let (&currency, cost) = terms.cost.get_key_value(&currency).or_else(|| terms.cost.iter().next())?;
         let cost = Money::parse(cost, currency).ok()?;
         let free_from = terms.free_from.get(&currency).and_then(|amount| Money::parse(amount, currency).ok());
@@ -108,7 +132,7 @@ impl Delivery {
         let way = |far: bool, days: u8| if far { days } else { 0 };
         let [first_way, last_way] = self.transfer.days;
         Some(Promise(DeliveryFact {
-            place: place.clone(),
+            place: to.place.clone(),
             name: Localised::default(),
             cost,
             free_from,
@@ -167,7 +191,8 @@ mod tests {
     fn check_loads((now, loads): (&str, Loads<'_>), expected: Option<(&str, &str)>) {
         let delivery: Delivery = toml::from_str(TERMS).unwrap();
         let now: Zoned = format!("{now}[Europe/Bratislava]").parse().unwrap();
-        let promise = delivery.promise((&"bratislava".into(), loads), "EUR".parse().unwrap(), &now);
+        let to = Destination { place: &"bratislava".into(), country: Some("SK") };
+        let promise = delivery.promise((to, loads), "EUR".parse().unwrap(), &now);
         let days = promise.map(|Promise(fact)| (fact.earliest.to_string(), fact.latest.to_string()));
         assert_eq!(days.as_ref().map(|(a, b)| (a.as_str(), b.as_str())), expected, "{now}");
     }
@@ -196,10 +221,20 @@ mod tests {
     }
 
     #[test]
-    fn a_town_without_terms_has_no_promise() {
-        let delivery: Delivery = toml::from_str(TERMS).unwrap();
+    fn a_town_has_its_own_terms_or_its_countrys_or_none() {
+        let country = "[[delivery]]\ncountry = \"SK\"\ncutoff = \"14:00\"\ndays = [2, 4]\ncost = { EUR = \"4.50\" }\n";
+        let delivery: Delivery = toml::from_str(&format!("{country}{TERMS}")).unwrap();
         let now: Zoned = "2026-11-16T10:00[Europe/Bratislava]".parse().unwrap();
-        assert!(delivery.promise((&"london".into(), Loads::Any), "EUR".parse().unwrap(), &now).is_none());
+        let check = |place: &str, country: Option<&str>, expected: Option<&str>| {
+            let to = Destination { place: &place.into(), country };
+            let promise = delivery.promise((to, Loads::Any), "EUR".parse().unwrap(), &now);
+            let day = promise.map(|Promise(fact)| fact.earliest.to_string());
+            assert_eq!(day.as_deref(), expected, "{place}");
+        };
+        check("bratislava", Some("SK"), Some("2026-11-17"));
+        check("martin", Some("SK"), Some("2026-11-18"));
+        check("london", Some("GB"), None);
+        check("nowhere", None, None);
     }
 
     #[test]
@@ -214,5 +249,7 @@ mod tests {
         check("[2, 3]", "[3, 2]", "backwards");
         check("\"kosice\"", "\"atlantis\"", "atlantis");
         check("3.90", "3,90", "3,90");
+        check("cutoff =", "country = \"SK\"\ncutoff =", "one of both");
+        check("place = \"bratislava\"", "", "one of both");
     }
 }

@@ -24,6 +24,7 @@ use crate::domain::product::Loads;
 use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
 
 pub use delivery::Delivery;
+use delivery::Destination;
 pub use details::{Details, EVERY as EVERY_DETAIL};
 pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
@@ -193,7 +194,9 @@ impl Shop {
 
     /// Delivery to a town for an order of `loads` placed at `now`; none when the shop does not deliver there.
     pub fn delivery(&self, (place, loads): (&PlaceId, Loads<'_>), currency: Currency, now: Timestamp) -> Option<Fact> {
-        let promise = self.delivery.promise((place, loads), currency, &now.to_zoned(self.zone.clone()))?;
+        let country = self.places.get(place).and_then(|known| known.country.as_deref());
+        let to = Destination { place, country };
+        let promise = self.delivery.promise((to, loads), currency, &now.to_zoned(self.zone.clone()))?;
         let name = self.place_name(place);
         Some(Fact {
             id: FactId(format!("delivery:{place}")),

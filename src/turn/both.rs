@@ -1,5 +1,5 @@
-//! "Both, please": several of the things shown go into the cart at once. In: the candidates that were pointed at. Out: a line of each, and
-//! the question which variant where it has to be asked.
+//! "Both, please", "the pan, the pot and two mugs": several things go into the cart at once. In: the candidates that were pointed at, or
+//! what the message names. Out: a line of each, and the question which variant where it has to be asked.
 
 use crate::domain::cart::Edit;
 use crate::domain::found::Candidate;
@@ -8,6 +8,30 @@ use crate::domain::{Command, Fact, Move, Slots};
 
 use super::cart::{Chosen, ask, operation, owner, refused, take, till, variant, visit};
 use super::respond::{Outcome, Turn};
+use super::together;
+
+/// Puts each thing that the message names into the cart, as many as it says of it; false where it names one, or one of them is not clear.
+pub(super) async fn each_named(turn: &Turn<'_>, outcome: &mut Outcome) -> anyhow::Result<bool> {
+    let things = turn.app.understander.apart(turn.screened);
+    let lines = if things.len() > 1 { together::of_things(turn, &things, outcome).await } else { Vec::new() };
+    if lines.is_empty() {
+        return Ok(false);
+    }
+    let (owner, till) = (owner(turn), till(turn, outcome));
+    let mut done = None;
+    for line in lines {
+        outcome.focus.push(line.product);
+        let edit = Edit::Add { sku: line.sku, quantity: line.quantity };
+        match till.edit(visit(turn, &owner), &edit, &operation(turn, &edit)?).await? {
+            Ok(priced) => done = Some(priced),
+            Err(denied) => refused(denied, outcome),
+        }
+    }
+    if let Some(priced) = done {
+        take(Ok(priced), (CartSay::Added, outcome));
+    }
+    Ok(true)
+}
 
 /// Puts one of each into the cart, or as many as were asked for.
 pub(super) async fn all_of(

@@ -261,6 +261,9 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if points_nowhere(turn, command, outcome) {
         return Ok(());
     }
+    if command.slots.names.len() > 1 && both::each_named(turn, outcome).await? {
+        return Ok(());
+    }
     let command = &as_told(turn.session, command);
     let found = sought(turn, command, outcome).await;
     outcome.learn(found.facts.clone());

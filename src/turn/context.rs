@@ -9,6 +9,8 @@ use crate::engine::{EmbedInput, Only, ProductQuery, SearchMode};
 use crate::retrieval::EVERY_DETAIL;
 use crate::understanding::{gist, rambles};
 
+use super::shown;
+
 /// Below it the examples only guess.
 const GUESSED: f32 = 0.75;
 /// A score of screening below which nothing speaks for an attempt to bend the assistant.
@@ -29,8 +31,10 @@ pub(super) async fn in_context(
     if session.talk.is_some() || session.checkout.is_some() || open && !goes_to_the_till(&understood) {
         return understood;
     }
-    let mut understood = another_wanted(app, session, screened, broken(app, screened, understood));
+    let understood = broken(app, screened, one_comparison(understood));
+    let mut understood = another_wanted(app, session, screened, understood);
     understood = recovered(app, session, screened, understood).await;
+    understood = shown::or_asked(app, session, screened, understood).await;
     for command in &mut understood.commands {
         if let Some(things) = read_off(app, screened, command).await {
             understood.notes.push(format!("the model reads off it: {}", things.join(" | ")));
@@ -132,6 +136,26 @@ async fn read_off(app: &App, screened: &Screened, command: &Command) -> Option<V
             None
         }
     }
+}
+
+/// "What is the difference between the V-300 and the V-500" is one question, though it may be cut in two.
+fn one_comparison(mut understood: Understanding) -> Understanding {
+    let [first, second] = understood.commands.as_slice() else { return understood };
+    let named = |slots: &Slots| slots.sku.clone().or_else(|| slots.product.clone()).filter(|_| slots.names.is_empty());
+    let looks = matches!(second.name, CommandName::FindProduct | CommandName::Compare);
+    if first.name == CommandName::Compare
+        && looks
+        && let (Some(one), Some(other)) = (named(&first.slots), named(&second.slots))
+    {
+        let slots = Slots {
+            product: Some(format!("{one} {other}")),
+            names: vec![one, other],
+            detail: first.slots.detail.clone().or_else(|| second.slots.detail.clone()),
+            ..Slots::default()
+        };
+        understood.commands = vec![Command { name: CommandName::Compare, slots }];
+    }
+    understood
 }
 
 /// True when it is asked how much cheaper or dearer one of two things is.

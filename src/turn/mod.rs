@@ -27,6 +27,7 @@ mod policy;
 mod quote;
 mod respond;
 mod settle;
+mod shown;
 mod stop;
 mod together;
 

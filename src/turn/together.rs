@@ -8,6 +8,7 @@ use crate::domain::{Command, CommandName, ProductId, Screened, Slots};
 use super::cart::{Chosen, owner, till, variant, visit};
 use super::quote::{of_one_price, tell};
 use super::respond::{Outcome, Turn, sought};
+use super::shown;
 
 /// So many things spoken of may be meant by "together"; more are a list.
 const MOST: usize = 3;
@@ -15,9 +16,14 @@ const MOST: usize = 3;
 /// Answers the question, if it is asked; the commands that are still to be answered.
 pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut Outcome) -> Vec<Command> {
     use CommandName as C;
-    let text = &turn.screened.text;
-    let asked = turn.app.cart_words.together(text) && !turn.app.cart_words.with_delivery(text);
-    let of_prices = |command: &Command| matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope);
+    let (text, words) = (&turn.screened.text, &turn.app.cart_words);
+    let together = words.together(text);
+    let prices = commands.iter().any(|command| command.name == C::Price);
+    let of_prices = |command: &Command| {
+        matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope | C::Stock)
+            || command.name == C::CartAdd && together
+    };
+    let asked = (together || prices && counted(turn)) && !words.with_delivery(text);
     if !asked || turn.session.pending.is_some() || !commands.iter().all(of_prices) {
         return commands;
     }
@@ -32,6 +38,12 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     }
 }
 
+/// True for "how much are 6 plates and 4 bowls": of several things so many.
+fn counted(turn: &Turn<'_>) -> bool {
+    let things = turn.app.understander.apart(turn.screened);
+    things.len() > 1 && things.iter().any(|thing| thing.quantity.is_some_and(|quantity| quantity > 1))
+}
+
 /// Tells the sum; false when it is not clear what of.
 async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome) -> anyhow::Result<bool> {
     let said = turn.app.understander.slots(turn.screened);
@@ -39,7 +51,7 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     let each = said.quantity.unwrap_or(1).max(1);
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
-    let lines = match (named, things(commands, &said).as_slice()) {
+    let lines = match (named, things(turn, commands).as_slice()) {
         (true, things) if things.len() > 1 => of_things(turn, things, outcome).await,
         (true, _) => return Ok(false),
         (false, _) => {
@@ -71,36 +83,37 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     Ok(true)
 }
 
-/// What is named, each by itself: by the commands where the message fell into several, else by its names.
-fn things(commands: &[Command], said: &Slots) -> Vec<Slots> {
-    let named = |slots: &Slots| slots.product.is_some() || slots.sku.is_some();
-    let own = commands.iter().map(|command| &command.slots).filter(|slots| named(slots) && slots.names.len() < 2);
-    let own: Vec<Slots> = own
-        .map(|Slots { product, sku, size, colour, .. }| Slots {
-            product: product.clone(),
-            sku: sku.clone(),
-            size: size.clone(),
-            colour: colour.clone(),
-            ..Slots::default()
-        })
-        .collect();
-    if own.len() > 1 {
-        return own;
+/// What is named, each by itself with what is said of it: by the commands where the message fell into several, else by its parts.
+fn things(turn: &Turn<'_>, commands: &[Command]) -> Vec<Slots> {
+    let parts = turn.app.understander.apart(turn.screened);
+    if parts.len() > 1 {
+        return parts;
     }
-    let each = |name: &String| Slots { product: Some(name.clone()), size: said.size.clone(), ..Slots::default() };
-    said.names.iter().map(each).collect()
+    let named = |slots: &&Slots| (slots.product.is_some() || slots.sku.is_some()) && slots.names.len() < 2;
+    let own = commands.iter().map(|command| &command.slots).filter(named);
+    own.map(|Slots { product, sku, size, colour, quantity, .. }| Slots {
+        product: product.clone(),
+        sku: sku.clone(),
+        size: size.clone(),
+        colour: colour.clone(),
+        quantity: *quantity,
+        ..Slots::default()
+    })
+    .collect()
 }
 
 /// A line for each; none at all where one of them is not clear. A size that only one of them has is a condition on that one.
-async fn of_things(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Held> {
+pub(super) async fn of_things(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Held> {
     let mut lines = Vec::new();
     for thing in things {
-        let mut line = one(turn, thing.clone(), outcome).await;
-        if line.is_none() && thing.size.is_some() {
-            line = one(turn, Slots { size: None, ..thing.clone() }, outcome).await;
+        let quantity = thing.quantity.unwrap_or(1).max(1);
+        let alone = Slots { quantity: None, ..thing.clone() };
+        let mut line = one(turn, alone.clone(), outcome).await;
+        if line.is_none() && alone.size.is_some() {
+            line = one(turn, Slots { size: None, ..alone.clone() }, outcome).await;
         }
         let Some(line) = line else { return Vec::new() };
-        lines.push(line);
+        lines.push(Held { quantity, ..line });
     }
     lines
 }
@@ -126,6 +139,15 @@ async fn one(turn: &Turn<'_>, slots: Slots, outcome: &mut Outcome) -> Option<Hel
     let name = slots.product.clone().or_else(|| slots.sku.clone()).unwrap_or_default();
     let alone = Screened { text: name.clone(), private: name, pii: Vec::new(), ..turn.screened.clone() };
     let alone = Turn { screened: &alone, ..*turn };
+    // "This pan, the pot and the knife" of those just shown.
+    let shown = match (&slots.product, &slots.sku) {
+        (Some(words), None) => shown::named(turn.app, turn.session, words).await,
+        _ => None,
+    };
+    let slots = match shown {
+        Some(id) => Slots { product: None, sku: Some(id.0), ..slots },
+        None => slots,
+    };
     let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return None };

@@ -154,6 +154,11 @@ impl CartWords {
         !self.together.find(&fold(text)).is_empty()
     }
 
+    /// True when it is asked what things cost, without a word for their sum.
+    pub fn how_much(&self, text: &str) -> bool {
+        !self.how_much.find(&fold(text)).is_empty()
+    }
+
     /// What is meant with the thing that was put in just now: "actually make it one", "take it out". Every word of the message must
     /// be accounted for, so that a number said about something else changes no cart.
     pub fn corrected(&self, text: &str) -> Option<CartAsk> {

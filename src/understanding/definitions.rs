@@ -31,6 +31,8 @@ pub struct RuleTexts<'a> {
     pub details: &'a str,
     /// `data/rules/search.toml`.
     pub search: &'a str,
+    /// `data/rules/shown.toml`.
+    pub shown: &'a str,
 }
 
 /// Why the rules cannot be used.
@@ -144,6 +146,8 @@ pub struct CommandRules {
     pub(super) slots: SlotTable,
     /// Changes when an example does.
     pub(super) examples_hash: String,
+    /// Messages right after products were shown; true for those that ask about these.
+    pub(super) shown: Vec<(String, bool)>,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +204,7 @@ impl CommandRules {
         let places_in_list = slots.places_in_list().map_err(|reason| RulesError::Place { reason })?;
         Ok(CommandRules {
             examples_hash: hash(&specs),
+            shown: shown(texts.shown)?,
             specs,
             phrases: whole.iter().map(|(text, meaning)| (fold(text), meaning.clone())).collect(),
             phrase_parts: Lexicon::new(whole),
@@ -238,6 +243,20 @@ fn specs(commands: BTreeMap<CommandName, RawCommand>, texts: [&str; 4]) -> Resul
         }
     }
     Ok(specs)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawShown {
+    shown: BTreeMap<Language, Vec<String>>,
+    other: BTreeMap<Language, Vec<String>>,
+}
+
+/// Messages that ask about what was shown, and others.
+fn shown(text: &str) -> Result<Vec<(String, bool)>, RulesError> {
+    let RawShown { shown, other } = parse("shown.toml", text)?;
+    let all = |messages: BTreeMap<Language, Vec<String>>| messages.into_values().flatten();
+    Ok(all(shown).map(|text| (text, true)).chain(all(other).map(|text| (text, false))).collect())
 }
 
 /// What the vectors of the examples depend on.
@@ -328,6 +347,7 @@ pub(crate) mod tests {
             colours: include_str!("../../data/rules/colours.toml"),
             details: include_str!("../../data/rules/details.toml"),
             search: include_str!("../../data/rules/search.toml"),
+            shown: include_str!("../../data/rules/shown.toml"),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::engine::{Embed, Generate, Reading};
 mod alarms;
 mod amounts;
 mod answers;
+mod apart;
 mod cart_words;
 pub mod cases;
 mod choices;
@@ -207,6 +208,11 @@ impl Understander {
         self.rules.fill(Passage { message, text: &message.text, about: None }).slots
     }
 
+    /// The things a message names, each with what is said of it alone.
+    pub fn apart(&self, message: &Screened) -> Vec<Slots> {
+        self.rules.apart(message)
+    }
+
     fn ruled(&self, input: Input<'_>, sure: &rules::Sure) -> Understanding {
         let verdict = Verdict { confidence: sure.confidence, tier: Tier::Rules, notes: sure.notes.clone() };
         self.finish(input, sure.commands.clone(), verdict)
@@ -215,6 +221,14 @@ impl Understander {
     /// The second tier alone, over a message as the embedder read it.
     pub fn vote(&self, message: &Screened, read: &Reading) -> Option<Vote> {
         self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), read))
+    }
+
+    /// How far a message lies on the side of those that ask about the products just shown; below 0 on the other. None where the examples
+    /// are left out or the embedder fails: then nobody can tell.
+    pub async fn of_shown(&self, message: &Screened, embed: &dyn Embed) -> Option<f32> {
+        let text = examples::anonymous(&message.text);
+        let readings = embed.read(vec![text.clone()]).await.ok()?;
+        self.examples.as_ref()?.of_shown(&text, readings.first()?)
     }
 
     /// The nearest labelled examples of a message, whichever tier decides it: for explanations.

@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::definitions::RulesError;
+use crate::domain::Language;
 use crate::domain::command::Pick;
 
 /// `data/rules/slots.toml`.
@@ -41,6 +42,8 @@ pub(super) struct SlotRules {
 #[serde(deny_unknown_fields)]
 pub(super) struct NumberWords {
     pub(super) number: HashMap<String, u32>,
+    /// The only language in which a word is a number.
+    pub(super) native: HashMap<String, Language>,
     pub(super) scale: HashMap<String, u64>,
     pub(super) currency: HashMap<String, String>,
 }

@@ -43,7 +43,7 @@ impl CommandRules {
         slots.detail = first(&self.details, &mut taken);
         // Before numbers: the ten of "ten druhý" is no ten.
         slots.pick = first(&self.places_in_list, &mut taken);
-        self.slots.numbers(&mut taken, &mut slots, passage.about);
+        self.slots.numbers(&mut taken, &mut slots, passage);
         slots.town = first(&self.places, &mut taken);
         slots.colour = first(&self.colours, &mut taken);
         let kept = || fold(&self.slots.without_refused(passage.text));
@@ -227,9 +227,9 @@ impl SlotTable {
     }
 
     /// Order number before code before size before budget before quantity: the more telling pattern takes the digits.
-    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots, about: Option<CommandName>) {
+    fn numbers(&self, taken: &mut Taken<'_>, slots: &mut Slots, passage: Passage<'_>) {
         use CommandName as C;
-        let text = taken.text;
+        let (text, about, language) = (taken.text, passage.about, passage.message.language);
         let orders =
             matches!(about, Some(C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem | C::Correct));
         let bare = || self.bare_order.find(text).filter(|_| orders).map(|found| found.range());
@@ -251,7 +251,8 @@ impl SlotTable {
             .map(|size| size_value(&size));
         let several =
             self.quantity.iter().chain(matches!(about, Some(C::CartAdd | C::Price)).then_some(&self.bare_quantity));
-        slots.quantity = several.into_iter().find_map(|pattern| self.quantity(&pattern.captures(text)?, taken));
+        let mut quantity = |found: Captures<'_>| self.quantity(&found, (language, taken));
+        slots.quantity = several.into_iter().find_map(|pattern| pattern.captures_iter(text).find_map(&mut quantity));
     }
 
     fn order_range(&self, text: &str) -> Option<Range<usize>> {
@@ -271,10 +272,12 @@ impl SlotTable {
         taken.claim(whole.range()).then(|| Budget { amount, currency: currency.and_then(|code| code.parse().ok()) })
     }
 
-    fn quantity(&self, found: &Captures<'_>, taken: &mut Taken<'_>) -> Option<u32> {
+    fn quantity(&self, found: &Captures<'_>, (language, taken): (Language, &mut Taken<'_>)) -> Option<u32> {
         let number = found.name("n").or_else(|| found.name("v"))?;
         let text = number.as_str();
-        let value = text.parse().ok().or_else(|| self.words.number.get(text).copied());
+        let spoken = |text: &&str| self.words.native.get(*text).is_none_or(|own| *own == language);
+        let word = Some(text).filter(spoken).and_then(|text| self.words.number.get(text).copied());
+        let value = text.parse().ok().or(word);
         let value = value.or_else(|| chinese(text).and_then(|value| u32::try_from(value).ok()))?;
         (value > 0 && taken.claim(number.range())).then_some(value)
     }

@@ -29,6 +29,7 @@ fn rules() -> CommandRules {
         colours: include_str!("../../data/rules/colours.toml"),
         details: include_str!("../../data/rules/details.toml"),
         search: include_str!("../../data/rules/search.toml"),
+        shown: include_str!("../../data/rules/shown.toml"),
     })
     .unwrap()
 }

@@ -17,6 +17,7 @@ mod calibration;
 pub(super) mod intents;
 mod linear;
 mod opinions;
+mod shown;
 mod stored;
 mod vectors;
 mod wording;
@@ -24,6 +25,7 @@ mod wording;
 use calibration::Calibration;
 use linear::{Features, Linear, Training};
 use opinions::Opinions;
+use shown::Shown;
 use stored::{Fitted, Key};
 use vectors::{Known, Owner, Steps, digest};
 use wording::Vocabulary;
@@ -55,6 +57,9 @@ pub struct ExampleIndex {
     parts: Vec<usize>,
     opinions: Opinions,
     fitted: Fitted,
+    /// Messages about what was shown, and others, with their vectors: for shipping.
+    bearings: Vec<(String, Steps)>,
+    shown: Shown,
 }
 
 /// An example judged by what was learnt from others.
@@ -134,13 +139,24 @@ impl ExampleIndex {
             rules.specs.iter().flat_map(|spec| spec.examples.iter().map(|(_, text)| (spec.name, anonymous(text))));
         let (labels, texts): (Vec<CommandName>, Vec<String>) = examples.unzip();
         let owner = Owner::new(&embed.model(), embed.dimensions());
-        let known = known(&texts, embed, (shelves, &owner)).await?;
+        let bearings: Vec<(String, bool)> = rules.shown.iter().map(|(text, shown)| (anonymous(text), *shown)).collect();
+        let all: Vec<String> = texts.iter().chain(bearings.iter().map(|(text, _)| text)).cloned().collect();
+        let known = known(&all, embed, (shelves, &owner)).await?;
         let vectors = texts.iter().map(|text| known[&digest(text)].clone()).collect();
         let class = |label: &CommandName| CommandName::ALL.iter().position(|name| name == label);
         let classes = labels.iter().filter_map(class).collect();
         let opinions = Opinions::load(embed.tuned(), shelves.held.as_deref(), &texts);
-        let mut index =
-            ExampleIndex { labels, classes, texts, vectors, parts: parts(rules), opinions, fitted: Fitted::default() };
+        let mut index = ExampleIndex {
+            labels,
+            classes,
+            texts,
+            vectors,
+            parts: parts(rules),
+            opinions,
+            fitted: Fitted::default(),
+            bearings: bearings.iter().map(|(text, _)| (text.clone(), known[&digest(text)].clone())).collect(),
+            shown: Shown::default(),
+        };
         let key = Key::new((&embed.model(), embed.dimensions()), index.opinions.sha256(), &rules.examples_hash);
         match shelves.own.as_deref().and_then(|folder| stored::load(folder, &key)) {
             Some(fitted) => index.fitted = fitted,
@@ -151,7 +167,26 @@ impl ExampleIndex {
                 }
             }
         }
+        index.shown = index.learn_shown(bearings.iter().map(|(_, shown)| *shown));
         Ok(index)
+    }
+
+    /// Draws the line between questions about what was shown and all others.
+    fn learn_shown(&self, about: impl Iterator<Item = bool>) -> Shown {
+        let row = |text: &str, steps: &Steps| self.features(text, &steps.vector());
+        let mut rows: Vec<_> =
+            self.bearings.iter().zip(about).map(|((text, steps), about)| (row(text, steps), about)).collect();
+        if rows.is_empty() {
+            return Shown::default();
+        }
+        let others = self.labels.iter().enumerate().filter(|(at, label)| shown::elsewhere(**label, *at));
+        rows.extend(others.map(|(at, _)| (row(&self.texts[at], &self.vectors[at]), false)));
+        Shown::fit(&rows, self.fitted.vocabulary.known.len())
+    }
+
+    /// How far a message lies on the side of those that ask about what was shown; none where nothing was learnt.
+    pub(super) fn of_shown(&self, text: &str, read: &Reading) -> Option<f32> {
+        self.shown.side(&self.features(text, &read.vector))
     }
 
     /// Writes the vectors of all examples to a file, to be shipped with them. Returns how many there are.
@@ -159,7 +194,9 @@ impl ExampleIndex {
     /// # Errors
     /// The file cannot be written.
     pub fn ship(&self, path: &Path, embed: &dyn Embed) -> anyhow::Result<usize> {
-        let known: Known = self.texts.iter().map(|text| digest(text)).zip(self.vectors.iter().cloned()).collect();
+        let examples = self.texts.iter().zip(&self.vectors);
+        let all = examples.chain(self.bearings.iter().map(|(text, steps)| (text, steps)));
+        let known: Known = all.map(|(text, steps)| (digest(text), steps.clone())).collect();
         vectors::store(path, &Owner::new(&embed.model(), embed.dimensions()), &known)?;
         Ok(known.len())
     }

@@ -1,0 +1,111 @@
+//! Several things in one message, each with what is said of it alone: "four red mugs, a lantern and socks 42-44". In: a message. Out: the
+//! slots of each thing, in the order in which they are named. What stands behind them all ("…, all in grey") is said of each.
+
+use super::definitions::CommandRules;
+use super::slots::Passage;
+use crate::domain::{CommandName, Screened, Slots};
+
+impl CommandRules {
+    /// The things a message names, each with its own size, colour and count; one where it names one, none where it names none.
+    pub(super) fn apart(&self, message: &Screened) -> Vec<Slots> {
+        let mut things: Vec<Slots> = Vec::new();
+        for part in self.parts(&message.text) {
+            let said = self.fill(Passage { message, text: part, about: Some(CommandName::Price) }).slots;
+            if said.product.is_none() && said.sku.is_none() {
+                things.iter_mut().for_each(|thing| add(thing, &said));
+                continue;
+            }
+            let Slots { product, sku, size, colour, quantity, .. } = said;
+            things.push(Slots { product, sku, size, colour, quantity, ..Slots::default() });
+        }
+        things
+    }
+
+    /// A message cut where something stands that parts names.
+    fn parts<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        let mut cuts: Vec<(usize, usize)> = self
+            .between
+            .iter()
+            .flat_map(|separator| text.match_indices(separator.as_str()))
+            .map(|(at, separator)| (at, at + separator.len()))
+            .filter(|(from, to)| !within_number(text, *from, *to))
+            .collect();
+        cuts.sort_unstable();
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for (start, end) in cuts {
+            if start >= from {
+                parts.push(&text[from..start]);
+                from = end;
+            }
+        }
+        parts.push(&text[from..]);
+        parts
+    }
+}
+
+/// What is said of all of them, and of this one nothing else was.
+fn add(thing: &mut Slots, said: &Slots) {
+    thing.size = thing.size.take().or_else(|| said.size.clone());
+    thing.colour = thing.colour.take().or_else(|| said.colour.clone());
+}
+
+/// True for the comma of `1,7 l`.
+fn within_number(text: &str, from: usize, to: usize) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    digit(text[..from].chars().next_back()) && digit(text[to..].chars().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::definitions::tests::rules;
+    use super::*;
+    use crate::domain::Language;
+
+    fn check(language: Language, text: &str, expected: &[(&str, Option<u32>, Option<&str>, Option<&str>)]) {
+        let (text, private) = (text.to_string(), text.to_string());
+        let message = Screened { text, private, language, pii: Vec::new(), injection: 0.0, spam: 0.0 };
+        let things = rules().apart(&message);
+        let told: Vec<_> = things
+            .iter()
+            .map(|one| {
+                (one.product.as_deref().unwrap_or_default(), one.quantity, one.size.as_deref(), one.colour.as_deref())
+            })
+            .collect();
+        assert_eq!(told, expected, "{}", message.text);
+    }
+
+    #[test]
+    fn each_thing_has_what_is_said_of_it() {
+        use Language::{En, Ru, Sk, Zh};
+        check(
+            En,
+            "how much are 6 Dunaj dinner plates and 4 Dunaj bowls",
+            &[("Dunaj dinner plates", Some(6), None, None), ("Dunaj bowls", Some(4), None, None)],
+        );
+        check(
+            En,
+            "the pink mug and the night light",
+            &[("mug", None, None, Some("pink")), ("night light", None, None, None)],
+        );
+        check(
+            Ru,
+            "сколько стоят две красные кружки и чайник 1,7 л",
+            &[("кружки", Some(2), None, Some("red")), ("чайник 1,7 л", None, None, None)],
+        );
+        check(
+            Sk,
+            "koľko stoja 2 taniere a 3 misky",
+            &[("taniere", Some(2), None, None), ("misky", Some(3), None, None)],
+        );
+        check(Zh, "两个盘子和三个碗多少钱", &[("盘子", Some(2), None, None), ("碗", Some(3), None, None)]);
+    }
+
+    #[test]
+    fn what_stands_behind_them_all_is_said_of_each() {
+        check(
+            Language::En,
+            "2 plates and 3 bowls, all in grey",
+            &[("plates", Some(2), None, Some("grey")), ("bowls", Some(3), None, Some("grey"))],
+        );
+    }
+}
