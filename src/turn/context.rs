@@ -15,6 +15,8 @@ use super::shown;
 const GUESSED: f32 = 0.75;
 /// A score of screening below which nothing speaks for an attempt to bend the assistant.
 const SUSPICIOUS: f32 = 0.3;
+/// The document of the rules on returns and exchanges.
+const RETURNS: &str = "returns";
 /// Letters of a word that its forms share at least.
 const STEM: usize = 4;
 /// More than this is no count of pieces but a code, a year, a size.
@@ -31,7 +33,7 @@ pub(super) async fn in_context(
     if session.talk.is_some() || session.checkout.is_some() || open && !goes_to_the_till(&understood) {
         return understood;
     }
-    let understood = broken(app, screened, one_comparison(understood));
+    let understood = about_swapping(app, screened, broken(app, screened, one_comparison(understood)));
     let mut understood = another_wanted(app, session, screened, understood);
     understood = recovered(app, session, screened, understood).await;
     understood = shown::or_asked(app, session, screened, understood).await;
@@ -140,12 +142,13 @@ async fn read_off(app: &App, screened: &Screened, command: &Command) -> Option<V
 
 /// "What is the difference between the V-300 and the V-500" is one question, though it may be cut in two.
 fn one_comparison(mut understood: Understanding) -> Understanding {
-    let [first, second] = understood.commands.as_slice() else { return understood };
+    use CommandName as C;
     let named = |slots: &Slots| slots.sku.clone().or_else(|| slots.product.clone()).filter(|_| slots.names.is_empty());
-    let looks = matches!(second.name, CommandName::FindProduct | CommandName::Compare);
-    if first.name == CommandName::Compare
-        && looks
-        && let (Some(one), Some(other)) = (named(&first.slots), named(&second.slots))
+    let of_goods = |name| matches!(name, C::FindProduct | C::Compare);
+    let [first, second] = understood.commands.as_slice() else { return understood };
+    let compares = [first, second].iter().any(|command| command.name == C::Compare);
+    if let (true, Some(one), Some(other)) =
+        (compares && of_goods(first.name) && of_goods(second.name), named(&first.slots), named(&second.slots))
     {
         let slots = Slots {
             product: Some(format!("{one} {other}")),
@@ -153,7 +156,21 @@ fn one_comparison(mut understood: Understanding) -> Understanding {
             detail: first.slots.detail.clone().or_else(|| second.slots.detail.clone()),
             ..Slots::default()
         };
-        understood.commands = vec![Command { name: CommandName::Compare, slots }];
+        understood.commands = vec![Command { name: C::Compare, slots }];
+    }
+    understood
+}
+
+/// "If she wants black after all, can we swap it in the shop?" asks for no black one, but for the rules.
+fn about_swapping(app: &App, screened: &Screened, mut understood: Understanding) -> Understanding {
+    use CommandName as C;
+    if let [only] = understood.commands.as_mut_slice()
+        && matches!(only.name, C::Stock | C::FindProduct | C::Price | C::Policy)
+        && only.slots.sku.is_none()
+        && only.slots.topic.is_none()
+        && app.answers.swaps(&screened.text)
+    {
+        *only = Command { name: C::Policy, slots: Slots { topic: Some(RETURNS.to_string()), ..Slots::default() } };
     }
     understood
 }

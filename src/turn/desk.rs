@@ -140,6 +140,16 @@ pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp
     all
 }
 
+/// The question for the state of an order that was shown before.
+pub(super) fn again(opened: &Opened) -> Command {
+    let (phone, email) = match &opened.contact {
+        Contact::Phone(phone) => (Some(phone.clone()), None),
+        Contact::Email(email) => (None, Some(email.clone())),
+    };
+    let slots = Slots { order_number: Some(opened.number.clone()), phone, email, ..Slots::default() };
+    Command { name: CommandName::OrderStatus, slots }
+}
+
 /// The order that a command named with a contact and that was shown for it.
 pub(super) fn opened(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Option<Opened> {
     let Slots { phone, email, .. } = &command.slots;

@@ -11,6 +11,7 @@ use crate::retrieval::{self, EVERY_DETAIL};
 
 use super::clock::StageClock;
 use super::context::known_word;
+use super::desk;
 use super::respond::{Outcome, Turn, embed, log, products, sought};
 
 /// Longer questions are about more than a property of what was shown.
@@ -163,13 +164,19 @@ async fn sought_rules(
     retrieval::passages(&*turn.app.search, query, outcome.now).await
 }
 
-/// "Can I return it?" of the one product spoken of, where it cannot be returned like others: its name, by which the rule that says so is
-/// found.
+/// "Can I return it?" of what is spoken of, where that cannot be returned like others: its name, by which the rule that says so is found.
 async fn unreturnable(turn: &Turn<'_>, command: &Command) -> Option<String> {
-    let [shown] = turn.session.focus.as_slice() else { return None };
-    let returns = command.slots.topic.as_deref() == Some(RETURNS) && command.slots.product.is_none();
-    let product = turn.app.catalog.products(std::slice::from_ref(shown)).await.ok()?.pop()?;
-    (returns && !product.returnable).then(|| product.name.get(turn.screened.language).to_string())
+    if command.slots.topic.as_deref() != Some(RETURNS) || turn.session.focus.is_empty() {
+        return None;
+    }
+    if let Some(words) = &command.slots.product
+        && known_word(turn.app, turn.screened, words).await
+    {
+        return None;
+    }
+    let products = turn.app.catalog.products(&turn.session.focus).await.ok()?;
+    let all = products.iter().all(|product| !product.returnable);
+    products.first().filter(|_| all).map(|product| product.name.get(turn.screened.language).to_string())
 }
 
 /// "How long is the warranty on the V-500?": the months of the product that is named or spoken of, where the catalog has them.
@@ -225,6 +232,11 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
             let slots = Slots { detail: Some(EVERY_DETAIL.to_string()), ..Slots::default() };
             return products(turn, &Command { name: CommandName::FindProduct, slots }, outcome, clock).await;
         }
+        let opened = turn.session.login.opened(outcome.now).filter(|_| turn.session.focus.is_empty());
+        if let (Absence::NoPolicy, Some(opened)) = (why, opened) {
+            // "Until when can I collect it?" after an order was shown: what is known of that order.
+            return desk::status(turn, &desk::again(opened), outcome).await;
+        }
         outcome.say(Move::NotFound { why });
         return;
     }
@@ -233,28 +245,28 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     let going_on = turn.session.rules.as_deref().filter(|_| command.slots.topic.is_none());
     let general = general.or_else(|| passages.going_on(going_on?)).filter(|_| kept.is_none());
     let chosen = match turn.app.generate.as_deref() {
-        _ if general.is_some() => general,
+        _ if general.is_some() => general.into_iter().collect(),
         Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
             let text = &turn.screened.text;
             match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
                 Ok((chosen, generated)) => {
                     outcome.generated.push(generated);
-                    chosen
+                    // It reads headings, the search all of the text: where they disagree, both may be right.
+                    chosen.map_or_else(Vec::new, |chosen| passages.beside(chosen))
                 }
                 Err(error) => {
                     log(&error);
-                    Some(0)
+                    passages.nearest()
                 }
             }
         }
-        _ => Some(0),
+        _ => passages.nearest(),
     };
-    match chosen.and_then(|index| passages.facts.get(index)) {
-        Some(fact) => outcome.say(Move::Policy { fact: fact.id.clone() }),
-        None => {
-            outcome.say(Move::NotFound { why: Absence::NoPolicy });
-            outcome.say(Move::Human { reason: HandoverReason::Task });
-        }
+    let told: Vec<&Fact> = chosen.into_iter().filter_map(|at| passages.facts.get(at)).collect();
+    told.iter().for_each(|fact| outcome.say(Move::Policy { fact: fact.id.clone() }));
+    if told.is_empty() {
+        outcome.say(Move::NotFound { why: Absence::NoPolicy });
+        outcome.say(Move::Human { reason: HandoverReason::Task });
     }
     outcome.learn(passages.facts);
 }

@@ -9,9 +9,9 @@ use crate::retrieval::EVERY_DETAIL;
 
 use super::context::known_word;
 
-/// From here on it is such a question even where it names a thing the shop sells ("does it come with a lid?").
+/// From here on it is such a question even where it names a thing the shop sells and points at none ("is a lid in the box?").
 const SURE: f32 = 0.4;
-/// From here on, where it names none.
+/// From here on, where it names none, or points at those shown ("does it come with a lid?").
 const LEANS: f32 = 0.0;
 /// From here on the examples' word for a rule of the shop, or for a comparison, stands.
 const CERTAIN: f32 = 0.9;
@@ -33,7 +33,7 @@ pub(super) async fn or_asked(
         Some(words) => known_word(app, screened, words).await,
         None => false,
     };
-    let needed = if thing { SURE } else { LEANS };
+    let needed = if thing && !app.understander.points(screened) { SURE } else { LEANS };
     if side < needed {
         return understood;
     }

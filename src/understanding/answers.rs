@@ -24,6 +24,7 @@ struct Raw {
     unclear: BTreeMap<Wish, Words>,
     all: Words,
     exchange: Words,
+    swap: Words,
     address: Words,
     defective: Words,
 }
@@ -53,6 +54,7 @@ pub struct Answers {
     parts: Lexicon<Part>,
     all: Lexicon<()>,
     exchange: Lexicon<()>,
+    swap: Lexicon<()>,
     address: Lexicon<()>,
     defective: Lexicon<()>,
 }
@@ -90,6 +92,7 @@ impl Answers {
             parts: Lexicon::new(parts),
             all: lexicon(raw.all),
             exchange: lexicon(raw.exchange),
+            swap: lexicon(raw.swap),
             address: lexicon(raw.address),
             defective: lexicon(raw.defective),
         })
@@ -178,6 +181,11 @@ impl Answers {
     /// True when it is about where the order goes.
     pub fn address(&self, text: &str) -> bool {
         !self.address.find(&fold(text)).is_empty()
+    }
+
+    /// True when it is asked about goods being changed for others: "can we swap it in the shop?".
+    pub fn swaps(&self, text: &str) -> bool {
+        !self.swap.find(&fold(text)).is_empty()
     }
 
     /// True when something is broken or not what was ordered.

@@ -223,6 +223,11 @@ impl Understander {
         self.examples.as_ref().map(|examples| examples.vote(&examples::anonymous(&message.text), read))
     }
 
+    /// True when a word points at what was shown: "it", «в них», "s ním".
+    pub fn points(&self, message: &Screened) -> bool {
+        self.rules.points(&message.text)
+    }
+
     /// How far a message lies on the side of those that ask about the products just shown; below 0 on the other. None where the examples
     /// are left out or the embedder fails: then nobody can tell.
     pub async fn of_shown(&self, message: &Screened, embed: &dyn Embed) -> Option<f32> {

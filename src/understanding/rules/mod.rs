@@ -52,6 +52,11 @@ impl CommandRules {
             .or_else(|| self.advertising(input))
     }
 
+    /// True when a word of a message points at what was shown before.
+    pub(super) fn points(&self, text: &str) -> bool {
+        !self.pointers.find(&fold(text)).is_empty()
+    }
+
     /// A message that is nothing but set phrases.
     fn whole_phrase(&self, input: Input<'_>) -> Option<Sure> {
         let folded = fold(&input.message.text);
