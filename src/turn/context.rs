@@ -131,13 +131,25 @@ async fn read_off(app: &App, screened: &Screened, command: &Command) -> Option<V
             // "Not clothes", and the wool of "wool itches", are nothing that is looked for.
             let alone = |thing: &str| app.shop.wanted(thing, thing).is_some_and(|wanted| wanted.kind.is_empty());
             things.retain(|thing| !app.shop.turned_down(&screened.text, thing) && !alone(thing));
-            Some(things).filter(|things| !things.is_empty())
+            Some(of_the_shop(app, screened, things).await).filter(|things| !things.is_empty())
         }
         Err(error) => {
             tracing::warn!(%error, "what a message looks for could not be read off it");
             None
         }
     }
+}
+
+/// Of several things read off a message those of which the shop knows a word, where it knows one of any: "a smooth fabric" beside the bed
+/// linen that should have it is no thing of its own.
+async fn of_the_shop(app: &App, screened: &Screened, things: Vec<String>) -> Vec<String> {
+    let mut own = Vec::new();
+    for thing in &things {
+        if known_word(app, screened, thing).await {
+            own.push(thing.clone());
+        }
+    }
+    if own.is_empty() { things } else { own }
 }
 
 /// "What is the difference between the V-300 and the V-500" is one question, though it may be cut in two.

@@ -139,6 +139,8 @@ pub struct CommandRules {
     pub(super) bought: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
+    /// Kinds of things with a colour in their name: green tea.
+    pub(super) coloured: Lexicon<()>,
     /// Ways to ask for an attribute of a product, with the attribute's id.
     pub(super) details: Lexicon<String>,
     /// What stands between the names of several products.
@@ -218,6 +220,7 @@ impl CommandRules {
             places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,
             colours: named("colours.toml", texts.colours)?,
+            coloured: Lexicon::new(slots.coloured().iter().map(|words| (words.clone(), ()))),
             details: details(texts.details)?,
             between: parse::<RawSearch>("search.toml", texts.search)?.between,
             slots: SlotTable::new(slots)?,

@@ -30,6 +30,7 @@ mod slot_rules;
 mod slots;
 mod stop_words;
 mod things;
+mod values;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};

@@ -32,6 +32,8 @@ pub(super) struct SlotRules {
     bare_quantity: String,
     /// What a correction turns down: "not black", "вместо красного".
     negated: Vec<String>,
+    /// Kinds of things with a colour in their name.
+    coloured: Vec<String>,
     pub(super) words: NumberWords,
     pointers: Pointers,
     /// Places in the list shown last, by what they are called; as keys, for TOML has no others.
@@ -60,6 +62,11 @@ struct Pointers {
 }
 
 impl SlotRules {
+    /// Kinds of things with a colour in their name.
+    pub(super) fn coloured(&self) -> &[String] {
+        &self.coloured
+    }
+
     /// Places in the list shown last with what they are called.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::amounts::{amount, chinese};
 use super::definitions::CommandRules;
 use super::folded::{Folded, fold, is_han, whole_words};
 use super::slot_rules::SlotTable;
+use super::values::{order_value, size_value};
 use crate::domain::command::{Budget, Pick};
 use crate::domain::message::PiiKind;
 use crate::domain::{CommandName, Language, Screened, Slots};
@@ -45,7 +46,7 @@ impl CommandRules {
         slots.pick = first(&self.places_in_list, &mut taken);
         self.slots.numbers(&mut taken, &mut slots, passage);
         slots.town = first(&self.places, &mut taken);
-        slots.colour = first(&self.colours, &mut taken);
+        slots.colour = self.colour(&mut taken);
         let kept = || fold(&self.slots.without_refused(passage.text));
         if slots.colour.as_ref().is_some_and(|colour| !self.colours.find(&kept()).iter().any(|hit| hit.value == colour))
         {
@@ -81,6 +82,19 @@ impl CommandRules {
         let named = slots.product.is_some() || slots.sku.is_some();
         slots.pick = slots.pick.filter(|pick| !named || matches!(pick, Pick::Price(_)) && slots.sku.is_none());
         Filled { rest: words.len(), slots }
+    }
+
+    /// The first colour that belongs to no kind of thing.
+    fn colour(&self, taken: &mut Taken<'_>) -> Option<String> {
+        let kinds = self.coloured.find(taken.text);
+        let within = |range: &Range<usize>| {
+            kinds.iter().any(|kind| kind.range.start <= range.start && range.end <= kind.range.end)
+        };
+        let hits = self.colours.find(taken.text);
+        let hits: Vec<_> = hits.into_iter().filter(|hit| taken.free(&hit.range) && !within(&hit.range)).collect();
+        let value = hits.first().map(|hit| hit.value.clone());
+        taken.ranges.extend(hits.into_iter().map(|hit| hit.range));
+        value
     }
 
     /// The names among product words, where what stands between names stands between them; none where there is but one.
@@ -287,50 +301,6 @@ fn named_value(found: &Captures<'_>, taken: &mut Taken<'_>) -> Option<String> {
     let value = found.name("v")?;
     let whole = found.get(0)?.range();
     taken.claim(whole).then(|| value.as_str().to_string())
-}
-
-/// A size as the catalog writes it.
-fn size_value(typed: &str) -> String {
-    let value = typed.trim_end_matches("-и").trim_end_matches("-го").replace([' '], "").replace(['х', '*', 'x'], "×");
-    if let Some(width) = metres(&value) {
-        return width;
-    }
-    match value.as_str() {
-        "small" | "小" | "с" => "S".to_string(),
-        "medium" | "中" | "м" => "M".to_string(),
-        "large" | "大" | "л" => "L".to_string(),
-        "加大" | "×l" | "хл" => "XL".to_string(),
-        "特大" | "××l" => "XXL".to_string(),
-        "××s" => "XXS".to_string(),
-        "×s" => "XS".to_string(),
-        "×××l" => "XXXL".to_string(),
-        "s/m" => "S/M".to_string(),
-        "l/×l" => "L/XL".to_string(),
-        digits if digits.ends_with("×l") => digits.replace('×', "X").to_uppercase(),
-        other => other.to_uppercase(),
-    }
-}
-
-/// The width of a bed as catalogs write it, in centimetres: `1米8`, `一米八`, `1.8`.
-fn metres(typed: &str) -> Option<String> {
-    let digit = |sign: char| match sign {
-        '一' => Some(1),
-        '两' | '二' => Some(2),
-        other => "零一二三四五六七八九".chars().position(|han| han == other).map(|at| at as u32).or(other.to_digit(10)),
-    };
-    let (whole, part) = typed.split_once(['米', '.', ','])?;
-    let (mut whole, mut part) = (whole.chars(), part.chars());
-    let (metres, tenths) = (digit(whole.next()?)?, digit(part.next()?)?);
-    let alone = whole.next().is_none() && part.next().is_none() && metres < 3;
-    alone.then(|| (metres * 100 + tenths * 10).to_string())
-}
-
-/// `TT-10401` however it was typed; a bare number stays bare.
-fn order_value(typed: &str) -> String {
-    let compact: String = typed.chars().filter(|c| c.is_alphanumeric()).collect();
-    let split = compact.find(|c: char| c.is_ascii_digit()).unwrap_or(0);
-    let (letters, digits) = compact.split_at(split);
-    if letters.is_empty() { digits.to_string() } else { format!("{}-{digits}", letters.to_uppercase()) }
 }
 
 /// International form; a number that only screening's plans know stays as digits.
