@@ -10,10 +10,20 @@ use super::cart::{Chosen, ask, operation, owner, refused, take, till, variant, v
 use super::respond::{Outcome, Turn};
 use super::together;
 
-/// Puts each thing that the message names into the cart, as many as it says of it; false where it names one, or one of them is not clear.
-pub(super) async fn each_named(turn: &Turn<'_>, outcome: &mut Outcome) -> anyhow::Result<bool> {
+/// Puts each thing that the message names into the cart, as many as it says of it; false where it names one, where it says more than that
+/// these are wanted, and where one of them is not clear to the variant.
+pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<bool> {
     let things = turn.app.understander.apart(turn.screened);
-    let lines = if things.len() > 1 { together::of_things(turn, &things, outcome).await } else { Vec::new() };
+    let text = &turn.screened.text;
+    let turned_down =
+        |thing: &Slots| thing.product.as_ref().is_some_and(|words| turn.app.shop.turned_down(text, words));
+    // A part that is no thing to be put in belongs to another question: "..., and how much is the kettle?"
+    let asks = text.contains(['?', '？']);
+    let only_these = things.len() > 1 && things.len() == command.slots.names.len();
+    if !only_these || asks || things.iter().any(turned_down) {
+        return Ok(false);
+    }
+    let lines = together::of_things(turn, (&things, together::Sureness::OneVariant), outcome).await;
     if lines.is_empty() {
         return Ok(false);
     }

@@ -261,7 +261,7 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if points_nowhere(turn, command, outcome) {
         return Ok(());
     }
-    if command.slots.names.len() > 1 && both::each_named(turn, outcome).await? {
+    if command.slots.names.len() > 1 && both::each_named(turn, command, outcome).await? {
         return Ok(());
     }
     let command = &as_told(turn.session, command);

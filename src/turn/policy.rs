@@ -141,12 +141,16 @@ async fn where_to(turn: &Turn<'_>, outcome: &Outcome) -> Option<Fact> {
 /// `data/eval/talk/third.txt`: those that stand alone are found as before, of the others twice as many.
 const BEFORE: f32 = 0.25;
 
-/// What a question about the rules means in its conversation.
+/// What a question about the rules means in its conversation, of length 1; what is not the shopper's own message stands alone.
 async fn meaning(turn: &Turn<'_>, text: &str) -> Option<Vec<f32>> {
-    let Some(before) = turn.session.recent.last() else { return embed(turn.app, text).await };
+    let before = turn.session.recent.last().filter(|_| text == turn.screened.text);
     let alone = embed(turn.app, text).await?;
+    let Some(before) = before else { return Some(alone) };
     let together = embed(turn.app, &format!("{} {text}", before.message)).await?;
-    Some(alone.iter().zip(&together).map(|(alone, together)| (1.0 - BEFORE) * alone + BEFORE * together).collect())
+    let mixed = alone.iter().zip(&together).map(|(alone, together)| (1.0 - BEFORE) * alone + BEFORE * together);
+    let mixed: Vec<f32> = mixed.collect();
+    let length = mixed.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    Some(mixed.into_iter().map(|value| value / length).collect())
 }
 
 async fn sought_rules(
@@ -232,7 +236,8 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
             let slots = Slots { detail: Some(EVERY_DETAIL.to_string()), ..Slots::default() };
             return products(turn, &Command { name: CommandName::FindProduct, slots }, outcome, clock).await;
         }
-        let opened = turn.session.login.opened(outcome.now).filter(|_| turn.session.focus.is_empty());
+        let of_order = turn.session.focus.is_empty() && turn.app.understander.points(turn.screened);
+        let opened = turn.session.login.opened(outcome.now).filter(|_| of_order);
         if let (Absence::NoPolicy, Some(opened)) = (why, opened) {
             // "Until when can I collect it?" after an order was shown: what is known of that order.
             return desk::status(turn, &desk::again(opened), outcome).await;

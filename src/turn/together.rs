@@ -13,16 +13,22 @@ use super::shown;
 /// So many things spoken of may be meant by "together"; more are a list.
 const MOST: usize = 3;
 
+/// How sure it must be what is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sureness {
+    /// Which variant does not matter where all cost the same: for a sum.
+    OfOnePrice,
+    /// One variant: for a cart.
+    OneVariant,
+}
+
 /// Answers the question, if it is asked; the commands that are still to be answered.
 pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut Outcome) -> Vec<Command> {
     use CommandName as C;
     let (text, words) = (&turn.screened.text, &turn.app.cart_words);
     let together = words.together(text);
     let prices = commands.iter().any(|command| command.name == C::Price);
-    let of_prices = |command: &Command| {
-        matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope | C::Stock)
-            || command.name == C::CartAdd && together
-    };
+    let of_prices = |command: &Command| matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope);
     let asked = (together || prices && counted(turn)) && !words.with_delivery(text);
     if !asked || turn.session.pending.is_some() || !commands.iter().all(of_prices) {
         return commands;
@@ -52,7 +58,7 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
     let lines = match (named, things(turn, commands).as_slice()) {
-        (true, things) if things.len() > 1 => of_things(turn, things, outcome).await,
+        (true, things) if things.len() > 1 => of_things(turn, (things, Sureness::OfOnePrice), outcome).await,
         (true, _) => return Ok(false),
         (false, _) => {
             let own = till.show(visit).await?.cart.value;
@@ -103,14 +109,18 @@ fn things(turn: &Turn<'_>, commands: &[Command]) -> Vec<Slots> {
 }
 
 /// A line for each; none at all where one of them is not clear. A size that only one of them has is a condition on that one.
-pub(super) async fn of_things(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Held> {
+pub(super) async fn of_things(
+    turn: &Turn<'_>,
+    (things, sureness): (&[Slots], Sureness),
+    outcome: &mut Outcome,
+) -> Vec<Held> {
     let mut lines = Vec::new();
     for thing in things {
         let quantity = thing.quantity.unwrap_or(1).max(1);
         let alone = Slots { quantity: None, ..thing.clone() };
-        let mut line = one(turn, alone.clone(), outcome).await;
-        if line.is_none() && alone.size.is_some() {
-            line = one(turn, Slots { size: None, ..alone.clone() }, outcome).await;
+        let mut line = one(turn, (alone.clone(), sureness), outcome).await;
+        if line.is_none() && alone.size.is_some() && sureness == Sureness::OfOnePrice {
+            line = one(turn, (Slots { size: None, ..alone.clone() }, sureness), outcome).await;
         }
         let Some(line) = line else { return Vec::new() };
         lines.push(Held { quantity, ..line });
@@ -127,14 +137,14 @@ async fn of_shown(
     let mut lines = Vec::new();
     for product in shown {
         let slots = Slots { sku: Some(product.0.clone()), ..like.clone() };
-        let Some(line) = one(turn, slots, outcome).await else { return Vec::new() };
+        let Some(line) = one(turn, (slots, Sureness::OfOnePrice), outcome).await else { return Vec::new() };
         lines.push(Held { quantity, ..line });
     }
     lines
 }
 
 /// The one thing that slots mean, where its price is clear.
-async fn one(turn: &Turn<'_>, slots: Slots, outcome: &mut Outcome) -> Option<Held> {
+async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mut Outcome) -> Option<Held> {
     // The whole message names the others, too.
     let name = slots.product.clone().or_else(|| slots.sku.clone()).unwrap_or_default();
     let alone = Screened { text: name.clone(), private: name, pii: Vec::new(), ..turn.screened.clone() };
@@ -151,9 +161,14 @@ async fn one(turn: &Turn<'_>, slots: Slots, outcome: &mut Outcome) -> Option<Hel
     let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     let [candidate] = candidates else { return None };
-    let sku = match variant(candidate, &found.facts) {
-        Chosen::One(sku) => sku,
-        _ => of_one_price(turn, candidate, &found.facts)?,
+    // Not a word of it stands in the name: it is only what lies nearest.
+    if found.sure == 0 && candidate.covers <= 0.0 {
+        return None;
+    }
+    let sku = match (variant(candidate, &found.facts), sureness) {
+        (Chosen::One(sku), _) => sku,
+        (_, Sureness::OfOnePrice) => of_one_price(turn, candidate, &found.facts)?,
+        (_, Sureness::OneVariant) => return None,
     };
     Some(Held { sku, product: candidate.product.id.clone(), quantity: 1 })
 }

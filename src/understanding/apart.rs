@@ -6,12 +6,17 @@ use super::slots::Passage;
 use crate::domain::{CommandName, Screened, Slots};
 
 impl CommandRules {
-    /// The things a message names, each with its own size, colour and count; one where it names one, none where it names none.
+    /// The things a message names, each with its own size, colour and count; one where it names one, none where it names none
+    /// or where a count stands apart from them.
     pub(super) fn apart(&self, message: &Screened) -> Vec<Slots> {
         let mut things: Vec<Slots> = Vec::new();
         for part in self.parts(&message.text) {
             let said = self.fill(Passage { message, text: part, about: Some(CommandName::Price) }).slots;
             if said.product.is_none() && said.sku.is_none() {
+                if said.quantity.is_some() && !things.is_empty() {
+                    // "..., four of each", "..., for 2 people": of which, is not clear.
+                    return Vec::new();
+                }
                 things.iter_mut().for_each(|thing| add(thing, &said));
                 continue;
             }

@@ -131,6 +131,8 @@ pub struct CommandRules {
     pub(super) han_edges: HanEdges,
     /// Words that point at something shown before.
     pub(super) pointers: Lexicon<()>,
+    /// Those of them that point in Slovak alone.
+    pub(super) slovak_pointers: HashSet<String>,
     /// "The second one": places in the list shown last.
     pub(super) places_in_list: Lexicon<Pick>,
     /// Words that say that something is looked for.
@@ -216,6 +218,7 @@ impl CommandRules {
             han_edges: slots.han_edges(),
             wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
             bought: Lexicon::new(phrases.bought.into_values().flatten().map(|word| (word, ()))),
+            slovak_pointers: slots.slovak_pointers().into_iter().collect(),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
             places_in_list: Lexicon::new(places_in_list),
             places: named("places.toml", texts.places)?,

@@ -226,7 +226,7 @@ impl Understander {
 
     /// True when a word points at what was shown: "it", «в них», "s ním".
     pub fn points(&self, message: &Screened) -> bool {
-        self.rules.points(&message.text)
+        self.rules.points(message)
     }
 
     /// How far a message lies on the side of those that ask about the products just shown; below 0 on the other. None where the examples

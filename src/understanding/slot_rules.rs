@@ -21,6 +21,8 @@ pub(super) struct SlotRules {
     bare_size: String,
     budget: Vec<String>,
     not_budget_after: String,
+    /// What stands behind a number that counts no pieces.
+    not_quantity_after: String,
     quantity: Vec<String>,
     /// A bare number in a message about an order.
     bare_order: String,
@@ -53,6 +55,8 @@ pub(super) struct NumberWords {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Pointers {
+    /// Which of the words point in Slovak alone.
+    slovak: String,
     words: String,
     frame: String,
     edges: String,
@@ -81,6 +85,11 @@ impl SlotRules {
     }
 
     /// Words that point at something shown before.
+    /// Those that point in Slovak alone, folded.
+    pub(super) fn slovak_pointers(&self) -> Vec<String> {
+        self.pointers.slovak.split_whitespace().map(String::from).collect()
+    }
+
     pub(super) fn pointer_words(&self) -> Vec<String> {
         self.pointers.words.split_whitespace().map(String::from).collect()
     }
@@ -143,6 +152,7 @@ pub(super) struct SlotTable {
     pub(super) bare_size: Regex,
     pub(super) budget: Vec<Regex>,
     pub(super) not_budget_after: Regex,
+    pub(super) not_quantity_after: Regex,
     pub(super) quantity: Vec<Regex>,
     pub(super) bare_order: Regex,
     pub(super) follow_up: Regex,
@@ -170,6 +180,7 @@ impl SlotTable {
             bare_size: one("bare_size", &rules.bare_size)?,
             budget: many("budget", &rules.budget)?,
             not_budget_after: one("not_budget_after", &rules.not_budget_after)?,
+            not_quantity_after: one("not_quantity_after", &rules.not_quantity_after)?,
             quantity: many("quantity", &rules.quantity)?,
             bare_order: one("bare_order", &rules.bare_order)?,
             follow_up: one("follow_up", &rules.follow_up)?,

@@ -293,6 +293,13 @@ impl SlotTable {
         let word = Some(text).filter(spoken).and_then(|text| self.words.number.get(text).copied());
         let value = text.parse().ok().or(word);
         let value = value.or_else(|| chinese(text).and_then(|value| u32::try_from(value).ok()))?;
+        let (before, after) = (&taken.text[..number.start()], &taken.text[number.end()..]);
+        // The 7 of "1,7 litres", the 6 of "for 6 people".
+        let fraction =
+            before.ends_with(['.', ',']) && before[..before.len() - 1].ends_with(|c: char| c.is_ascii_digit());
+        if fraction || self.not_quantity_after.is_match(after) {
+            return None;
+        }
         (value > 0 && taken.claim(number.range())).then_some(value)
     }
 }

@@ -14,7 +14,7 @@ use super::definitions::{CommandRules, Meaning};
 use super::folded::{fold, is_han};
 use super::slots::{Passage, relevant};
 use crate::domain::command::Pick;
-use crate::domain::{Command, CommandName, Screened, Slots, Wish};
+use crate::domain::{Command, CommandName, Language, Screened, Slots, Wish};
 
 /// What the rules are sure of.
 pub(super) struct Sure {
@@ -53,8 +53,10 @@ impl CommandRules {
     }
 
     /// True when a word of a message points at what was shown before.
-    pub(super) fn points(&self, text: &str) -> bool {
-        !self.pointers.find(&fold(text)).is_empty()
+    pub(super) fn points(&self, message: &Screened) -> bool {
+        let folded = fold(&message.text);
+        let own = |word: &str| message.language == Language::Sk || !self.slovak_pointers.contains(word);
+        self.pointers.find(&folded).into_iter().any(|hit| own(&folded[hit.range]))
     }
 
     /// A message that is nothing but set phrases.
