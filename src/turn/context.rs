@@ -156,6 +156,12 @@ async fn of_the_shop(app: &App, screened: &Screened, things: Vec<String>) -> Vec
 fn one_comparison(mut understood: Understanding) -> Understanding {
     use CommandName as C;
     let named = |slots: &Slots| slots.sku.clone().or_else(|| slots.product.clone()).filter(|_| slots.names.is_empty());
+    // "I need a kettle, one that is quiet" is looked for, and not put into the cart before anybody has seen it.
+    let looked_for = understood.commands.iter().find(|command| command.name == C::FindProduct).cloned();
+    if let Some(looked_for) = looked_for.filter(|command| command.slots.product.is_some()) {
+        let same = |command: &Command| command.name == C::CartAdd && command.slots.product == looked_for.slots.product;
+        understood.commands.retain(|command| !same(command));
+    }
     let of_goods = |name| matches!(name, C::FindProduct | C::Compare);
     let [first, second] = understood.commands.as_slice() else { return understood };
     let compares = [first, second].iter().any(|command| command.name == C::Compare);
@@ -205,7 +211,8 @@ fn broken(app: &App, screened: &Screened, mut understood: Understanding) -> Unde
     };
     let number = only.slots.order_number.clone().or_else(|| app.understander.slots(screened).order_number);
     if of_order && number.is_some() && app.answers.defective(&screened.text) {
-        let of_it = Slots { order_number: number, ..Slots::default() };
+        let said = app.understander.slots(screened);
+        let of_it = Slots { order_number: number, phone: said.phone, email: said.email, ..Slots::default() };
         understood.commands = vec![
             Command { name: C::Complaint, slots: Slots::default() },
             Command { name: C::ReturnItem, slots: of_it },

@@ -42,7 +42,9 @@ pub(super) async fn desk(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
             let day = turn.app.day_words.day(&turn.screened.text, turn.app.shop.today(outcome.now));
             let defective = turn.app.answers.defective(text);
             let photos = lacking::photos(turn.app, turn.session).await;
-            let said = Said { command, wish, text, all, town: &town, defective, day, photos: &photos, who: &who };
+            let kept = turn.app.answers.kept(text);
+            let said =
+                Said { command, wish, text, all, kept: &kept, town: &town, defective, day, photos: &photos, who: &who };
             counter.wish(&said, talk).await
         }
         _ => return false,

@@ -2,7 +2,9 @@
 //! `data/rules/desk.toml` and a message. Out: an answer, or that it is none. It never asks examples or the model.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::Deserialize;
 
 use super::folded::{Lexicon, fold, is_han};
@@ -10,6 +12,11 @@ use crate::domain::Language;
 use crate::domain::desk::Wish;
 
 type Words = BTreeMap<Language, Vec<String>>;
+
+/// What joins what is sent back and what is kept.
+static CONJUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\s(?:and|but|а|и|но|a|ale)\s|但是|但|而").expect("invariant: a constant pattern")
+});
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +32,7 @@ struct Raw {
     all: Words,
     exchange: Words,
     swap: Words,
+    keep: Words,
     address: Words,
     defective: Words,
 }
@@ -55,6 +63,7 @@ pub struct Answers {
     all: Lexicon<()>,
     exchange: Lexicon<()>,
     swap: Lexicon<()>,
+    keep: Lexicon<()>,
     address: Lexicon<()>,
     defective: Lexicon<()>,
 }
@@ -93,6 +102,7 @@ impl Answers {
             all: lexicon(raw.all),
             exchange: lexicon(raw.exchange),
             swap: lexicon(raw.swap),
+            keep: lexicon(raw.keep),
             address: lexicon(raw.address),
             defective: lexicon(raw.defective),
         })
@@ -186,6 +196,13 @@ impl Answers {
     /// True when it is asked about goods being changed for others: "can we swap it in the shop?".
     pub fn swaps(&self, text: &str) -> bool {
         !self.swap.find(&fold(text)).is_empty()
+    }
+
+    /// The parts of a message that say what is kept: "the scarf stays" of "return the hat, the scarf stays". Empty where nothing is.
+    pub fn kept(&self, text: &str) -> String {
+        let stops = [',', '，', ';', '；', '.', '。', '!', '！', '?', '？', '、', '\n'];
+        let parts = text.split(stops).flat_map(|clause| CONJUNCTION.split(clause));
+        parts.filter(|part| !self.keep.find(&fold(part)).is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// True when something is broken or not what was ordered.
@@ -330,5 +347,16 @@ mod tests {
         {
             check(Wish::Cancel, text, Some(Answer::Unclear));
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_told_by_its_clause() {
+        let answers = Answers::parse(include_str!("../../data/rules/desk.toml")).unwrap();
+        let check = |text: &str, expected: &str| assert_eq!(answers.kept(text), expected, "{text}");
+        check("return the hat, I'll keep the scarf", " I'll keep the scarf");
+        check("оформите возврат только шапки, шарф оставлю", " шарф оставлю");
+        check("毯子想退，夜灯留着", "夜灯留着");
+        check("ide o tie poháre, kávu si nechám", " kávu si nechám");
+        check("return the hat and the scarf", "");
     }
 }

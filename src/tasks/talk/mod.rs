@@ -49,6 +49,8 @@ pub struct Said<'a> {
     pub text: &'a str,
     /// True when every piece is meant.
     pub all: bool,
+    /// The part of it that says what is kept; empty where nothing is.
+    pub kept: &'a str,
     /// The names of the town in the message.
     pub town: &'a Localised,
     /// It says that something is broken or not what was ordered.

@@ -26,8 +26,7 @@ impl Counter<'_> {
             let words = said.command.slots.product.as_deref().or(said.command.slots.sku.as_deref());
             let Some(words) = words.or(asked.then_some(said.text)) else { return Ok(Vec::new()) };
             let pieces = self.named(&all(order), order).await?;
-            let meant: Vec<Sku> = meant(words, &pieces);
-            return Ok(all(order).into_iter().filter(|sku| meant.contains(sku)).collect());
+            return Ok(sent_back(&all(order), (&meant(words, &pieces), &meant(said.kept, &pieces))));
         };
         let count = said.command.slots.quantity.filter(|count| (1..only.quantity).contains(count));
         Ok(vec![only.sku.clone(); count.unwrap_or(only.quantity) as usize])
@@ -122,6 +121,13 @@ pub fn named_in(words: &str, variants: &[(Sku, Localised)]) -> Vec<Sku> {
     meant(words, &variants.iter().map(piece).collect::<Vec<_>>())
 }
 
+/// The pieces that are named and not kept; all the others, where only what is kept is named.
+fn sent_back(all: &[Sku], (named, kept): (&[Sku], &[Sku])) -> Vec<Sku> {
+    let not_kept = |sku: &&Sku| !kept.contains(sku);
+    let meant: Vec<Sku> = all.iter().filter(not_kept).filter(|sku| named.contains(sku)).cloned().collect();
+    if meant.is_empty() && !kept.is_empty() { all.iter().filter(not_kept).cloned().collect() } else { meant }
+}
+
 /// Pieces that words name and no other piece shares those words.
 fn meant(words: &str, pieces: &[Piece]) -> Vec<Sku> {
     let mut found: Vec<Sku> = Vec::new();
@@ -188,6 +194,22 @@ mod tests {
         ];
         let found = meant(words, &pieces);
         assert_eq!(found.iter().map(Sku::as_str).collect::<Vec<_>>(), expected, "{words}");
+    }
+
+    #[test]
+    fn what_is_kept_is_not_sent_back() {
+        let skus = |text: &str| -> Vec<Sku> { text.split_whitespace().map(Sku::from).collect() };
+        let check = |named: &str, kept: &str, expected: &str| {
+            assert_eq!(
+                sent_back(&skus("hat scarf socks"), (&skus(named), &skus(kept))),
+                skus(expected),
+                "{named}/{kept}"
+            );
+        };
+        check("hat scarf", "scarf", "hat");
+        check("scarf", "scarf", "hat socks");
+        check("hat", "", "hat");
+        check("", "", "");
     }
 
     #[test]
