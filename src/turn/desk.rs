@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::desk::{Back, Talk, Wish};
 use crate::domain::identity::{Contact, Opened};
-use crate::domain::order::OrderState;
+use crate::domain::order::{OrderState, means_number};
 use crate::domain::plan::{Absence, Courtesy, HandoverReason, TaskLine};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Language, Localised, Move, Slots};
@@ -128,9 +128,8 @@ pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp
             if let Some(opened) = opened
                 && command.slots.phone.is_none()
                 && command.slots.email.is_none()
-                && command.slots.order_number.is_some()
+                && command.slots.order_number.as_ref().is_some_and(|number| means_number(number, &opened.number))
             {
-                // Another order of the same person is opened by the same contact; of somebody else's it opens nothing.
                 match &opened.contact {
                     Contact::Phone(phone) => command.slots.phone = Some(phone.clone()),
                     Contact::Email(email) => command.slots.email = Some(email.clone()),
