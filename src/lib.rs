@@ -38,6 +38,7 @@ pub mod inference;
 pub mod ingest;
 pub mod kpi;
 pub mod label;
+pub mod learnt;
 pub mod live;
 pub mod outreach;
 pub mod pay;

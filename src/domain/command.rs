@@ -62,6 +62,9 @@ impl fmt::Display for CommandName {
     }
 }
 
+/// What is asked of a product when everything is: the value of [`Slots::detail`] for all of its properties.
+pub const EVERY_DETAIL: &str = "all";
+
 /// A command name outside the closed set.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown command `{0}`")]

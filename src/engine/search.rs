@@ -136,6 +136,10 @@ pub struct PassageHit {
     pub score: f32,
     /// Cosine, when the vector side found it.
     pub vector: Option<f32>,
+    /// How far it stands out from the other passages and from all else that is asked, where questions stand with the rules; 0 where a
+    /// question may as well be about something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<f32>,
 }
 
 /// What an index generation holds.

@@ -14,6 +14,7 @@ use crate::domain::{Language, Product};
 use crate::engine::{Embed, EmbedInput};
 
 use super::analysis::Analyzer;
+use super::asked;
 use super::lexical::{Entry, Lexical, LexicalWriter};
 use super::names::{NameEntry, label};
 use super::vectors::{Key, Reuse, VectorWriter, key_of};
@@ -36,6 +37,10 @@ pub mod layout {
     pub const PASSAGE_VECTORS: &str = "vectors-passages";
     /// Names and codes of the products.
     pub const NAMES: &str = "names.jsonl";
+    /// The vectors of the questions that stand with the passages, then of messages that ask for something else.
+    pub const ASKED_VECTORS: &str = "vectors-asked";
+    /// What was learnt from them; absent where no language has questions with every passage.
+    pub const ASKED: &str = "asked.bin";
     /// The passages themselves.
     pub const TEXTS: &str = "passages.jsonl";
 }
@@ -47,6 +52,16 @@ pub struct PassageEntry {
     pub id: String,
     /// The passage.
     pub passage: Passage,
+    /// Questions it answers, as shoppers put them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
+}
+
+impl PassageEntry {
+    /// The text that is embedded for it.
+    pub(super) fn embedded(&self) -> String {
+        format!("{}. {}", self.passage.section, self.passage.text)
+    }
 }
 
 /// Category words by id: its name and synonyms in every language.
@@ -59,13 +74,19 @@ struct VectorSink {
     writer: VectorWriter,
     reuse: Option<Reuse>,
     pending: Vec<(Key, String, Option<Vec<f32>>)>,
+    input: EmbedInput,
 }
 
 impl VectorSink {
-    fn create(folder: &Path, name: &str, embed: &dyn Embed, before: Option<&Path>) -> anyhow::Result<Self> {
+    fn create(
+        folder: &Path,
+        (name, input): (&str, EmbedInput),
+        embed: &dyn Embed,
+        before: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let writer = VectorWriter::create(folder, name, embed.dimensions())?;
         let reuse = before.and_then(|before| Reuse::open(before, name, embed.dimensions()).ok());
-        Ok(VectorSink { writer, reuse, pending: Vec::new() })
+        Ok(VectorSink { writer, reuse, pending: Vec::new(), input })
     }
 
     fn push(&mut self, text: String) {
@@ -86,7 +107,7 @@ impl VectorSink {
         let counts = (texts.len() as u64, (pending.len() - texts.len()) as u64);
         let mut made = Vec::new();
         if !texts.is_empty() {
-            made = embed.embed(EmbedInput::Passage, texts).await.context("embedding the catalog")?;
+            made = embed.embed(self.input, texts).await.context("embedding the catalog")?;
         }
         anyhow::ensure!(
             made.len() as u64 == counts.0,
@@ -122,6 +143,7 @@ pub struct Builder<'a> {
     analyzer: &'a Analyzer,
     embed: &'a dyn Embed,
     kinds: Kinds,
+    others: Vec<String>,
     products: LexicalWriter<'a>,
     names: BufWriter<File>,
     vectors: VectorSink,
@@ -138,6 +160,8 @@ pub struct Tools<'a> {
     pub embed: &'a dyn Embed,
     /// Category words.
     pub kinds: Kinds,
+    /// Messages that ask for something else than a rule of the shop.
+    pub others: Vec<String>,
     /// Told how far it is.
     pub progress: Progress<'a>,
 }
@@ -148,7 +172,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// When the files cannot be made.
     pub fn create(folder: &Path, before: Option<PathBuf>, tools: Tools<'a>) -> anyhow::Result<Self> {
-        let Tools { analyzer, embed, kinds, progress } = tools;
+        let Tools { analyzer, embed, kinds, others, progress } = tools;
         let same_embedder = |before: &PathBuf| {
             Manifest::read(before).is_ok_and(|manifest| {
                 manifest.embedder == embed.model()
@@ -160,11 +184,12 @@ impl<'a> Builder<'a> {
         Ok(Builder {
             products: LexicalWriter::create(&folder.join(layout::PRODUCTS), analyzer)?,
             names: BufWriter::new(File::create(folder.join(layout::NAMES)).context("writing names.jsonl")?),
-            vectors: VectorSink::create(folder, layout::VECTORS, embed, before.as_deref())?,
+            vectors: VectorSink::create(folder, (layout::VECTORS, EmbedInput::Passage), embed, before.as_deref())?,
             folder: folder.to_path_buf(),
             analyzer,
             embed,
             kinds,
+            others,
             before,
             built: Built::default(),
             progress,
@@ -218,8 +243,9 @@ impl<'a> Builder<'a> {
         self.products.finish()?;
         self.vectors.writer.finish()?;
         let mut lexical = LexicalWriter::create(&self.folder.join(layout::PASSAGES), self.analyzer)?;
-        let mut vectors =
-            VectorSink::create(&self.folder, layout::PASSAGE_VECTORS, self.embed, self.before.as_deref())?;
+        let sink = |name, input| VectorSink::create(&self.folder, (name, input), self.embed, self.before.as_deref());
+        let mut vectors = sink(layout::PASSAGE_VECTORS, EmbedInput::Passage)?;
+        let mut asked = sink(layout::ASKED_VECTORS, EmbedInput::Query)?;
         let mut texts = BufWriter::new(File::create(self.folder.join(layout::TEXTS))?);
         for entry in &passages {
             serde_json::to_writer(&mut texts, entry)?;
@@ -227,24 +253,26 @@ impl<'a> Builder<'a> {
             let Passage { section, text, language, .. } = &entry.passage;
             let (names, texts) = (vec![(*language, section.clone())], vec![(*language, text.clone())]);
             lexical.add(&Entry { names, texts, ..Entry::default() })?;
-            vectors.push(format!("{section}. {text}"));
-            if vectors.unknown() >= BATCH {
-                self.built.embedded += vectors.flush(self.embed).await?.0;
-            }
+            vectors.push(entry.embedded());
+            entry.asked.iter().for_each(|question| asked.push(question.clone()));
         }
+        // What else is asked is of use beside questions about the rules alone.
+        let others = if asked.pending.is_empty() { Vec::new() } else { self.others };
+        others.iter().for_each(|other| asked.push(other.clone()));
         texts.flush()?;
         lexical.finish()?;
-        let (embedded, reused) = vectors.flush(self.embed).await?;
+        for sink in [&mut vectors, &mut asked] {
+            let (embedded, reused) = sink.flush(self.embed).await?;
+            self.built.embedded += embedded;
+            self.built.reused += reused;
+        }
         vectors.writer.finish()?;
+        asked.writer.finish()?;
+        asked::learn(&self.folder, &passages, &others, self.embed.dimensions())?;
         Lexical::validate(&self.folder.join(layout::PRODUCTS))?;
         Lexical::validate(&self.folder.join(layout::PASSAGES))?;
         let passages = passages.len();
-        Ok(Built {
-            passages,
-            embedded: self.built.embedded + embedded,
-            reused: self.built.reused + reused,
-            ..self.built
-        })
+        Ok(Built { passages, ..self.built })
     }
 }
 

@@ -184,14 +184,21 @@ impl Inner {
             None => Vec::new(),
         };
         vector.retain(|(row, _)| wanted(row));
-        let fused = weighed((&lexical, tuning.rule_words), (&vector, 1.0));
+        let learnt = self.asked.as_ref().filter(|asked| asked.speaks(query.language));
+        let standings = match (learnt, &query.vector) {
+            (Some(asked), Some(question)) => Some(asked.standings((&query.text, question), &vector)?),
+            _ => None,
+        };
+        let stands = standings.is_some();
+        let best = standings.unwrap_or_else(|| weighed((&lexical, tuning.rule_words), (&vector, 1.0)));
         let hit = |(row, score): (usize, f32)| PassageHit {
             id: self.texts[row].id.clone(),
             passage: self.texts[row].passage.clone(),
             score,
             vector: vector.iter().find(|hit| hit.0 == row).map(|hit| hit.1),
+            standing: stands.then_some(score),
         };
-        Ok(fused.into_iter().take(query.limit).map(hit).collect())
+        Ok(best.into_iter().take(query.limit).map(hit).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 //! The only module that names tantivy, simsimd and Qdrant. It finds ids; what they cost is the catalog's to say.
 
 mod analysis;
+mod asked;
 pub mod batch;
 mod builder;
 mod concepts;
@@ -39,6 +40,7 @@ pub use analysis::Analyzer;
 pub use builder::{Builder, Built, Kinds, PassageEntry, Progress, Tools};
 pub use lexical::Boosts;
 
+use asked::Asked;
 use builder::layout;
 use lexical::Lexical;
 use names::{NameEntry, Names};
@@ -119,6 +121,7 @@ struct Inner {
     passages: Lexical,
     texts: Vec<PassageEntry>,
     passage_vectors: Vectors,
+    asked: Option<Asked>,
     tuning: Tuning,
 }
 
@@ -211,6 +214,7 @@ fn load(
     let counts = entries.iter().enumerate();
     let rows = counts.flat_map(|(row, entry)| std::iter::repeat_n(row as u32, entry.vectors)).collect();
     let vocabulary = Vocabulary::default();
+    let texts: Vec<PassageEntry> = json_lines(&folder.join(layout::TEXTS))?;
     Ok(Inner {
         products: Lexical::open(&folder.join(layout::PRODUCTS))?,
         names: Names::new(entries, &vocabulary.concepts),
@@ -218,7 +222,8 @@ fn load(
         neighbours,
         rows,
         passages: Lexical::open(&folder.join(layout::PASSAGES))?,
-        texts: json_lines(&folder.join(layout::TEXTS))?,
+        asked: Asked::open(&folder, &texts, manifest.dimensions)?,
+        texts,
         passage_vectors: Vectors::open(&folder, layout::PASSAGE_VECTORS, manifest.dimensions)?,
         vocabulary,
         folder,

@@ -34,7 +34,7 @@ pub async fn multiply(
     let known = Reuse::open(from, layout::VECTORS, embed.dimensions())?;
     let copies = Copies { embed, known, made: AtomicU64::new(1) };
     let building = Building::begin(index, Timestamp::now())?;
-    let tools = Tools { analyzer: &analyzer, embed: &copies, kinds: Kinds::new(), progress };
+    let tools = Tools { analyzer: &analyzer, embed: &copies, kinds: Kinds::new(), others: Vec::new(), progress };
     let mut builder = Builder::create(building.folder(), None, tools)?;
     for at in 0..size {
         builder.add_product(&copy(products, at)).await?;

@@ -45,6 +45,9 @@ const PRODUCTS: [&str; 5] = [
     r#"{"id":"CB-1","name":{"en":"HP Pavilion dv7-1211ea notebook 4 GB"},"variants":[{"sku":"CB-1"}]}"#,
 ];
 
+const OTHERS: [&str; 4] =
+    ["show me a kettle", "how much is the keyboard", "running shoes size 42", "where is my order"];
+
 const PASSAGES: [(&str, &str, Language, &str); 3] = [
     ("returns.en#1", "Deadline", Language::En, "You may return goods within 30 days of delivery."),
     ("returns.sk#1", "Lehota", Language::Sk, "Tovar môžete vrátiť do 30 dní od doručenia."),
@@ -58,6 +61,7 @@ fn passages() -> Vec<PassageEntry> {
         PassageEntry {
             id: (*id).to_string(),
             passage: Passage { document, section, language: *language, version: "1".into(), text },
+            asked: Vec::new(),
         }
     };
     PASSAGES.iter().map(one).collect()
@@ -68,15 +72,20 @@ fn at(second: i64) -> Timestamp {
 }
 
 async fn fill(building: &Building, before: Option<PathBuf>) -> (Built, Manifest) {
+    filled(building, before, passages()).await
+}
+
+async fn filled(building: &Building, before: Option<PathBuf>, passages: Vec<PassageEntry>) -> (Built, Manifest) {
     let analyzer = Analyzer::new();
     let kinds = Kinds::from([("shoes".to_string(), vec![(Language::En, "footwear ; trainers".to_string())])]);
-    let tools = Tools { analyzer: &analyzer, embed: &EMBED, kinds, progress: &|_, _| {} };
+    let others = OTHERS.map(String::from).to_vec();
+    let tools = Tools { analyzer: &analyzer, embed: &EMBED, kinds, others, progress: &|_, _| {} };
     let mut builder = Builder::create(building.folder(), before, tools).unwrap();
     for line in PRODUCTS {
         let product: Product = serde_json::from_str(line).unwrap();
         builder.add_product(&product).await.unwrap();
     }
-    let built = builder.finish(passages()).await.unwrap();
+    let built = builder.finish(passages).await.unwrap();
     let manifest = Manifest {
         schema: SCHEMA,
         generation: building.id().to_string(),
@@ -198,6 +207,42 @@ async fn passages_are_found_by_language_and_document() {
     assert_eq!(ask("returning goods", Language::En, None).await[0], "returns.en#1");
     assert_eq!(ask("vratit tovar", Language::Sk, None).await, ["returns.sk#1"]);
     assert_eq!(ask("goods warranty", Language::En, Some("warranty")).await, ["warranty.en#1"]);
+}
+
+#[tokio::test]
+async fn what_is_asked_of_a_section_tells_which_one_answers() {
+    let asked = |id: &str| match id {
+        "returns.en#1" => {
+            ["may i send it back", "i changed my mind", "it does not fit me", "wrong colour, what now"].as_slice()
+        }
+        "warranty.en#1" => {
+            ["it broke after a year", "the motor died", "do you repair things", "stopped working"].as_slice()
+        }
+        _ => &[],
+    };
+    let mut entries = passages();
+    entries.iter_mut().for_each(|entry| entry.asked = asked(&entry.id).iter().map(|text| text.to_string()).collect());
+    let folder = tempfile::tempdir().unwrap();
+    let building = Building::begin(folder.path(), at(0)).unwrap();
+    let (_, manifest) = filled(&building, None, entries).await;
+    building.switch(manifest).unwrap();
+    let index = Index::open(folder.path(), &EMBED.model()).unwrap();
+    let ask = async |text: &str, language| {
+        let vector = EMBED.embed(EmbedInput::Query, vec![text.to_string()]).await.unwrap().pop();
+        let query = PassageQuery { text: text.into(), vector, language, document: None, limit: 3 };
+        index.passages(&query).await.unwrap().into_iter().map(|hit| (hit.id, hit.standing)).collect::<Vec<_>>()
+    };
+    for (question, answer) in [
+        ("it doesn't fit, i changed my mind", "returns.en#1"),
+        ("the motor stopped working", "warranty.en#1"),
+        ("it broke, do you repair it?", "warranty.en#1"),
+    ] {
+        assert_eq!(ask(question, Language::En).await[0].0, answer, "{question}");
+    }
+    let far = async |text| ask(text, Language::En).await[0].1.unwrap();
+    assert!(far("do you repair things").await > far("show me a kettle").await, "no rule answers a search");
+    let slovak = ask("vratit tovar", Language::Sk).await;
+    assert_eq!(slovak, [("returns.sk#1".to_string(), None)], "without questions the text alone decides");
 }
 
 #[tokio::test]

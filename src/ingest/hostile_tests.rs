@@ -22,6 +22,7 @@ fn request(feed: &Path, index: &Path) -> IndexRequest {
         profiles: root().join("data/feeds"),
         format: None,
         categories: None,
+        messages: None,
         currency: Some("EUR".parse().unwrap()),
         language: None,
         index: index.to_path_buf(),

@@ -40,7 +40,8 @@ impl Shelves for Indexed<'_> {
     fn begin<'a>(&'a self, folder: &Path, request: &IndexRequest) -> anyhow::Result<Box<dyn Shelf + 'a>> {
         let kinds = request.categories.as_deref().map(category_words).transpose()?.unwrap_or_default();
         let before = index::current(&request.index).ok();
-        let tools = Tools { analyzer: &self.analyzer, embed: self.embed, kinds, progress: self.progress };
+        let others = request.messages.as_deref().map(other_messages).transpose()?.unwrap_or_default();
+        let tools = Tools { analyzer: &self.analyzer, embed: self.embed, kinds, others, progress: self.progress };
         Ok(Box::new(Builder::create(folder, before, tools)?))
     }
 
@@ -74,11 +75,35 @@ impl Shelf for Builder<'_> {
     }
 
     async fn finish(self: Box<Self>, passages: Vec<NamedPassage>) -> anyhow::Result<Shelved> {
-        let passages = passages.into_iter().map(|(id, passage)| PassageEntry { id, passage }).collect();
+        let entry = |NamedPassage { id, passage, asked }| PassageEntry { id, passage, asked };
+        let passages = passages.into_iter().map(entry).collect();
         let built = Builder::finish(*self, passages).await?;
         let index::Built { products, passages, embedded, reused } = built;
         Ok(Shelved { products, passages, embedded, reused })
     }
+}
+
+/// Commands whose messages the rules of the shop may answer.
+const RULED: [&str; 2] = ["policy", "delivery_info"];
+/// Every n-th of the other commands' messages is enough to know what is no question about the rules.
+const EVERY: usize = 24;
+
+/// Some of the labelled messages that ask for something else than a rule: each file holds `command = ["message", ..]`.
+fn other_messages(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let mut others = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let table: toml::Table = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        let lists = table.into_iter().filter(|(command, _)| !RULED.contains(&command.as_str()));
+        let messages = lists.filter_map(|(_, list)| list.as_array().cloned()).flatten();
+        let messages = messages.filter_map(|message| message.as_str().map(str::to_string));
+        others.extend(messages.step_by(EVERY));
+    }
+    Ok(others)
 }
 
 /// Reads `categories.toml`: `[id]` with `name = {ru = ".."}` and `also`, a list or one list per language.

@@ -61,6 +61,8 @@ pub struct IndexRequest {
     pub format: Option<String>,
     /// Category words, `data/rules/categories.toml`; may be absent.
     pub categories: Option<PathBuf>,
+    /// Labelled messages, the folder `data/rules/examples`: what shoppers ask beside the rules; may be absent.
+    pub messages: Option<PathBuf>,
     /// The currency of prices that name none.
     pub currency: Option<Currency>,
     /// The language of texts, where a feed does not say it.

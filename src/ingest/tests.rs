@@ -30,6 +30,7 @@ impl Shop {
             profiles: folder.path().join("feeds"),
             format: None,
             categories: None,
+            messages: None,
             currency: None,
             language: None,
             index: folder.path().join("index"),
@@ -273,10 +274,26 @@ async fn policies_in_force_become_passages() {
     assert_eq!(told(&report), ["0 not_yet -", "0 expired -"]);
     assert_eq!(report.passages, 2);
     let passages = policies::read(&folder, "2026-11-10".parse().unwrap(), &mut Report::default()).unwrap();
-    let texts: Vec<_> = passages.iter().map(|(id, passage)| (id.as_str(), passage.text.as_str())).collect();
+    let texts: Vec<_> = passages.iter().map(|one| (one.id.as_str(), one.passage.text.as_str())).collect();
     let expected =
         [("returns.sk#1", "Tovar vrátite do 30 dní od doručenia."), ("returns.sk#2", "Napíšte nám.\nPošlite balík.")];
     assert_eq!(texts, expected);
+}
+
+#[test]
+fn questions_stand_with_a_section_and_are_never_told() {
+    let body = "## Gifts\n<!-- asked\ndo you wrap presents\n\n  can you add a card \n-->\nWe wrap gifts.\n<!-- a note of our own -->\n## Bare\nOpen.\n";
+    let folder = tempfile::tempdir().unwrap();
+    let front = "document: faq\nlanguage: en\nversion: 1";
+    let write = |name: &str, body: &str| std::fs::write(folder.path().join(name), policy(front, body)).unwrap();
+    write("faq.en.md", body);
+    write("more.en.md", "## Open\nOne.\n<!-- asked\nhow long\n");
+    let mut report = Report::default();
+    let passages = policies::read(folder.path(), "2026-11-10".parse().unwrap(), &mut report).unwrap();
+    assert_eq!(told(&report), ["7 open_comment -"]);
+    let all: Vec<_> = passages.iter().map(|one| (one.passage.text.as_str(), one.asked.clone())).collect();
+    let asked = vec!["do you wrap presents".to_string(), "can you add a card".to_string()];
+    assert_eq!(all, [("We wrap gifts.", asked), ("Open.", Vec::new())]);
 }
 
 #[tokio::test]
@@ -384,12 +401,12 @@ async fn policies_are_read_from_pages_and_documents() {
     let passages = policies::read(&folder, "2026-11-10".parse().unwrap(), &mut report).unwrap();
     assert_eq!(told(&report), ["0 broken_document -"]);
     let texts: Vec<_> =
-        passages.iter().map(|(id, one)| (id.as_str(), one.section.as_str(), one.text.as_str())).collect();
+        passages.iter().map(|one| (one.id.as_str(), one.passage.section.as_str(), one.passage.text.as_str())).collect();
     let expected = [
         ("faq.en#1", "A", "One."),
         ("returns.ru#1", "Срок", "Вернуть можно за 14 дней.\nСохраните чек."),
         ("warranty.en#1", "How long", "Two & a half years.\nKeep the receipt."),
     ];
     assert_eq!(texts, expected);
-    assert_eq!(passages[2].1.version, "7");
+    assert_eq!(passages[2].passage.version, "7");
 }

@@ -21,7 +21,7 @@ use crate::domain::{Currency, Language, ProductId, Slots, Wish};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
 use crate::shop::Shop;
 
-pub use crate::shop::EVERY_DETAIL;
+pub use crate::domain::command::EVERY_DETAIL;
 pub use confirm::confirm;
 pub use policy::{Passages, passages};
 
@@ -128,7 +128,10 @@ async fn look_up(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
         None if pointed => (sure_of(question.focus.to_vec()), Vec::new()),
         None => match by_names(sources, question, limits).await? {
             Some(each) => each,
-            None => by_words(sources, question, (limits, Only::default())).await?,
+            None => {
+                let found = by_words(sources, question, (limits, Only::default())).await?;
+                wanted::of_the_kind_named(sources, question, limits, found).await?
+            }
         },
     };
     let select::Chosen { order: ids, sure, led } = chosen;

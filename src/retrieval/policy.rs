@@ -20,9 +20,26 @@ pub struct Passages {
 /// How far ahead of the second the first cosine must be to need no judge.
 const CLEAR: f32 = 0.02;
 
+/// The same where questions stand with the rules: by how far the first stands out.
+const STANDS_CLEAR: f32 = 0.3;
+
 impl Passages {
+    /// True where questions stand with the rules: what is asked of each is known, and nobody need guess by its words.
+    pub fn learnt(&self) -> bool {
+        self.hits.first().is_some_and(|hit| hit.standing.is_some())
+    }
+
+    /// How far the first stands out from whatever else may be asked, where questions stand with the rules.
+    pub fn standing(&self) -> Option<f32> {
+        self.hits.first()?.standing
+    }
+
     /// True when the first passage stands out by meaning as well as by words.
     pub fn clear(&self) -> bool {
+        if let [PassageHit { standing: Some(first), .. }, PassageHit { standing: Some(second), .. }, ..] = self.hits[..]
+        {
+            return first - second >= STANDS_CLEAR;
+        }
         match self.hits.as_slice() {
             [first, second, ..] => match (first.vector, second.vector) {
                 (Some(a), Some(b)) => a - b >= CLEAR,
@@ -36,12 +53,15 @@ impl Passages {
 /// The second passage is told as well where it is as near as the first but for this: of the questions of
 /// `data/eval/talk/third.txt` 53 of 87 are answered by the first, 63 by either.
 const AS_NEAR: f32 = 0.005;
+/// The same where questions stand with the rules.
+const STANDS_AS_NEAR: f32 = 0.1;
 
 impl Passages {
     /// Where the nearest passage stands, and the second where it is as near.
     pub fn nearest(&self) -> Vec<usize> {
-        let near = |at: usize| self.hits.get(at).and_then(|hit| hit.vector);
-        let second = near(0).zip(near(1)).is_some_and(|(first, second)| first - second < AS_NEAR);
+        let as_near = if self.learnt() { STANDS_AS_NEAR } else { AS_NEAR };
+        let near = |at: usize| self.hits.get(at).and_then(|hit| hit.standing.or(hit.vector));
+        let second = near(0).zip(near(1)).is_some_and(|(first, second)| first - second < as_near);
         (0..self.facts.len().min(if second { 2 } else { 1 })).collect()
     }
 
@@ -62,12 +82,25 @@ fn floor(language: Language) -> f32 {
     }
 }
 
+/// Where questions stand with the rules, what stands out less is about something else.
+fn stands_low(language: Language) -> f32 {
+    match language {
+        Language::En | Language::Ru => -0.2,
+        Language::Sk => -0.1,
+        Language::Zh => 0.45,
+    }
+}
+
 /// A document's first section answers the question that asks for no more than its topic, unless another is nearer by this much.
 const NEARER: f32 = 0.03;
 
 impl Passages {
     /// Where the first section of a document stands among them, if nothing is much nearer to the question.
     pub fn general(&self) -> Option<usize> {
+        if self.learnt() {
+            // What is asked of it in general stands with it.
+            return None;
+        }
         let best = self.hits.iter().filter_map(|hit| hit.vector).fold(f32::NEG_INFINITY, f32::max);
         let first = |hit: &PassageHit| hit.id.ends_with("#1") && hit.vector.is_some_and(|near| best - near < NEARER);
         self.hits.iter().position(first)
@@ -76,15 +109,18 @@ impl Passages {
 
 /// The document spoken of is gone on with unless a passage of another is nearer by this much.
 const ELSEWHERE: f32 = 0.015;
+/// The same where questions stand with the rules.
+const STANDS_ELSEWHERE: f32 = 0.3;
 
 impl Passages {
     /// Where the nearest passage of a document stands among them, if none of another is much nearer.
     pub fn going_on(&self, document: &str) -> Option<usize> {
-        let near = |hit: &PassageHit| hit.vector.unwrap_or(f32::NEG_INFINITY);
+        let near = |hit: &PassageHit| hit.standing.or(hit.vector).unwrap_or(f32::NEG_INFINITY);
         let best = self.hits.iter().map(near).fold(f32::NEG_INFINITY, f32::max);
         let own = self.hits.iter().enumerate().filter(|(_, hit)| hit.passage.document == document);
         let (at, hit) = own.max_by(|a, b| near(a.1).total_cmp(&near(b.1)))?;
-        (best - near(hit) < ELSEWHERE).then_some(at)
+        let elsewhere = if self.learnt() { STANDS_ELSEWHERE } else { ELSEWHERE };
+        (best - near(hit) < elsewhere).then_some(at)
     }
 }
 
@@ -122,6 +158,9 @@ pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timesta
 }
 
 fn far(hits: &[PassageHit], language: Language) -> bool {
+    if let Some(standing) = hits.first().and_then(|hit| hit.standing) {
+        return standing < stands_low(language);
+    }
     let near = || hits.iter().filter_map(|hit| hit.vector);
     near().next().is_some() && near().all(|near| near < floor(language))
 }
@@ -149,7 +188,7 @@ mod tests {
             version: "1".into(),
             text: String::new(),
         };
-        PassageHit { id: format!("{document}.en#2"), passage, score: vector, vector: Some(vector) }
+        PassageHit { id: format!("{document}.en#2"), passage, score: vector, vector: Some(vector), standing: None }
     }
 
     #[test]
@@ -164,6 +203,23 @@ mod tests {
         check(&[("payment", 0.90), ("delivery", 0.88)], &[0]);
         check(&[("payment", 0.90)], &[0]);
         check(&[], &[]);
+    }
+
+    #[test]
+    fn where_questions_stand_with_the_rules_standing_decides() {
+        let check = |standings: &[f32], nearest: &[usize], is_far: bool, is_clear: bool| {
+            let hits: Vec<PassageHit> =
+                standings.iter().map(|far| PassageHit { standing: Some(*far), ..hit("faq", 0.5) }).collect();
+            let facts = hits.iter().map(|hit| fact(hit, Timestamp::UNIX_EPOCH)).collect();
+            assert_eq!(far(&hits, Language::En), is_far);
+            let passages = Passages { hits, facts, absence: None };
+            assert_eq!((passages.nearest().as_slice(), passages.clear()), (nearest, is_clear));
+            assert_eq!(passages.general(), None);
+        };
+        check(&[1.4, 0.3], &[0], false, true);
+        check(&[1.4, 1.2], &[0], false, false);
+        check(&[1.4, 1.35], &[0, 1], false, false);
+        check(&[-0.6, -0.9], &[0], true, true);
     }
 
     #[test]

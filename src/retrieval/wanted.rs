@@ -102,6 +102,31 @@ pub(super) fn put_first(sources: Sources<'_>, question: &Question<'_>, found: &m
     tell(sources, &wanted, found);
 }
 
+/// "A kettle for green tea" is looked for among kettles, though a tea is called like the rest of it. What was found stays where the best of it
+/// is of the kind, and where the shop has nothing of that kind.
+pub(super) async fn of_the_kind_named(
+    sources: Sources<'_>,
+    question: &Question<'_>,
+    limits: Limits,
+    (chosen, hits): (select::Chosen, Vec<ProductHit>),
+) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
+    let words = question.slots.product.as_deref().unwrap_or_default();
+    let kind = sources.shop.kinds().named(question.text, words);
+    if kind == words || sources.shop.kinds().open(question.text) {
+        return Ok((chosen, hits));
+    }
+    let of_kind = of_the_kind(sources, question, (limits, &kind)).await?;
+    let is = |id: &ProductId| of_kind.products.iter().any(|product| product.id == *id);
+    if of_kind.products.is_empty() || chosen.order.first().is_some_and(is) {
+        return Ok((chosen, hits));
+    }
+    let mut order: Vec<ProductId> = hits.iter().map(|hit| hit.id.clone()).filter(is).collect();
+    let further = of_kind.hits.iter().map(|hit| hit.id.clone()).filter(|id| is(id) && !order.contains(id));
+    let further: Vec<ProductId> = further.collect();
+    order.extend(further);
+    Ok((select::Chosen { order, sure: 0, led: false }, of_kind.hits))
+}
+
 /// Goods of one kind, and how they were found.
 #[derive(Default)]
 struct OfKind {

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use icu_plurals::{PluralCategory, PluralRules};
 use serde::Deserialize;
 
+use crate::domain::command::EVERY_DETAIL;
 use crate::domain::fact::Detail;
 use crate::domain::product::code_key;
 use crate::domain::{Language, Localised, Product};
 
-/// Asks for every attribute.
-pub const EVERY: &str = "all";
 /// The brand stands beside the attributes in a product ...
 const BRAND: &str = "brand";
 /// ... and so do the months of its warranty.
@@ -42,7 +41,7 @@ struct Kind {
 impl Details {
     /// What a product has to say on `asked`; one detail without a value when it has nothing, none when nobody can ask that.
     pub fn of(&self, product: &Product, asked: &str) -> Vec<Detail> {
-        if asked == EVERY {
+        if asked == EVERY_DETAIL {
             return product.attributes.iter().take(MOST).map(|(key, value)| self.named(key, value)).collect();
         }
         let Some(kind) = self.0.get(asked) else { return Vec::new() };

@@ -19,6 +19,9 @@ pub struct Kinds {
     /// Words and signs behind which stands where something goes.
     #[serde(default)]
     towards: Vec<String>,
+    /// Words and signs that ask which of several.
+    #[serde(default)]
+    which: Vec<String>,
     /// How the rules are asked where the shop delivers at all.
     #[serde(default)]
     elsewhere: Localised,
@@ -27,15 +30,17 @@ pub struct Kinds {
 impl Kinds {
     /// True for "something for a picnic": no kind of thing is named that a shop might not have.
     pub fn open(&self, message: &str) -> bool {
-        let message = message.to_lowercase();
-        let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
-        let han = |any: &str| any.contains(|sign: char| sign >= '\u{2e80}') && message.contains(any);
-        self.any.iter().any(|any| han(any) || words().any(|word| word == any))
+        says_one_of(&self.any, message)
     }
 
     /// How the rules are asked where the shop delivers at all; nothing where the shop does not say.
     pub fn elsewhere(&self, language: Language) -> Option<&str> {
         self.elsewhere.0.get(&language).map(String::as_str)
+    }
+
+    /// True for "which of them is quieter?", 哪个更轻.
+    pub fn which(&self, message: &str) -> bool {
+        says_one_of(&self.which, message)
     }
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.
@@ -70,6 +75,14 @@ impl Kinds {
         }
         words.join(" ")
     }
+}
+
+/// True when one of a list stands in a message: a word as a whole, signs of a language without spaces anywhere.
+fn says_one_of(list: &[String], message: &str) -> bool {
+    let message = message.to_lowercase();
+    let words = || message.split(|sign: char| !sign.is_alphanumeric() && sign != '-');
+    let han = |one: &str| one.contains(|sign: char| sign >= '\u{2e80}') && message.contains(one);
+    list.iter().any(|one| han(one) || words().any(|word| word == one))
 }
 
 /// True when the first of some words stands right behind one of a list, or, without spaces, behind its signs.

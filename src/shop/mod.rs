@@ -25,7 +25,7 @@ use crate::domain::{Currency, Fact, FactBody, FactId, Localised};
 
 pub use delivery::Delivery;
 use delivery::Destination;
-pub use details::{Details, EVERY as EVERY_DETAIL};
+pub use details::Details;
 pub use kinds::Kinds;
 pub use narrowing::{Narrowings, Property};
 use wanted::Turns;

@@ -126,6 +126,7 @@ fn base(config: &Config, time_zone: TimeZone, now: Timestamp) -> IndexRequest {
         profiles: data.join("feeds"),
         format: None,
         categories: Some(data.join("rules/categories.toml")).filter(|path| path.exists()),
+        messages: Some(data.join("rules/examples")).filter(|path| path.exists()),
         currency: None,
         language: None,
         index: config.paths.index.clone(),

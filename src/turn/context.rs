@@ -34,6 +34,7 @@ pub(super) async fn in_context(
         return understood;
     }
     let understood = about_swapping(app, screened, broken(app, screened, one_comparison(understood)));
+    let understood = which_of_those(app, session, screened, understood);
     let mut understood = another_wanted(app, session, screened, understood);
     understood = recovered(app, session, screened, understood).await;
     understood = shown::or_asked(app, session, screened, understood).await;
@@ -47,6 +48,7 @@ pub(super) async fn in_context(
             understood.notes.push(format!("names no thing: `{words}`"));
         }
         still_as_told(session, command);
+        of_one(app, session, screened, command).await;
         if command.name == CommandName::Compare && compares_nothing(session, &command.slots) {
             // "Is it down or synthetic?" of the one thing shown.
             command.name = CommandName::FindProduct;
@@ -304,6 +306,32 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         }
     }
     Some(words)
+}
+
+/// "And the cordless one, how long does it run?" asks for a property of one of those shown, and names it by a word no other has.
+async fn of_one(app: &App, session: &Session, screened: &Screened, command: &mut Command) {
+    use CommandName as C;
+    let slots = &mut command.slots;
+    let open = slots.sku.is_none() && slots.pick.is_none() && slots.product.is_none();
+    if open && slots.detail.is_some() && matches!(command.name, C::FindProduct | C::Price | C::Stock) {
+        slots.sku = shown::named(app, session, &screened.text).await.map(|id| id.0);
+    }
+}
+
+/// "Which one is more powerful?" after a list compares those shown by that.
+fn which_of_those(app: &App, session: &Session, screened: &Screened, mut understood: Understanding) -> Understanding {
+    use CommandName as C;
+    let [only] = understood.commands.as_mut_slice() else { return understood };
+    let taken =
+        matches!(only.name, C::FindProduct | C::Stock | C::Price | C::Menu | C::Smalltalk | C::OutOfScope | C::Correct);
+    let named = only.slots.sku.is_some() || only.slots.pick.is_some() || !only.slots.names.is_empty();
+    let asks = taken && !named && app.shop.kinds().which(&screened.text);
+    let wanted = asks.then(|| app.shop.wanted(&screened.text, "")).flatten();
+    if wanted.is_some_and(|wanted| session.focus.len() > 1 && wanted.of_those(session.focus.len())) {
+        let detail = only.slots.detail.take();
+        *only = Command { name: C::Compare, slots: Slots { detail, ..Slots::default() } };
+    }
+    understood
 }
 
 /// "Not steel", «а побольше?» after a list: of the kind that was shown another is wanted, though the words name nothing.

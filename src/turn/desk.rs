@@ -325,7 +325,7 @@ fn take(turn: &Turn<'_>, done: tasks::Outcome, outcome: &mut Outcome) {
 }
 
 /// The passage a refusal rests on, in the shopper's language, else in English.
-fn passage(turn: &Turn<'_>, clause: &str, outcome: &Outcome) -> Option<Fact> {
+pub(super) fn passage(turn: &Turn<'_>, clause: &str, outcome: &Outcome) -> Option<Fact> {
     let search = &turn.app.search;
     let found = search.clause(clause, turn.screened.language).or_else(|| search.clause(clause, Language::En));
     let (id, passage) = found?;

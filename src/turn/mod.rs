@@ -26,6 +26,7 @@ mod person;
 mod policy;
 mod quote;
 mod respond;
+mod ruled;
 mod settle;
 mod shown;
 mod stop;
@@ -292,7 +293,8 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
     let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
     let understood = named::or_named(app, session, screened, understood).await;
     let understood = detail::or_asked(app, session, screened, understood);
-    context::in_context(app, session, screened, understood).await
+    let understood = context::in_context(app, session, screened, understood).await;
+    ruled::or_ruled(app, session, screened, understood).await
 }
 
 /// What code alone has understood.

@@ -1,10 +1,13 @@
 //! Questions that the shop's rules answer: delivery to a town from its terms, everything else from the passages of `data/policies`.
 //! Which passage it is follows from the search, or the model chooses among a few; it is told as it is written.
 
+use jiff::Timestamp;
+
+use crate::app::App;
 use crate::domain::plan::{Absence, Ask, HandoverReason};
 use crate::domain::product::{Load, Loads};
-use crate::domain::session::Pending;
-use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Offer, Slots};
+use crate::domain::session::{Pending, Session};
+use crate::domain::{Command, CommandName, Fact, FactBody, FactId, Move, Offer, Screened, Slots};
 use crate::engine::PassageQuery;
 use crate::plan;
 use crate::retrieval::{self, EVERY_DETAIL};
@@ -18,12 +21,14 @@ use super::respond::{Outcome, Turn, embed, log, products, sought};
 const SHORT: usize = 40;
 /// So many words may be left of a question where something is delivered to.
 const FEW: usize = 3;
+/// From here on a rule is plainly meant, where questions stand with the rules.
+const PLAIN: f32 = 1.2;
 /// Passages among which the model may choose.
 const PASSAGES: usize = 4;
 /// The document of the rules on delivery.
-const DELIVERY: &str = "delivery";
+pub(super) const DELIVERY: &str = "delivery";
 /// The document of the rules on returns.
-const RETURNS: &str = "returns";
+pub(super) const RETURNS: &str = "returns";
 /// The document of the rules on warranty, and what is asked of a product in `data/rules/details.toml`.
 const WARRANTY: &str = "warranty";
 
@@ -142,34 +147,53 @@ async fn where_to(turn: &Turn<'_>, outcome: &Outcome) -> Option<Fact> {
 const BEFORE: f32 = 0.25;
 
 /// What a question about the rules means in its conversation, of length 1; what is not the shopper's own message stands alone.
-async fn meaning(turn: &Turn<'_>, text: &str) -> Option<Vec<f32>> {
-    let before = turn.session.recent.last().filter(|_| text == turn.screened.text);
-    let alone = embed(turn.app, text).await?;
+async fn meaning(app: &App, session: &Session, screened: &Screened, text: &str) -> Option<Vec<f32>> {
+    let before = session.recent.last().filter(|_| text == screened.text);
+    let alone = embed(app, text).await?;
     let Some(before) = before else { return Some(alone) };
-    let together = embed(turn.app, &format!("{} {text}", before.message)).await?;
+    let together = embed(app, &format!("{} {text}", before.message)).await?;
     let mixed = alone.iter().zip(&together).map(|(alone, together)| (1.0 - BEFORE) * alone + BEFORE * together);
     let mixed: Vec<f32> = mixed.collect();
     let length = mixed.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     Some(mixed.into_iter().map(|value| value / length).collect())
 }
 
-async fn sought_rules(
-    turn: &Turn<'_>,
+/// The passages nearest to a text in its conversation, of one document or of all.
+pub(super) async fn rules_for(
+    app: &App,
+    session: &Session,
+    screened: &Screened,
     (text, document): (&str, Option<String>),
-    outcome: &Outcome,
+    now: Timestamp,
 ) -> retrieval::Passages {
     let query = PassageQuery {
         text: text.to_string(),
-        vector: meaning(turn, text).await,
-        language: turn.screened.language,
+        vector: meaning(app, session, screened, text).await,
+        language: screened.language,
         document,
         limit: PASSAGES,
     };
-    retrieval::passages(&*turn.app.search, query, outcome.now).await
+    retrieval::passages(&*app.search, query, now).await
 }
 
-/// "Can I return it?" of what is spoken of, where that cannot be returned like others: its name, by which the rule that says so is found.
-async fn unreturnable(turn: &Turn<'_>, command: &Command) -> Option<String> {
+async fn sought_rules(turn: &Turn<'_>, asked: (&str, Option<String>), outcome: &Outcome) -> retrieval::Passages {
+    rules_for(turn.app, turn.session, turn.screened, asked, outcome.now).await
+}
+
+/// The passages for a question about the rules: those of the document its words name, or of any where questions stand with the rules.
+async fn about(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> retrieval::Passages {
+    let text = &turn.screened.text;
+    let any = sought_rules(turn, (text, None), outcome).await;
+    match command.slots.topic.as_deref().map(document) {
+        Some(document) if !any.learnt() => sought_rules(turn, (text, Some(document)), outcome).await,
+        // Words such as "return" are a hint: what stands out nowhere is about that document at least.
+        Some(document) if any.absence.is_some() => sought_rules(turn, (text, Some(document)), outcome).await,
+        _ => any,
+    }
+}
+
+/// "Can I return it?" of what is spoken of, where that cannot be returned like others: the rule that says so.
+async fn unreturnable(turn: &Turn<'_>, command: &Command, outcome: &Outcome) -> Option<Fact> {
     if command.slots.topic.as_deref() != Some(RETURNS) || turn.session.focus.is_empty() {
         return None;
     }
@@ -179,8 +203,9 @@ async fn unreturnable(turn: &Turn<'_>, command: &Command) -> Option<String> {
         return None;
     }
     let products = turn.app.catalog.products(&turn.session.focus).await.ok()?;
-    let all = products.iter().all(|product| !product.returnable);
-    products.first().filter(|_| all).map(|product| product.name.get(turn.screened.language).to_string())
+    let all = !products.is_empty() && products.iter().all(|product| !product.returnable);
+    let clause = &turn.app.order_rules.r#return.clause_excluded;
+    desk::passage(turn, clause, outcome).filter(|_| all)
 }
 
 /// "How long is the warranty on the V-500?": the months of the product that is named or spoken of, where the catalog has them.
@@ -224,10 +249,19 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     if warranted(turn, command, outcome).await {
         return;
     }
-    let kept = unreturnable(turn, command).await;
-    let text = kept.as_ref().map(|name| format!("{} {name}", turn.screened.text));
-    let text = text.as_deref().unwrap_or(&turn.screened.text);
-    let passages = sought_rules(turn, (text, command.slots.topic.as_deref().map(document)), outcome).await;
+    if let Some(rule) = unreturnable(turn, command, outcome).await {
+        outcome.say(Move::Policy { fact: rule.id.clone() });
+        outcome.learn(vec![rule]);
+        return;
+    }
+    let passages = about(turn, command, outcome).await;
+    // "Until when can I collect it?" after an order was shown: what is known of that order, unless a rule is plainly meant.
+    let doubtful = passages.absence == Some(Absence::NoPolicy) || passages.standing().is_some_and(|far| far < PLAIN);
+    let of_order = turn.session.focus.is_empty() && turn.app.understander.points(turn.screened);
+    let opened = turn.session.login.opened(outcome.now).filter(|_| of_order && command.slots.topic.is_none());
+    if let (true, Some(opened)) = (doubtful, opened) {
+        return desk::status(turn, &desk::again(opened), outcome).await;
+    }
     if let Some(why) = passages.absence {
         let short = turn.screened.text.chars().count() < SHORT;
         let of_goods = short && command.slots.topic.is_none() && turn.session.focus.len() == 1;
@@ -236,22 +270,17 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
             let slots = Slots { detail: Some(EVERY_DETAIL.to_string()), ..Slots::default() };
             return products(turn, &Command { name: CommandName::FindProduct, slots }, outcome, clock).await;
         }
-        let of_order = turn.session.focus.is_empty() && turn.app.understander.points(turn.screened);
-        let opened = turn.session.login.opened(outcome.now).filter(|_| of_order);
-        if let (Absence::NoPolicy, Some(opened)) = (why, opened) {
-            // "Until when can I collect it?" after an order was shown: what is known of that order.
-            return desk::status(turn, &desk::again(opened), outcome).await;
-        }
         outcome.say(Move::NotFound { why });
         return;
     }
     // "What is your warranty?" asks for nothing in particular.
     let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
     let going_on = turn.session.rules.as_deref().filter(|_| command.slots.topic.is_none());
-    let general = general.or_else(|| passages.going_on(going_on?)).filter(|_| kept.is_none());
+    let general = general.or_else(|| passages.going_on(going_on?)).filter(|_| !passages.learnt());
     let chosen = match turn.app.generate.as_deref() {
         _ if general.is_some() => general.into_iter().collect(),
-        Some(generate) if passages.facts.len() > 1 && !passages.clear() => {
+        // What is asked of each rule says more than its heading, which is all that the model is shown.
+        Some(generate) if passages.facts.len() > 1 && !passages.learnt() && !passages.clear() => {
             let text = &turn.screened.text;
             match plan::choose_passage(text, turn.screened.language, &passages.facts, generate).await {
                 Ok((chosen, generated)) => {

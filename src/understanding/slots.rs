@@ -10,7 +10,7 @@ use super::definitions::CommandRules;
 use super::folded::{Folded, fold, is_han, whole_words};
 use super::slot_rules::SlotTable;
 use super::values::{order_value, size_value};
-use crate::domain::command::{Budget, Pick};
+use crate::domain::command::{Budget, EVERY_DETAIL, Pick};
 use crate::domain::message::PiiKind;
 use crate::domain::{CommandName, Language, Screened, Slots};
 
@@ -41,7 +41,7 @@ impl CommandRules {
         let folded = Folded::new(passage.text);
         let mut taken = Taken { text: &folded.text, ranges: Vec::new() };
         let mut slots = self.slots.contacts(passage, &mut taken);
-        slots.detail = first(&self.details, &mut taken);
+        slots.detail = self.detail(&mut taken);
         // Before numbers: the ten of "ten druhý" is no ten.
         slots.pick = first(&self.places_in_list, &mut taken);
         self.slots.numbers(&mut taken, &mut slots, passage);
@@ -82,6 +82,16 @@ impl CommandRules {
         let named = slots.product.is_some() || slots.sku.is_some();
         slots.pick = slots.pick.filter(|pick| !named || matches!(pick, Pick::Price(_)) && slots.sku.is_none());
         Filled { rest: words.len(), slots }
+    }
+
+    /// The property that is asked for; of two or more all there are: "how much does it hold, and how loud is it?"
+    fn detail(&self, taken: &mut Taken<'_>) -> Option<String> {
+        let hits: Vec<_> = self.details.find(taken.text).into_iter().filter(|hit| taken.free(&hit.range)).collect();
+        let (first, rest) = hits.split_first()?;
+        let several = rest.iter().any(|hit| hit.value != first.value);
+        let detail = if several { EVERY_DETAIL.to_string() } else { first.value.clone() };
+        taken.ranges.extend(hits.into_iter().map(|hit| hit.range));
+        Some(detail)
     }
 
     /// The first colour that belongs to no kind of thing.

@@ -52,6 +52,7 @@ impl Place {
             profiles: Path::new(env!("CARGO_MANIFEST_DIR")).join("data/feeds"),
             format: None,
             categories: None,
+            messages: None,
             currency: None,
             language: None,
             index: self.path("index"),

@@ -160,7 +160,7 @@ impl Search for ShopFront {
             .filter(|(_, passage)| query.document.as_ref().is_none_or(|document| *document == passage.document))
             .map(|(id, passage)| {
                 let score = share(&asked, &words(&format!("{} {}", passage.section, passage.text)));
-                PassageHit { id: id.clone(), passage: passage.clone(), score, vector: None }
+                PassageHit { id: id.clone(), passage: passage.clone(), score, vector: None, standing: None }
             })
             .collect();
         hits.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -19,8 +19,16 @@ use crate::domain::fact::Passage;
 use crate::ingest::report::{Finding, Place, Report};
 use crate::ingest::upright;
 
-/// A passage with its id, `returns.sk#2`.
-pub type NamedPassage = (String, Passage);
+/// A passage with its id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedPassage {
+    /// `returns.sk#2`.
+    pub id: String,
+    /// What is told.
+    pub passage: Passage,
+    /// Questions it answers, as shoppers put them.
+    pub asked: Vec<String>,
+}
 
 struct Document {
     at: Place,
@@ -144,6 +152,12 @@ fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<Document> {
             return None;
         }
     };
+    if body.matches("<!--").count() > body.matches(END).count() {
+        let lines = body.rsplit_once("<!--").map_or(0, |(before, _)| before.matches('\n').count()) as u64;
+        let reason = "a comment that never ends; the document was left out";
+        report.skip(Finding::error("open_comment", &at(body_line + lines), reason, "end it with `-->`"));
+        return None;
+    }
     document.passages = chunks(body, &document);
     if document.passages.is_empty() {
         let reason = "no section with text; nothing can be quoted from it";
@@ -206,7 +220,8 @@ fn chunks(body: &str, document: &Document) -> Vec<NamedPassage> {
     let mut passages = Vec::new();
     for (index, chunk) in format!("\n{body}").split("\n## ").skip(1).enumerate() {
         let (heading, rest) = chunk.split_once('\n').unwrap_or((chunk, ""));
-        let text = plain(rest, document.language);
+        let (rest, asked) = apart(rest);
+        let text = plain(&rest, document.language);
         if text.is_empty() {
             continue;
         }
@@ -218,9 +233,29 @@ fn chunks(body: &str, document: &Document) -> Vec<NamedPassage> {
             version: document.version.clone(),
             text,
         };
-        passages.push((id, passage));
+        passages.push(NamedPassage { id, passage, asked });
     }
     passages
+}
+
+/// How a comment begins that holds the questions a section answers, one a line; shoppers never see it.
+const ASKED: &str = "<!-- asked";
+/// How any comment ends.
+const END: &str = "-->";
+
+/// A section without its comments, and the questions of those that hold some.
+fn apart(section: &str) -> (String, Vec<String>) {
+    let (mut told, mut asked) = (String::with_capacity(section.len()), Vec::new());
+    let mut rest = section;
+    while let Some((before, comment)) = rest.split_once("<!--").map(|(before, _)| rest.split_at(before.len())) {
+        told.push_str(before);
+        let (inside, after) = comment.split_once(END).unwrap_or((comment, ""));
+        let questions = inside.strip_prefix(ASKED).unwrap_or_default().lines().map(str::trim);
+        asked.extend(questions.filter(|question| !question.is_empty()).map(str::to_string));
+        rest = after;
+    }
+    told.push_str(rest);
+    (told, asked)
 }
 
 /// Markdown as plain sentences: a paragraph or list item per line, marks taken off.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::linear::{Features, Linear, Training};
 use super::vectors::digest;
-use super::wording::Vocabulary;
-use super::{centred, mean};
 use crate::engine::{Embed, EmbedInput};
+use crate::learnt::linear::{Features, Linear, Training};
+use crate::learnt::wording::Vocabulary;
+use crate::learnt::{centred, mean};
 
 /// First line of such a table.
 pub const HEADER: &str = "split\tintent\ttext";

@@ -1,5 +1,5 @@
-//! The second tier: what a message is about (its embedding) and how it is worded (`wording.rs`) are weighed by one machine
-//! per command, fitted over the labelled examples (`linear.rs`). How sure it is was learnt from examples judged by fits that
+//! The second tier: what a message is about (its embedding) and how it is worded (`src/learnt`) are weighed by one machine
+//! per command, fitted over the labelled examples. How sure it is was learnt from examples judged by fits that
 //! had seen neither them nor their translations.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,23 +12,22 @@ use regex::Regex;
 use super::definitions::CommandRules;
 use crate::domain::{CommandName, Language};
 use crate::engine::{Embed, EmbedInput, Reading};
+use crate::learnt::linear::{Features, Linear, Training};
+use crate::learnt::mean;
+use crate::learnt::wording::Vocabulary;
 
 mod calibration;
 pub(super) mod intents;
-mod linear;
 mod opinions;
 mod shown;
 mod stored;
 mod vectors;
-mod wording;
 
 use calibration::Calibration;
-use linear::{Features, Linear, Training};
 use opinions::Opinions;
 use shown::Shown;
 use stored::{Fitted, Key};
 use vectors::{Known, Owner, Steps, digest};
-use wording::Vocabulary;
 
 /// Neighbours named in explanations and shown to the model.
 const NEIGHBOURS: usize = 12;
@@ -181,7 +180,7 @@ impl ExampleIndex {
         }
         let others = self.labels.iter().enumerate().filter(|(at, label)| shown::elsewhere(**label, *at));
         rows.extend(others.map(|(at, _)| (row(&self.texts[at], &self.vectors[at]), false)));
-        Shown::fit(&rows, self.fitted.vocabulary.known.len())
+        Shown::fit(&rows, self.fitted.lines.vocabulary.known.len())
     }
 
     /// How far a message lies on the side of those that ask about what was shown; none where nothing was learnt.
@@ -203,7 +202,7 @@ impl ExampleIndex {
 
     /// The vote over a message as the embedder read it.
     pub fn vote(&self, text: &str, read: &Reading) -> Vote {
-        let mut scores = self.fitted.linear.scores(&self.features(text, &read.vector));
+        let mut scores = self.fitted.lines.linear.scores(&self.features(text, &read.vector));
         self.opinions.weigh(&mut scores, &read.opinion);
         self.outcome(&scores, self.nearest(&Steps::of(&read.vector), &|_| true))
     }
@@ -248,10 +247,10 @@ impl ExampleIndex {
 
     fn learn(&mut self) {
         let whole: Vec<Vec<f32>> = self.vectors.iter().map(Steps::vector).collect();
-        self.fitted.mean = mean(whole.iter().map(Vec::as_slice));
-        self.fitted.vocabulary = Vocabulary::of(self.texts.iter().map(String::as_str));
+        self.fitted.lines.mean = mean(whole.iter().map(Vec::as_slice));
+        self.fitted.lines.vocabulary = Vocabulary::of(self.texts.iter().map(String::as_str));
         let rows = self.rows();
-        self.fitted.linear = Linear::fit(&self.training(&rows), &|_| true);
+        self.fitted.lines.linear = Linear::fit(&self.training(&rows), &|_| true);
         let outcome = |Judged { vote, label, .. }: &Judged<'_>| {
             (f64::from(vote.margin()), f64::from(vote.nearness()), vote.name == *label)
         };
@@ -264,12 +263,12 @@ impl ExampleIndex {
     }
 
     fn training<'a>(&'a self, rows: &'a [Features]) -> Training<'a> {
-        let vocabulary = self.fitted.vocabulary.known.len();
+        let vocabulary = self.fitted.lines.vocabulary.known.len();
         Training { rows, labels: &self.classes, classes: CommandName::ALL.len(), vocabulary }
     }
 
     fn features(&self, text: &str, vector: &[f32]) -> Features {
-        Features { meaning: centred(vector, &self.fitted.mean), wording: self.fitted.vocabulary.wording(text) }
+        self.fitted.lines.features(text, vector)
     }
 
     fn nearest(&self, vector: &Steps, among: &dyn Fn(usize) -> bool) -> Vec<(usize, f32)> {
@@ -343,22 +342,4 @@ fn parts(rules: &CommandRules) -> Vec<usize> {
         }
     }
     parts
-}
-
-fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
-    let (mut sum, mut count) = (Vec::new(), 0.0);
-    for vector in vectors {
-        sum.resize(vector.len(), 0.0);
-        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
-        count += 1.0;
-    }
-    sum.iter().map(|sum| sum / count).collect()
-}
-
-/// Moved to the mean and brought to length 1: embedders crowd their vectors into a narrow cone.
-fn centred(vector: &[f32], mean: &[f32]) -> Vec<f32> {
-    let mut moved: Vec<f32> = vector.iter().zip(mean).map(|(value, mean)| value - mean).collect();
-    let length = moved.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
-    moved.iter_mut().for_each(|value| *value /= length);
-    moved
 }

@@ -2,8 +2,8 @@
 //! alone rarely tell. In: a message's features. Out: on which side of the line it lies that was drawn between the two kinds of messages of
 //! `data/rules/shown.toml`, and some of the labelled examples that never ask about products.
 
-use super::linear::{Features, Linear, Training};
 use crate::domain::CommandName;
+use crate::learnt::linear::{Features, Linear, Training};
 
 /// Of the labelled examples that ask for something else every n-th is learnt from.
 const EVERY: usize = 4;

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::calibration::Calibration;
-use super::linear::Linear;
 use super::vectors::replace;
-use super::wording::Vocabulary;
 use crate::domain::CommandName;
 use crate::engine::ModelId;
+use crate::learnt::{Learnt, Shape};
 
 /// Changes with the layout or the way of fitting.
 const LAYOUT: &str = "truetill-examples-5";
@@ -32,10 +31,7 @@ impl Key {
 /// All that a vote needs but the neighbours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fitted {
-    /// The middle of all embeddings.
-    pub(super) mean: Vec<f32>,
-    pub(super) vocabulary: Vocabulary,
-    pub(super) linear: Linear,
+    pub(super) lines: Learnt,
     pub(super) calibration: Calibration,
 }
 
@@ -55,24 +51,11 @@ pub(super) fn load(folder: &Path, key: &Key) -> Option<Fitted> {
     let header: Header = serde_json::from_slice(&bytes[..end]).ok()?;
     let body = &bytes[end + 1..];
     let classes = CommandName::ALL.len();
-    let floats = header.dimensions + header.vocabulary + (header.dimensions + header.vocabulary + 1) * classes;
-    if header.key != key.0
-        || body.len() != header.vocabulary * 8 + floats * 4
-        || hex::encode(Sha256::digest(body)) != header.body
-    {
+    if header.key != key.0 || hex::encode(Sha256::digest(body)) != header.body {
         return None;
     }
-    let (known, rest) = body.split_at(header.vocabulary * 8);
-    let known = known.chunks_exact(8).map(|chunk| chunk.try_into().map(u64::from_le_bytes).unwrap_or_default());
-    let mut values = rest.chunks_exact(4).map(|chunk| chunk.try_into().map(f32::from_le_bytes).unwrap_or_default());
-    let mean = values.by_ref().take(header.dimensions).collect();
-    let rarity = values.by_ref().take(header.vocabulary).collect();
-    Some(Fitted {
-        mean,
-        vocabulary: Vocabulary { known: known.collect(), rarity },
-        linear: Linear { classes, dimensions: header.dimensions, weights: values.collect() },
-        calibration: header.calibration,
-    })
+    let shape = Shape { dimensions: header.dimensions, vocabulary: header.vocabulary, classes };
+    Some(Fitted { lines: Learnt::from_bytes(body, shape)?, calibration: header.calibration })
 }
 
 /// Stores a fit.
@@ -80,14 +63,12 @@ pub(super) fn load(folder: &Path, key: &Key) -> Option<Fitted> {
 /// # Errors
 /// The folder or file cannot be written.
 pub(super) fn store(folder: &Path, key: &Key, fitted: &Fitted) -> anyhow::Result<()> {
-    let known = fitted.vocabulary.known.iter().flat_map(|digest| digest.to_le_bytes());
-    let floats = fitted.mean.iter().chain(&fitted.vocabulary.rarity).chain(&fitted.linear.weights);
-    let body: Vec<u8> = known.chain(floats.flat_map(|value| value.to_le_bytes())).collect();
+    let (body, shape) = (fitted.lines.bytes(), fitted.lines.shape());
     let header = Header {
         key: key.0.clone(),
         body: hex::encode(Sha256::digest(&body)),
-        dimensions: fitted.mean.len(),
-        vocabulary: fitted.vocabulary.known.len(),
+        dimensions: shape.dimensions,
+        vocabulary: shape.vocabulary,
         calibration: fitted.calibration,
     };
     replace(&key.path(folder), &[serde_json::to_vec(&header)?.as_slice(), b"\n", &body].concat())
@@ -96,6 +77,8 @@ pub(super) fn store(folder: &Path, key: &Key, fitted: &Fitted) -> anyhow::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learnt::linear::Linear;
+    use crate::learnt::wording::Vocabulary;
 
     #[test]
     fn what_is_stored_comes_back_and_nothing_else() {
@@ -104,9 +87,11 @@ mod tests {
         let (key, other) = (Key::new((&model, 2), "", "a"), Key::new((&model, 2), "", "b"));
         let classes = CommandName::ALL.len();
         let fitted = Fitted {
-            mean: vec![0.5, -1.0],
-            vocabulary: Vocabulary { known: vec![3, 7, 9], rarity: vec![1.0, 2.0, 1.5] },
-            linear: Linear { classes, dimensions: 2, weights: vec![0.25; 6 * classes] },
+            lines: Learnt {
+                mean: vec![0.5, -1.0],
+                vocabulary: Vocabulary { known: vec![3, 7, 9], rarity: vec![1.0, 2.0, 1.5] },
+                linear: Linear { classes, dimensions: 2, weights: vec![0.25; 6 * classes] },
+            },
             calibration: Calibration::default(),
         };
         store(folder.path(), &key, &fitted).unwrap();

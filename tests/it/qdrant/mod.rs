@@ -73,6 +73,7 @@ impl Shop {
             profiles: data.join("feeds"),
             format: None,
             categories: Some(data.join("rules/categories.toml")),
+            messages: None,
             currency: None,
             language: None,
             index: self.index(),

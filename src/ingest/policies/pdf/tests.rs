@@ -205,7 +205,7 @@ fn a_citation_names_document_section_and_version() {
     write("bare.pdf", PRINTED);
     let mut report = Report::default();
     let passages = policies::read(folder.path(), jiff::civil::date(2026, 11, 23), &mut report).unwrap();
-    let (id, first) = &passages[0];
+    let policies::NamedPassage { id, passage: first, .. } = &passages[0];
     assert_eq!(
         (id.as_str(), first.document.as_str(), first.section.as_str()),
         ("returns.sk#1", "returns", "Vrátenie tovaru")

@@ -14,32 +14,39 @@ const DONE: f32 = 0.03;
 
 /// One message: what it is about, and how it is worded.
 #[derive(Clone, Debug)]
-pub(super) struct Features {
+pub struct Features {
     /// The embedding, centred, of length 1.
-    pub(super) meaning: Vec<f32>,
+    pub meaning: Vec<f32>,
     /// Places in the vocabulary.
-    pub(super) wording: Wording,
+    pub wording: Wording,
 }
 
 /// Weights by feature: meaning first, then the vocabulary, then the constant; `classes` of each.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Linear {
-    pub(super) classes: usize,
-    pub(super) dimensions: usize,
-    pub(super) weights: Vec<f32>,
+pub struct Linear {
+    /// How many classes.
+    pub classes: usize,
+    /// The length of a meaning.
+    pub dimensions: usize,
+    /// Row after row.
+    pub weights: Vec<f32>,
 }
 
 /// What is fitted on.
-pub(super) struct Training<'a> {
-    pub(super) rows: &'a [Features],
-    pub(super) labels: &'a [usize],
-    pub(super) classes: usize,
-    pub(super) vocabulary: usize,
+pub struct Training<'a> {
+    /// The texts.
+    pub rows: &'a [Features],
+    /// The class of each; one that is none of `classes` speaks against all of them.
+    pub labels: &'a [usize],
+    /// How many classes.
+    pub classes: usize,
+    /// How many words and runs of letters count.
+    pub vocabulary: usize,
 }
 
 impl Linear {
     /// Fits all classes over the rows for which `kept` holds.
-    pub(super) fn fit(training: &Training<'_>, kept: &(dyn Fn(usize) -> bool + Sync)) -> Self {
+    pub fn fit(training: &Training<'_>, kept: &(dyn Fn(usize) -> bool + Sync)) -> Self {
         let dimensions = training.rows.first().map_or(0, |row| row.meaning.len());
         let at: Vec<usize> = (0..training.rows.len()).filter(|at| kept(*at)).collect();
         let columns = by_class(training, &at);
@@ -52,7 +59,7 @@ impl Linear {
     }
 
     /// One score per class.
-    pub(super) fn scores(&self, row: &Features) -> Vec<f32> {
+    pub fn scores(&self, row: &Features) -> Vec<f32> {
         let mut scores = self.weights[self.weights.len() - self.classes..].to_vec();
         let meaning = row.meaning.iter().copied().enumerate();
         let wording = row.wording.iter().map(|(at, value)| (self.dimensions + *at as usize, *value));

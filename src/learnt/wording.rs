@@ -16,19 +16,19 @@ const WORDS_WEIGHT: f32 = 0.7;
 
 /// Which runs and words are known, and what each weighs.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Vocabulary {
+pub struct Vocabulary {
     /// Digests, ascending.
-    pub(super) known: Vec<u64>,
+    pub known: Vec<u64>,
     /// The logarithm of how rare each is, in the order of `known`.
-    pub(super) rarity: Vec<f32>,
+    pub rarity: Vec<f32>,
 }
 
 /// Places in the vocabulary with their values.
-pub(super) type Wording = Vec<(u32, f32)>;
+pub type Wording = Vec<(u32, f32)>;
 
 impl Vocabulary {
     /// What at least two of the texts have.
-    pub(super) fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+    pub fn of<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         let mut having: HashMap<u64, u32> = HashMap::new();
         let mut count = 0_u32;
         for text in texts {
@@ -44,7 +44,7 @@ impl Vocabulary {
     }
 
     /// The wording of a text.
-    pub(super) fn wording(&self, text: &str) -> Wording {
+    pub fn wording(&self, text: &str) -> Wording {
         let (runs, words) = pieces(text);
         let mut wording = self.weighed(runs, RUNS_WEIGHT);
         wording.extend(self.weighed(words, WORDS_WEIGHT));

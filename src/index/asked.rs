@@ -1,0 +1,175 @@
+//! Which section of the rules answers a question, where questions stand with the sections (`<!-- asked`). In: the questions, the texts of the
+//! sections and messages that ask for something else, each with its vector. Out: how far each section stands out for a question: the side
+//! of a line learnt over what is asked (`src/learnt`), and how near its own questions and its text are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Language;
+use crate::learnt::{Learnt, Shape};
+
+use super::builder::{PassageEntry, layout};
+use super::vectors::{Stored, Vectors};
+
+/// A section with fewer questions says too little of what is asked of it.
+const FEWEST: usize = 4;
+/// So many of a section's questions are looked at: one may be an odd one.
+const NEAREST: usize = 2;
+/// What nearness counts beside the line. Chosen, as the rest here, on `data/eval/talk/labels.tsv` and `data/eval/policies/questions.tsv`.
+const NEARNESS: f32 = 20.0;
+/// How near to one another texts are that have little in common.
+const USUAL: f32 = 0.88;
+
+/// The questions of a generation, open.
+pub(super) struct Asked {
+    vectors: Vectors,
+    /// The text of the rules each question stands with; none for messages that ask for something else.
+    owners: Vec<Option<usize>>,
+    /// The class of each text.
+    classes: Vec<usize>,
+    languages: BTreeSet<Language>,
+    learnt: Learnt,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    #[serde(flatten)]
+    shape: Shape,
+}
+
+/// The languages in which every section has its questions: a section without would never be told beside the others.
+pub(super) fn languages(texts: &[PassageEntry]) -> BTreeSet<Language> {
+    let all: BTreeSet<Language> = texts.iter().map(|entry| entry.passage.language).collect();
+    let bare = |language: &Language| {
+        texts.iter().any(|entry| entry.passage.language == *language && entry.asked.len() < FEWEST)
+    };
+    all.into_iter().filter(|language| !bare(language)).collect()
+}
+
+/// The class of each text, and how many there are. The n-th sections of a document that has as many in each language say the same, and are
+/// learnt together.
+fn classes(texts: &[PassageEntry]) -> (Vec<usize>, usize) {
+    let mut sections: BTreeMap<(&str, Language), Vec<&str>> = BTreeMap::new();
+    for entry in texts {
+        let section = entry.id.rsplit_once('#').map_or("", |(_, section)| section);
+        sections.entry((&entry.passage.document, entry.passage.language)).or_default().push(section);
+    }
+    let alike = |document: &str| {
+        let mut of = sections.iter().filter(|((name, _), _)| *name == document).map(|(_, sections)| sections);
+        let first = of.next();
+        of.all(|sections| Some(sections) == first)
+    };
+    let name = |entry: &PassageEntry| match entry.id.rsplit_once('#') {
+        Some((_, section)) if alike(&entry.passage.document) => format!("{}#{section}", entry.passage.document),
+        _ => entry.id.clone(),
+    };
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let mut class = |name: String| {
+        let next = names.len();
+        *names.entry(name).or_insert(next)
+    };
+    let classes = texts.iter().map(|entry| class(name(entry))).collect();
+    (classes, names.len())
+}
+
+/// The text each question stands with, then nothing for each of the other messages.
+fn owners(texts: &[PassageEntry], others: usize) -> Vec<Option<usize>> {
+    let asked = texts.iter().enumerate().flat_map(|(row, entry)| std::iter::repeat_n(Some(row), entry.asked.len()));
+    asked.chain(std::iter::repeat_n(None, others)).collect()
+}
+
+/// Learns the lines and writes them into the folder, where the vectors of texts, questions and other messages already are.
+pub(super) fn learn(folder: &Path, texts: &[PassageEntry], others: &[String], dimensions: usize) -> anyhow::Result<()> {
+    let covered = languages(texts);
+    if covered.is_empty() {
+        return Ok(());
+    }
+    let (classes, count) = classes(texts);
+    let told = Stored::open(folder, layout::PASSAGE_VECTORS, dimensions)?;
+    let asked = Stored::open(folder, layout::ASKED_VECTORS, dimensions)?;
+    let owners = owners(texts, others.len());
+    ensure!(asked.count() == owners.len(), "{} questions, {} vectors", owners.len(), asked.count());
+    let questions = texts.iter().flat_map(|entry| entry.asked.iter()).chain(others);
+    let mut rows: Vec<(String, Vec<f32>, usize)> = Vec::new();
+    let learns = |row: usize| covered.contains(&texts[row].passage.language);
+    // The questions first: the middle and the words that count are theirs.
+    for (at, question) in questions.enumerate() {
+        match owners[at] {
+            Some(row) if learns(row) => rows.push((question.clone(), asked.row(at)?, classes[row])),
+            Some(_) => {}
+            None => rows.push((question.clone(), asked.row(at)?, count)),
+        }
+    }
+    let own = rows.iter().filter(|(_, _, class)| *class < count).count();
+    for (row, entry) in texts.iter().enumerate().filter(|(row, _)| learns(*row)) {
+        rows.push((entry.embedded(), told.row(row)?, classes[row]));
+    }
+    let labels: Vec<usize> = rows.iter().map(|(_, _, class)| *class).collect();
+    let rows: Vec<(&str, &[f32])> = rows.iter().map(|(text, vector, _)| (text.as_str(), vector.as_slice())).collect();
+    let learnt = Learnt::of(&rows, own, &labels, count + 1);
+    let header = serde_json::to_vec(&Header { shape: learnt.shape() })?;
+    let path = folder.join(layout::ASKED);
+    std::fs::write(&path, [header.as_slice(), b"\n", &learnt.bytes()].concat())
+        .with_context(|| format!("writing {}", path.display()))
+}
+
+impl Asked {
+    /// Opens what was learnt; nothing where no language has its questions, or the generation is older than they are.
+    pub(super) fn open(folder: &Path, texts: &[PassageEntry], dimensions: usize) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(layout::ASKED);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let broken = || format!("{} is not what was written: run make index", path.display());
+        let end = bytes.iter().position(|byte| *byte == b'\n').with_context(broken)?;
+        let Header { shape } = serde_json::from_slice(&bytes[..end]).with_context(broken)?;
+        let learnt = Learnt::from_bytes(&bytes[end + 1..], shape).with_context(broken)?;
+        let vectors = Vectors::open(folder, layout::ASKED_VECTORS, dimensions)?;
+        let rows = Stored::open(folder, layout::ASKED_VECTORS, dimensions)?.count();
+        let (classes, count) = classes(texts);
+        ensure!(shape.dimensions == dimensions && shape.classes == count + 1, broken());
+        let asked: usize = texts.iter().map(|entry| entry.asked.len()).sum();
+        let owners = owners(texts, rows.saturating_sub(asked));
+        ensure!(rows == owners.len(), broken());
+        Ok(Some(Asked { vectors, owners, classes, languages: languages(texts), learnt }))
+    }
+
+    /// True when every section has its questions in this language.
+    pub(super) fn speaks(&self, language: Language) -> bool {
+        self.languages.contains(&language)
+    }
+
+    /// How far each of some texts stands out for a question, the farthest first; `told` are the texts with their cosines.
+    pub(super) fn standings(
+        &self,
+        (question, vector): (&str, &[f32]),
+        told: &[(usize, f32)],
+    ) -> anyhow::Result<Vec<(usize, f32)>> {
+        let sides = self.learnt.linear.scores(&self.learnt.features(question, vector));
+        let other = sides.last().copied().unwrap_or_default();
+        let wanted: BTreeSet<usize> = told.iter().map(|(row, _)| *row).collect();
+        let only: Vec<bool> = self.owners.iter().map(|owner| owner.is_some_and(|row| wanted.contains(&row))).collect();
+        let count = only.iter().filter(|wanted| **wanted).count();
+        let mut nearest: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        for (at, cosine) in self.vectors.exactly_nearest((vector, Some(&only)), count)? {
+            if let Some(row) = self.owners[at] {
+                let own = nearest.entry(row).or_default();
+                if own.len() < NEAREST {
+                    own.push(cosine);
+                }
+            }
+        }
+        let standing = |(row, cosine): &(usize, f32)| {
+            let own = nearest.get(row).map_or(*cosine, |own| own.iter().sum::<f32>() / own.len() as f32);
+            let near = (own + cosine) / 2.0;
+            (*row, sides[self.classes[*row]] - other + NEARNESS * (near - USUAL))
+        };
+        let mut standings: Vec<(usize, f32)> = told.iter().map(standing).collect();
+        standings.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Ok(standings)
+    }
+}

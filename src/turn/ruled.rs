@@ -1,0 +1,94 @@
+//! A question that the shop's rules answer, taken by its words for something else: "which stores do you have and when do they close?" for a
+//! search, 运费得我自己掏吗 for delivery to somewhere, "when do I get my money?" inside a return for more of that return. In: what was
+//! understood, and how far the rules stand out for the message, where questions stand with them (`<!-- asked`). Out: the same, or a
+//! question about the rules.
+
+use crate::app::App;
+use crate::domain::session::Session;
+use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
+use crate::retrieval::Passages;
+
+use super::context::known_word;
+use super::policy::{self, DELIVERY, RETURNS};
+
+/// How far a rule must stand out where the message says nothing that the shop knows.
+const STANDS: f32 = 0.7;
+/// Where its words may mean something else as well.
+const STANDS_OUT: f32 = 1.0;
+/// Where they name a thing that the shop sells.
+const STANDS_ALONE: f32 = 1.8;
+/// From here on the examples' word stands.
+const CERTAIN: f32 = 0.9;
+/// What a question ends on.
+const ENDS: [char; 6] = ['?', '？', '吗', '呢', '么', '嘛'];
+
+/// What was understood, or a question about the rules.
+pub(super) async fn or_ruled(
+    app: &App,
+    session: &Session,
+    screened: &Screened,
+    mut understood: Understanding,
+) -> Understanding {
+    let [only] = understood.commands.as_slice() else { return understood };
+    let Some(needed) = needed(app, session, screened, (only, &understood)).await else { return understood };
+    let passages = policy::rules_for(app, session, screened, (&screened.text, None), app.now()).await;
+    let Some(standing) = passages.standing().filter(|standing| *standing >= needed) else { return understood };
+    if !may_answer(only, &passages) {
+        return understood;
+    }
+    understood.notes.push(format!("a rule answers it: {standing:.2}"));
+    let question = Command { name: CommandName::Policy, slots: Slots::default() };
+    // "Send it to Moscow, can I pay by WeChat, how long does it take?" asks for both.
+    let beside = only.name == CommandName::DeliveryInfo && only.slots.town.is_some();
+    let also = if beside { Some(only.clone()) } else { None };
+    Understanding { commands: std::iter::once(question).chain(also).collect(), ..understood }
+}
+
+/// How far a rule must stand out for a message that was taken for this command; nothing where the command stands whatever the rules say.
+async fn needed(
+    app: &App,
+    session: &Session,
+    screened: &Screened,
+    (only, understood): (&Command, &Understanding),
+) -> Option<f32> {
+    use CommandName as C;
+    let guessed = understood.tier != Tier::Rules && understood.confidence < CERTAIN;
+    let Slots { sku, wish, detail, order_number, phone, email, .. } = &only.slots;
+    let says_who = order_number.is_some() || phone.is_some() || email.is_some();
+    let busy = session.pending.is_some() || session.menu.is_some() || session.checkout.is_some();
+    if session.talk.is_some() {
+        let more = matches!(only.name, C::ReturnItem | C::OrderStatus | C::Complaint) && !said_who(screened);
+        return (more && screened.text.trim_end().ends_with(ENDS)).then_some(STANDS_OUT);
+    }
+    if busy || says_who || sku.is_some() || wish.is_some() || detail.is_some() {
+        return None;
+    }
+    match only.name {
+        C::FindProduct | C::Stock | C::Compare | C::Correct => {
+            let words = only.slots.product.as_deref()?;
+            Some(if known_word(app, screened, words).await { STANDS_ALONE } else { STANDS })
+        }
+        C::DeliveryInfo => Some(STANDS_OUT),
+        C::Complaint | C::RestockNotice | C::OutOfScope | C::Smalltalk | C::Spam | C::Menu => {
+            guessed.then_some(STANDS_OUT)
+        }
+        C::OrderStatus if session.login.opened(app.now()).is_some() => Some(STANDS_OUT),
+        _ => None,
+    }
+}
+
+/// True when the message itself tells an order or a contact.
+fn said_who(screened: &Screened) -> bool {
+    !screened.pii.is_empty()
+}
+
+/// True when the rule that stands out is no part of what the command does anyway.
+fn may_answer(only: &Command, passages: &Passages) -> bool {
+    use CommandName as C;
+    let document = passages.hits.first().map(|hit| hit.passage.document.as_str()).unwrap_or_default();
+    match only.name {
+        C::DeliveryInfo => document != DELIVERY,
+        C::OrderStatus => document == RETURNS,
+        _ => true,
+    }
+}
