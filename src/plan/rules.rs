@@ -1,6 +1,6 @@
 //! Moves that follow from the command and the outcome alone.
 
-use crate::domain::command::{Pick, Wish};
+use crate::domain::command::{EVERY_DETAIL, Pick, Wish};
 use crate::domain::found::Candidate;
 use crate::domain::plan::Absence;
 use crate::domain::{CommandName, FactId, Move};
@@ -58,7 +58,9 @@ fn narrowed(brief: &Brief<'_>) -> Vec<Move> {
 /// A property of products was asked for: that is told of those that are meant.
 fn detail(brief: &Brief<'_>) -> Option<Move> {
     let found = brief.found;
-    if found.by_property && matches!(brief.command.name, CommandName::FindProduct | CommandName::Compare) {
+    let all_of_one = found.sure == 1 && brief.command.slots.detail.as_deref() == Some(EVERY_DETAIL);
+    if found.by_property && !all_of_one && matches!(brief.command.name, CommandName::FindProduct | CommandName::Compare)
+    {
         // Each line of the list tells it.
         return None;
     }

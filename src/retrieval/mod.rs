@@ -309,8 +309,12 @@ async fn named_alone(
     question: &Question<'_>,
     (limits, name): (Limits, &str),
 ) -> anyhow::Result<Option<ProductId>> {
-    if let Some((product, _)) = sources.catalog.by_code(name).await? {
-        return Ok(Some(product));
+    // "V-500 except the price" names it by its code, whatever stands beside it.
+    let codes = name.split_whitespace().filter(|word| word.contains(|sign: char| sign.is_ascii_digit()));
+    for code in std::iter::once(name).chain(codes) {
+        if let Some((product, _)) = sources.catalog.by_code(code).await? {
+            return Ok(Some(product));
+        }
     }
     let part = ProductQuery { vector: None, ..query(question, name, limits) };
     let chosen = select::sure(&sources.search.products(&part).await?, limits.sure_name);

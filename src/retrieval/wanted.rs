@@ -116,8 +116,10 @@ pub(super) async fn of_the_kind_named(
         return Ok((chosen, hits));
     }
     let of_kind = of_the_kind(sources, question, (limits, &kind)).await?;
+    // A part of the words is in some name nearly always.
+    let whole = of_kind.hits.iter().any(|hit| hit.query_in_name >= 1.0);
     let is = |id: &ProductId| of_kind.products.iter().any(|product| product.id == *id);
-    if of_kind.products.is_empty() || chosen.order.first().is_some_and(is) {
+    if !whole || of_kind.products.is_empty() || chosen.order.first().is_some_and(is) {
         return Ok((chosen, hits));
     }
     let mut order: Vec<ProductId> = hits.iter().map(|hit| hit.id.clone()).filter(is).collect();

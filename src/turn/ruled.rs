@@ -29,15 +29,23 @@ pub(super) async fn or_ruled(
     screened: &Screened,
     mut understood: Understanding,
 ) -> Understanding {
-    let [only] = understood.commands.as_slice() else { return understood };
+    let only = match understood.commands.as_slice() {
+        [only] => only,
+        // "Which shops do you have, and until when are they open?" falls in two.
+        [one, other] if other.name == CommandName::Policy => one,
+        [one, other] if one.name == CommandName::Policy => other,
+        _ => return understood,
+    };
     let Some(needed) = needed(app, session, screened, (only, &understood)).await else { return understood };
     let passages = policy::rules_for(app, session, screened, (&screened.text, None), app.now()).await;
+    let needed = if understood.commands.len() > 1 { STANDS_ALONE } else { needed };
     let Some(standing) = passages.standing().filter(|standing| *standing >= needed) else { return understood };
     if !may_answer(only, &passages) {
         return understood;
     }
     understood.notes.push(format!("a rule answers it: {standing:.2}"));
-    let question = Command { name: CommandName::Policy, slots: Slots::default() };
+    let known = understood.commands.iter().find(|command| command.name == CommandName::Policy).cloned();
+    let question = known.unwrap_or(Command { name: CommandName::Policy, slots: Slots::default() });
     // "Send it to Moscow, can I pay by WeChat, how long does it take?" asks for both.
     let beside = only.name == CommandName::DeliveryInfo && only.slots.town.is_some();
     let also = if beside { Some(only.clone()) } else { None };

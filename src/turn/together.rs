@@ -2,10 +2,12 @@
 //! is, so the guard works it out again; nothing is put into a cart for it.
 
 use crate::domain::cart::{Cart, Held};
+use crate::domain::place::PlaceId;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, CommandName, ProductId, Screened, Slots};
 
 use super::cart::{Chosen, owner, till, variant, visit};
+use super::context::known_word;
 use super::quote::{of_one_price, tell};
 use super::respond::{Outcome, Turn, sought};
 use super::shown;
@@ -26,15 +28,24 @@ pub(super) enum Sureness {
 pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut Outcome) -> Vec<Command> {
     use CommandName as C;
     let (text, words) = (&turn.screened.text, &turn.app.cart_words);
-    let together = words.together(text);
+    let (together, delivery) = (words.together(text), words.with_delivery(text));
     let prices = commands.iter().any(|command| command.name == C::Price);
-    let of_prices = |command: &Command| matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope);
-    let asked = (together || prices && counted(turn)) && !words.with_delivery(text);
-    if !asked || turn.session.pending.is_some() || !commands.iter().all(of_prices) {
+    let several = things(turn, &commands).len() > 1;
+    let alone = !delivery && (together || prices && counted(turn));
+    // "I'll take the teapot and the tea, what does that come to with shipping to Prague?" is one question, whatever it was taken for.
+    let of_several = several && (together || delivery || words.sum(text));
+    let part = |command: &Command| match command.name {
+        C::Price | C::FindProduct | C::Compare | C::OutOfScope => true,
+        C::CartAdd | C::DeliveryInfo | C::Stock => of_several,
+        _ => false,
+    };
+    let (parts, rest): (Vec<Command>, Vec<Command>) = commands.iter().cloned().partition(part);
+    let asked = alone && rest.is_empty() || of_several && !parts.is_empty();
+    if !asked || turn.session.pending.is_some() {
         return commands;
     }
-    match worked_out(turn, &commands, outcome).await {
-        Ok(true) => Vec::new(),
+    match worked_out(turn, (&parts, delivery), outcome).await {
+        Ok(true) => rest,
         Ok(false) => commands,
         Err(error) => {
             // What each of them costs is still told.
@@ -51,7 +62,11 @@ fn counted(turn: &Turn<'_>) -> bool {
 }
 
 /// Tells the sum; false when it is not clear what of.
-async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome) -> anyhow::Result<bool> {
+async fn worked_out(
+    turn: &Turn<'_>,
+    (commands, delivery): (&[Command], bool),
+    outcome: &mut Outcome,
+) -> anyhow::Result<bool> {
     let said = turn.app.understander.slots(turn.screened);
     let named = commands.iter().any(|command| command.slots.product.is_some() || command.slots.sku.is_some());
     let each = said.quantity.unwrap_or(1).max(1);
@@ -80,12 +95,19 @@ async fn worked_out(turn: &Turn<'_>, commands: &[Command], outcome: &mut Outcome
     }
     let mut focus: Vec<ProductId> = lines.iter().map(|line| line.product.clone()).collect();
     focus.dedup();
-    let priced = till.quote(&Cart { lines, ..Cart::default() }, visit.currency).await?;
+    let town = commands.iter().find_map(|command| command.slots.town.clone()).or(said.town);
+    let known = turn.session.town.clone().filter(|_| delivery);
+    let place = town.or(known).map(|town| PlaceId::from(town.as_str()));
+    let sent = delivery || commands.iter().any(|command| command.name == CommandName::DeliveryInfo);
+    let cart = Cart { lines, place: place.filter(|_| sent), ..Cart::default() };
+    let priced = till.quote(&cart, visit.currency).await?;
     if priced.sums.is_none() {
         return Ok(false);
     }
     outcome.focus.extend(focus);
-    tell(priced, CartSay::Today, outcome);
+    outcome.town = cart.place.as_ref().map(ToString::to_string).or(outcome.town.take());
+    let say = if priced.delivery.is_some() { CartSay::WithDelivery } else { CartSay::Today };
+    tell(priced, say, outcome);
     Ok(true)
 }
 
@@ -122,10 +144,22 @@ pub(super) async fn of_things(
         if line.is_none() && alone.size.is_some() && sureness == Sureness::OfOnePrice {
             line = one(turn, (Slots { size: None, ..alone.clone() }, sureness), outcome).await;
         }
-        let Some(line) = line else { return Vec::new() };
-        lines.push(Held { quantity, ..line });
+        match line {
+            Some(line) => lines.push(Held { quantity, ..line }),
+            // "What would that come to" stands beside the things and is none.
+            None if sureness == Sureness::OfOnePrice && !thing_known(turn, thing).await => {}
+            None => return Vec::new(),
+        }
     }
     lines
+}
+
+/// True when the shop knows a word of what is named.
+async fn thing_known(turn: &Turn<'_>, thing: &Slots) -> bool {
+    match &thing.product {
+        Some(words) => thing.sku.is_some() || known_word(turn.app, turn.screened, words).await,
+        None => true,
+    }
 }
 
 async fn of_shown(

@@ -26,6 +26,7 @@ struct Raw {
     how_much: Words,
     difference: Words,
     together: Words,
+    sum: Words,
     correct: Words,
     beside: Words,
     number: BTreeMap<Language, BTreeMap<String, u32>>,
@@ -56,6 +57,7 @@ pub struct CartWords {
     how_much: Lexicon<()>,
     difference: Lexicon<()>,
     together: Lexicon<()>,
+    sum: Lexicon<()>,
     parts: Lexicon<Part>,
 }
 
@@ -100,6 +102,7 @@ impl CartWords {
             how_much: lexicon(raw.how_much),
             difference: lexicon(raw.difference),
             together: lexicon(raw.together),
+            sum: lexicon(raw.sum),
             parts: Lexicon::new(parts),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
         })
@@ -152,6 +155,11 @@ impl CartWords {
     /// True when the sum of several things is asked for.
     pub fn together(&self, text: &str) -> bool {
         !self.together.find(&fold(text)).is_empty()
+    }
+
+    /// True when it is asked what things that are named come to.
+    pub fn sum(&self, text: &str) -> bool {
+        !self.sum.find(&fold(text)).is_empty()
     }
 
     /// True when it is asked what things cost, without a word for their sum.
