@@ -98,7 +98,7 @@ fn row(line: &str) -> anyhow::Result<(Language, &str, &str)> {
 }
 
 /// The passages a turn told, without their language: `returns#2`.
-fn passages(moves: &[Value], language: Language) -> Vec<String> {
+pub(super) fn passages(moves: &[Value], language: Language) -> Vec<String> {
     let facts = moves.iter().filter(|step| step["move"] == "policy").filter_map(|step| step["fact"].as_str());
     facts.map(|fact| fact.trim_start_matches("passage:").replace(&format!(".{language}#"), "#")).collect()
 }

@@ -14,6 +14,7 @@ mod compare;
 mod conversation;
 mod data;
 mod eval_page;
+mod eval_talk;
 mod eval_turns;
 mod explain;
 mod feeds;

@@ -17,7 +17,7 @@ use crate::understanding::{Input, Judged};
 use crate::{app, guard, scenario, screening, understanding};
 
 use super::bench::percentile;
-use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, eval_turns, open};
+use super::{Cases, EvalArgs, UnderstandArgs, compare, eval_page, eval_talk, eval_turns, open};
 
 fn reader(path: &Path) -> anyhow::Result<BufReader<File>> {
     Ok(BufReader::new(File::open(path).with_context(|| format!("reading {}", path.display()))?))
@@ -196,6 +196,11 @@ pub(super) async fn eval(config: Config, args: &EvalArgs, json: bool) -> anyhow:
         let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         return match args.compare {
             true => compare::run(&config, args, json).await,
+            false if text.lines().next() == Some(eval_talk::HEADER) => {
+                eval_talk::run(config, (path, &text), (args.faults, json))
+                    .await
+                    .with_context(|| format!("in {}", path.display()))
+            }
             false => match eval_turns::Expects::of(&text) {
                 Some(expects) => eval_turns::run(config, (expects, &text), (args.faults, json))
                     .await

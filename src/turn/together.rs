@@ -145,6 +145,8 @@ pub(super) async fn of_things(
             line = one(turn, (Slots { size: None, ..alone.clone() }, sureness), outcome).await;
         }
         match line {
+            // "How much is it, and is it in stock?" names it twice.
+            Some(line) if lines.iter().any(|known: &Held| known.sku == line.sku) => {}
             Some(line) => lines.push(Held { quantity, ..line }),
             // "What would that come to" stands beside the things and is none.
             None if sureness == Sureness::OfOnePrice && !thing_known(turn, thing).await => {}
