@@ -109,6 +109,10 @@ impl Search for Live {
         self.serving().search.generation()
     }
 
+    fn asked(&self, language: Language) -> bool {
+        self.serving().search.asked(language)
+    }
+
     fn degraded(&self) -> Option<String> {
         self.serving().search.degraded()
     }

@@ -113,6 +113,10 @@ pub struct DeliveryFact {
     pub latest: Date,
 }
 
+/// From so many questions on it is known what is asked of a passage: with fewer, more of the questions nobody wrote down are missed than
+/// its text alone would miss.
+pub const FEWEST_QUESTIONS: usize = 10;
+
 /// A section of a policy document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Passage {

@@ -74,6 +74,9 @@ pub struct Session {
     pub turns: u32,
     /// Products shown in the last reply that showed any, in that order.
     pub focus: Vec<ProductId>,
+    /// Products that replies were about of late, each alone or in a list as short as one can speak of, the last one last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spoken: Vec<ProductId>,
     /// The last list of several: who looks closer at one of them may still ask for "the last one".
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
@@ -118,7 +121,30 @@ fn is_nobody(login: &Login) -> bool {
     *login == Login::default()
 }
 
+/// So many products spoken of are remembered.
+const SPOKEN: usize = 8;
+/// A longer list is looked through, not spoken of.
+const SHORT_LIST: usize = 2;
+
 impl Session {
+    /// Notes what a reply was about.
+    pub fn speaks_of(&mut self, products: &[ProductId]) {
+        if products.len() > SHORT_LIST {
+            return;
+        }
+        self.spoken.retain(|known| !products.contains(known));
+        self.spoken.extend_from_slice(products);
+        let surplus = self.spoken.len().saturating_sub(SPOKEN);
+        self.spoken.drain(..surplus);
+    }
+
+    /// What "both of them" means: the things shown, or the one shown and the one spoken of before it.
+    pub fn spoken_last(&self, shown: &[ProductId]) -> Vec<ProductId> {
+        let [only] = shown else { return shown.to_vec() };
+        let before = self.spoken.iter().rev().find(|known| *known != only);
+        before.into_iter().chain([only]).cloned().collect()
+    }
+
     /// The customer, while their token holds.
     pub fn customer_at(&self, now: Timestamp) -> Option<&str> {
         let over = self.login.until.is_some_and(|until| until <= now);
@@ -197,6 +223,7 @@ impl Default for Session {
             turns: 0,
             focus: Vec::new(),
             listed: Vec::new(),
+            spoken: Vec::new(),
             pushed: Vec::new(),
             narrowing: Vec::new(),
             narrowed: Vec::new(),

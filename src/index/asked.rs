@@ -9,13 +9,14 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Language;
+use crate::domain::fact::FEWEST_QUESTIONS;
 use crate::learnt::{Learnt, Shape};
 
 use super::builder::{PassageEntry, layout};
 use super::vectors::{Stored, Vectors};
 
-/// A section with fewer questions says too little of what is asked of it.
-const FEWEST: usize = 4;
+/// So many of all questions are compared in full; what lies behind them is taken to be as near as the last.
+const COMPARED: usize = 64;
 /// So many of a section's questions are looked at: one may be an odd one.
 const NEAREST: usize = 2;
 /// What nearness counts beside the line. Chosen, as the rest here, on `data/eval/talk/labels.tsv` and `data/eval/policies/questions.tsv`.
@@ -44,7 +45,7 @@ struct Header {
 pub(super) fn languages(texts: &[PassageEntry]) -> BTreeSet<Language> {
     let all: BTreeSet<Language> = texts.iter().map(|entry| entry.passage.language).collect();
     let bare = |language: &Language| {
-        texts.iter().any(|entry| entry.passage.language == *language && entry.asked.len() < FEWEST)
+        texts.iter().any(|entry| entry.passage.language == *language && entry.asked.len() < FEWEST_QUESTIONS)
     };
     all.into_iter().filter(|language| !bare(language)).collect()
 }
@@ -153,9 +154,10 @@ impl Asked {
         let other = sides.last().copied().unwrap_or_default();
         let wanted: BTreeSet<usize> = told.iter().map(|(row, _)| *row).collect();
         let only: Vec<bool> = self.owners.iter().map(|owner| owner.is_some_and(|row| wanted.contains(&row))).collect();
-        let count = only.iter().filter(|wanted| **wanted).count();
         let mut nearest: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
-        for (at, cosine) in self.vectors.exactly_nearest((vector, Some(&only)), count)? {
+        let compared = self.vectors.exactly_nearest((vector, Some(&only)), COMPARED)?;
+        let least = compared.last().map_or(USUAL, |(_, cosine)| *cosine);
+        for (at, cosine) in compared {
             if let Some(row) = self.owners[at] {
                 let own = nearest.entry(row).or_default();
                 if own.len() < NEAREST {
@@ -164,7 +166,8 @@ impl Asked {
             }
         }
         let standing = |(row, cosine): &(usize, f32)| {
-            let own = nearest.get(row).map_or(*cosine, |own| own.iter().sum::<f32>() / own.len() as f32);
+            let own = nearest.get(row).map(Vec::as_slice).unwrap_or_default();
+            let own = (own.iter().sum::<f32>() + (NEAREST - own.len()) as f32 * least) / NEAREST as f32;
             let near = (own + cosine) / 2.0;
             (*row, sides[self.classes[*row]] - other + NEARNESS * (near - USUAL))
         };

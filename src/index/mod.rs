@@ -255,6 +255,10 @@ impl Search for Index {
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
     }
 
+    fn asked(&self, language: Language) -> bool {
+        self.inner.asked.as_ref().is_some_and(|asked| asked.speaks(language))
+    }
+
     fn degraded(&self) -> Option<String> {
         self.inner.neighbours.trouble()
     }

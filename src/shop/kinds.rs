@@ -5,6 +5,9 @@ use serde::Deserialize;
 
 use crate::domain::{Language, Localised};
 
+/// Among so many first words stands what asks which of several.
+const FIRST_WORDS: usize = 3;
+
 /// Where the words of a kind end and begin.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,9 +41,10 @@ impl Kinds {
         self.elsewhere.0.get(&language).map(String::as_str)
     }
 
-    /// True for "which of them is quieter?", 哪个更轻.
+    /// True for "which of them is quieter?", 哪个更轻; not for "a cleaner which is quiet": who asks which begins so.
     pub fn which(&self, message: &str) -> bool {
-        says_one_of(&self.which, message)
+        let beginning: Vec<&str> = message.split_whitespace().take(FIRST_WORDS).collect();
+        says_one_of(&self.which, &beginning.join(" "))
     }
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.

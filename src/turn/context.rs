@@ -34,7 +34,7 @@ pub(super) async fn in_context(
         return understood;
     }
     let understood = about_swapping(app, screened, broken(app, screened, one_comparison(understood)));
-    let understood = which_of_those(app, session, screened, understood);
+    let understood = which_of_those(app, session, screened, understood).await;
     let mut understood = another_wanted(app, session, screened, understood);
     understood = recovered(app, session, screened, understood).await;
     understood = shown::or_asked(app, session, screened, understood).await;
@@ -319,13 +319,23 @@ async fn of_one(app: &App, session: &Session, screened: &Screened, command: &mut
 }
 
 /// "Which one is more powerful?" after a list compares those shown by that.
-fn which_of_those(app: &App, session: &Session, screened: &Screened, mut understood: Understanding) -> Understanding {
+async fn which_of_those(
+    app: &App,
+    session: &Session,
+    screened: &Screened,
+    mut understood: Understanding,
+) -> Understanding {
     use CommandName as C;
     let [only] = understood.commands.as_mut_slice() else { return understood };
+    // "Which jackets are waterproof?" looks for others than those shown.
+    let thing = match &only.slots.product {
+        Some(words) => known_word(app, screened, words).await,
+        None => false,
+    };
     let taken =
         matches!(only.name, C::FindProduct | C::Stock | C::Price | C::Menu | C::Smalltalk | C::OutOfScope | C::Correct);
     let named = only.slots.sku.is_some() || only.slots.pick.is_some() || !only.slots.names.is_empty();
-    let asks = taken && !named && app.shop.kinds().which(&screened.text);
+    let asks = taken && !named && !thing && app.shop.kinds().which(&screened.text);
     let wanted = asks.then(|| app.shop.wanted(&screened.text, "")).flatten();
     if wanted.is_some_and(|wanted| session.focus.len() > 1 && wanted.of_those(session.focus.len())) {
         let detail = only.slots.detail.take();
@@ -382,7 +392,7 @@ async fn described(app: &App, session: &Session, screened: &Screened, words: &st
 }
 
 /// True when words name a thing: the shop knows one of them, or they are such as name things.
-async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
+pub(super) async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
     if !words.chars().any(char::is_alphabetic) {
         return false;
     }

@@ -337,6 +337,7 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
+        session.speaks_of(&outcome.focus);
         if session.focus.len() > 1 {
             session.listed = session.focus.clone();
         }

@@ -249,12 +249,20 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     if warranted(turn, command, outcome).await {
         return;
     }
+    let passages = about(turn, command, outcome).await;
     if let Some(rule) = unreturnable(turn, command, outcome).await {
-        outcome.say(Move::Policy { fact: rule.id.clone() });
-        outcome.learn(vec![rule]);
+        // "When do I get my money back?" is told as well; that goods can be returned at all is not said of these.
+        let window = &turn.app.order_rules.r#return.clause;
+        let window = desk::passage(turn, window, outcome).map(|fact| fact.id);
+        let nearest = passages.nearest().first().and_then(|at| passages.facts.get(*at)).cloned();
+        let nearest =
+            nearest.filter(|fact| passages.learnt() && fact.id != rule.id && Some(&fact.id) != window.as_ref());
+        for fact in std::iter::once(rule).chain(nearest) {
+            outcome.say(Move::Policy { fact: fact.id.clone() });
+            outcome.learn(vec![fact]);
+        }
         return;
     }
-    let passages = about(turn, command, outcome).await;
     // "Until when can I collect it?" after an order was shown: what is known of that order, unless a rule is plainly meant.
     let doubtful = passages.absence == Some(Absence::NoPolicy) || passages.standing().is_some_and(|far| far < PLAIN);
     let of_order = turn.session.focus.is_empty() && turn.app.understander.points(turn.screened);

@@ -27,7 +27,9 @@ pub(super) async fn taken(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut
     let named = commands.iter().find_map(|command| command.slots.town.clone()).or_else(said);
     let (about, rest): (Vec<Command>, Vec<Command>) = commands.into_iter().partition(|command| is_about(turn, command));
     // The town alone answers the question of before.
-    let question = waited.filter(|_| named.is_some()).or(about.iter().max_by_key(|command| says_what(command)));
+    let question = waited.filter(|_| named.is_some()).or(about
+        .iter()
+        .max_by_key(|command| (says_what(command), command.slots.quantity, command.slots.colour.is_some())));
     let Some(question) = question.cloned() else { return [about, rest].concat() };
     match quoted(turn, (&question, named), outcome).await {
         Ok(true) => rest,

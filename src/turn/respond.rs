@@ -159,8 +159,10 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         || code::said(turn, &mut outcome).await
         || contact::answered(turn, &mut outcome).await;
     let commands = if answered { Vec::new() } else { desk::with_proof(&understanding.commands, turn.session, now) };
+    let said = outcome.moves.len();
     let commands = together::summed(turn, commands, &mut outcome).await;
-    let commands = quote::taken(turn, commands, &mut outcome).await;
+    let summed = outcome.moves.len() > said;
+    let commands = if summed { commands } else { quote::taken(turn, commands, &mut outcome).await };
     // "All right, and what about instalments?" wants no "all right" back.
     let beside = commands.len() > 1;
     for command in commands.iter().filter(|command| !(beside && agrees(command))) {

@@ -19,8 +19,10 @@ const STANDS_OUT: f32 = 1.0;
 const STANDS_ALONE: f32 = 1.8;
 /// From here on the examples' word stands.
 const CERTAIN: f32 = 0.9;
+/// From here on it stands for a complaint, which calls a person.
+const NO_GUESS: f32 = 0.75;
 /// What a question ends on.
-const ENDS: [char; 6] = ['?', '？', '吗', '呢', '么', '嘛'];
+const ENDS: [char; 5] = ['?', '？', '吗', '呢', '么'];
 
 /// What was understood, or a question about the rules.
 pub(super) async fn or_ruled(
@@ -36,9 +38,16 @@ pub(super) async fn or_ruled(
         [one, other] if one.name == CommandName::Policy => other,
         _ => return understood,
     };
+    if !app.search.asked(screened.language) {
+        return understood;
+    }
     let Some(needed) = needed(app, session, screened, (only, &understood)).await else { return understood };
     let passages = policy::rules_for(app, session, screened, (&screened.text, None), app.now()).await;
-    let needed = if understood.commands.len() > 1 { STANDS_ALONE } else { needed };
+    // "Have you the wool socks, and can I return them?" asks for both.
+    let needed = if understood.commands.len() > 1 { STANDS_OUT } else { needed };
+    if understood.commands.len() > 1 && (needed < STANDS_OUT || names_known(app, screened, only).await) {
+        return understood;
+    }
     let Some(standing) = passages.standing().filter(|standing| *standing >= needed) else { return understood };
     if !may_answer(only, &passages) {
         return understood;
@@ -47,7 +56,8 @@ pub(super) async fn or_ruled(
     let known = understood.commands.iter().find(|command| command.name == CommandName::Policy).cloned();
     let question = known.unwrap_or(Command { name: CommandName::Policy, slots: Slots::default() });
     // "Send it to Moscow, can I pay by WeChat, how long does it take?" asks for both.
-    let beside = only.name == CommandName::DeliveryInfo && only.slots.town.is_some();
+    let town = only.slots.town.is_some() || session.town.is_some();
+    let beside = only.name == CommandName::DeliveryInfo && town;
     let also = if beside { Some(only.clone()) } else { None };
     Understanding { commands: std::iter::once(question).chain(also).collect(), ..understood }
 }
@@ -65,8 +75,10 @@ async fn needed(
     let says_who = order_number.is_some() || phone.is_some() || email.is_some();
     let busy = session.pending.is_some() || session.menu.is_some() || session.checkout.is_some();
     if session.talk.is_some() {
-        let more = matches!(only.name, C::ReturnItem | C::OrderStatus | C::Complaint) && !said_who(screened);
-        return (more && screened.text.trim_end().ends_with(ENDS)).then_some(STANDS_OUT);
+        let more = matches!(only.name, C::ReturnItem | C::OrderStatus | C::Complaint) && !said_who(app, screened);
+        let asks = more && screened.text.trim_end().ends_with(ENDS) && session.pending.is_none();
+        let says = only.slots.sku.is_some() || only.slots.quantity.is_some() || app.answers.defective(&screened.text);
+        return (asks && !says && !names_known(app, screened, only).await).then_some(STANDS_OUT);
     }
     if busy || says_who || sku.is_some() || wish.is_some() || detail.is_some() {
         return None;
@@ -77,17 +89,27 @@ async fn needed(
             Some(if known_word(app, screened, words).await { STANDS_ALONE } else { STANDS })
         }
         C::DeliveryInfo => Some(STANDS_OUT),
-        C::Complaint | C::RestockNotice | C::OutOfScope | C::Smalltalk | C::Spam | C::Menu => {
-            guessed.then_some(STANDS_OUT)
+        C::Complaint => {
+            let asks = screened.text.trim_end().ends_with(ENDS);
+            (asks && understood.tier != Tier::Rules && understood.confidence < NO_GUESS).then_some(STANDS_OUT)
         }
+        C::RestockNotice | C::OutOfScope | C::Smalltalk | C::Spam | C::Menu => guessed.then_some(STANDS_OUT),
         C::OrderStatus if session.login.opened(app.now()).is_some() => Some(STANDS_OUT),
         _ => None,
     }
 }
 
 /// True when the message itself tells an order or a contact.
-fn said_who(screened: &Screened) -> bool {
-    !screened.pii.is_empty()
+fn said_who(app: &App, screened: &Screened) -> bool {
+    !screened.pii.is_empty() || app.understander.slots(screened).order_number.is_some()
+}
+
+/// True when the command names something of which the shop knows a word.
+async fn names_known(app: &App, screened: &Screened, command: &Command) -> bool {
+    match &command.slots.product {
+        Some(words) => known_word(app, screened, words).await,
+        None => command.slots.sku.is_some(),
+    }
 }
 
 /// True when the rule that stands out is no part of what the command does anyway.

@@ -2,12 +2,13 @@
 //! is, so the guard works it out again; nothing is put into a cart for it.
 
 use crate::domain::cart::{Cart, Held};
+use crate::domain::found::Candidate;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, CommandName, ProductId, Screened, Slots};
 
 use super::cart::{Chosen, owner, till, variant, visit};
-use super::context::known_word;
+use super::context::names_a_thing;
 use super::quote::{of_one_price, tell};
 use super::respond::{Outcome, Turn, sought};
 use super::shown;
@@ -32,21 +33,21 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     let prices = commands.iter().any(|command| command.name == C::Price);
     let several = things(turn, &commands).len() > 1;
     let alone = !delivery && (together || prices && counted(turn));
-    // "I'll take the teapot and the tea, what does that come to with shipping to Prague?" is one question, whatever it was taken for.
-    let of_several = several && (together || delivery || words.sum(text));
-    let part = |command: &Command| match command.name {
-        C::Price | C::FindProduct | C::Compare | C::OutOfScope => true,
-        C::CartAdd | C::DeliveryInfo | C::Stock => of_several,
-        _ => false,
-    };
-    let (parts, rest): (Vec<Command>, Vec<Command>) = commands.iter().cloned().partition(part);
-    let asked = alone && rest.is_empty() || of_several && !parts.is_empty();
-    if !asked || turn.session.pending.is_some() {
+    // "I'll take the teapot and the tea, what does that come to with shipping to Prague?" asks for one sum, whatever it was taken for.
+    let of_several = several && (words.sum(text) || (together || delivery) && text.contains(['?', '？']));
+    let of_prices = |command: &Command| matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope);
+    if !(alone && commands.iter().all(of_prices) || of_several) || turn.session.pending.is_some() {
         return commands;
     }
+    // What is to be put into the cart is put there as well.
+    let parts: Vec<Command> = commands.iter().filter(|command| part(command)).cloned().collect();
     match worked_out(turn, (&parts, delivery), outcome).await {
-        Ok(true) => rest,
-        Ok(false) => commands,
+        Ok(Some(say)) => {
+            let sent = say == CartSay::WithDelivery;
+            let told = |command: &Command| of_prices(command) || sent && command.name == C::DeliveryInfo;
+            commands.into_iter().filter(|command| !told(command)).collect()
+        }
+        Ok(None) => commands,
         Err(error) => {
             // What each of them costs is still told.
             tracing::error!(error = format!("{error:#}"), "a sum could not be worked out");
@@ -55,18 +56,24 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     }
 }
 
+/// True for a command that may name what the sum is of.
+fn part(command: &Command) -> bool {
+    use CommandName as C;
+    matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope | C::CartAdd | C::DeliveryInfo)
+}
+
 /// True for "how much are 6 plates and 4 bowls": of several things so many.
 fn counted(turn: &Turn<'_>) -> bool {
     let things = turn.app.understander.apart(turn.screened);
     things.len() > 1 && things.iter().any(|thing| thing.quantity.is_some_and(|quantity| quantity > 1))
 }
 
-/// Tells the sum; false when it is not clear what of.
+/// Tells the sum, and how; nothing when it is not clear what of, or no delivery can be reckoned that was asked for.
 async fn worked_out(
     turn: &Turn<'_>,
     (commands, delivery): (&[Command], bool),
     outcome: &mut Outcome,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<Option<CartSay>> {
     let said = turn.app.understander.slots(turn.screened);
     let named = commands.iter().any(|command| command.slots.product.is_some() || command.slots.sku.is_some());
     let each = said.quantity.unwrap_or(1).max(1);
@@ -74,24 +81,28 @@ async fn worked_out(
     let visit = visit(turn, &owner);
     let lines = match (named, things(turn, commands).as_slice()) {
         (true, things) if things.len() > 1 => of_things(turn, (things, Sureness::OfOnePrice), outcome).await,
-        (true, _) => return Ok(false),
+        (true, _) => return Ok(None),
         (false, _) => {
             let own = till.show(visit).await?.cart.value;
             if !own.lines.is_empty() && said.pick.is_none() && said.quantity.is_none() {
                 own.lines
             } else {
                 let shown = turn.session.pointed(&said);
-                if !(2..=MOST).contains(&shown.len()) {
-                    return Ok(false);
+                let both = turn.session.spoken_last(shown);
+                if !(2..=MOST).contains(&both.len()) {
+                    return Ok(None);
                 }
                 let told = turn.session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
-                let like = Slots { size: told.size, colour: told.colour, ..Slots::default() };
-                of_shown(turn, (shown, &like), each, outcome).await
+                // Of one thing shown after another each has a size of its own.
+                let told = if both.len() == shown.len() { told } else { Slots::default() };
+                let (size, colour) = (said.size.clone().or(told.size), said.colour.clone().or(told.colour));
+                let like = Slots { size, colour, ..Slots::default() };
+                of_shown(turn, (&both, &like), each, outcome).await
             }
         }
     };
     if lines.len() < 2 && named || lines.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let mut focus: Vec<ProductId> = lines.iter().map(|line| line.product.clone()).collect();
     focus.dedup();
@@ -101,14 +112,15 @@ async fn worked_out(
     let sent = delivery || commands.iter().any(|command| command.name == CommandName::DeliveryInfo);
     let cart = Cart { lines, place: place.filter(|_| sent), ..Cart::default() };
     let priced = till.quote(&cart, visit.currency).await?;
-    if priced.sums.is_none() {
-        return Ok(false);
+    if priced.sums.is_none() || delivery && priced.delivery.is_none() {
+        // Where to is asked for, or told that nothing goes there.
+        return Ok(None);
     }
     outcome.focus.extend(focus);
     outcome.town = cart.place.as_ref().map(ToString::to_string).or(outcome.town.take());
     let say = if priced.delivery.is_some() { CartSay::WithDelivery } else { CartSay::Today };
     tell(priced, say, outcome);
-    Ok(true)
+    Ok(Some(say))
 }
 
 /// What is named, each by itself with what is said of it: by the commands where the message fell into several, else by its parts.
@@ -136,7 +148,7 @@ pub(super) async fn of_things(
     (things, sureness): (&[Slots], Sureness),
     outcome: &mut Outcome,
 ) -> Vec<Held> {
-    let mut lines = Vec::new();
+    let (mut lines, sum) = (Vec::new(), sureness == Sureness::OfOnePrice);
     for thing in things {
         let quantity = thing.quantity.unwrap_or(1).max(1);
         let alone = Slots { quantity: None, ..thing.clone() };
@@ -146,20 +158,21 @@ pub(super) async fn of_things(
         }
         match line {
             // "How much is it, and is it in stock?" names it twice.
-            Some(line) if lines.iter().any(|known: &Held| known.sku == line.sku) => {}
+            Some(line) if thing.quantity.is_none() && sum && lines.iter().any(|known: &Held| known.sku == line.sku) => {
+            }
             Some(line) => lines.push(Held { quantity, ..line }),
             // "What would that come to" stands beside the things and is none.
-            None if sureness == Sureness::OfOnePrice && !thing_known(turn, thing).await => {}
+            None if sum && !is_thing(turn, thing).await => {}
             None => return Vec::new(),
         }
     }
     lines
 }
 
-/// True when the shop knows a word of what is named.
-async fn thing_known(turn: &Turn<'_>, thing: &Slots) -> bool {
+/// True when what is named is a thing, be it one that the shop does not sell.
+async fn is_thing(turn: &Turn<'_>, thing: &Slots) -> bool {
     match &thing.product {
-        Some(words) => thing.sku.is_some() || known_word(turn.app, turn.screened, words).await,
+        Some(words) => thing.sku.is_some() || names_a_thing(turn.app, turn.screened, words).await,
         None => true,
     }
 }
@@ -196,7 +209,14 @@ async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mu
     };
     let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
-    let [candidate] = candidates else { return None };
+    // "The sneakers and the socks": those that were spoken of, though the shop has others.
+    let spoken = candidates.iter().filter(|one| turn.session.spoken.contains(&one.product.id));
+    let spoken: Vec<&Candidate> = spoken.collect();
+    let candidate = match (candidates, spoken.as_slice()) {
+        ([only], _) => only,
+        (_, [only]) => *only,
+        _ => return None,
+    };
     // Not a word of it stands in the name: it is only what lies nearest.
     if found.sure == 0 && candidate.covers <= 0.0 {
         return None;

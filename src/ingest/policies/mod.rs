@@ -14,7 +14,7 @@ use anyhow::Context;
 use jiff::civil::Date;
 
 use crate::domain::Language;
-use crate::domain::fact::Passage;
+use crate::domain::fact::{FEWEST_QUESTIONS, Passage};
 
 use crate::ingest::report::{Finding, Place, Report};
 use crate::ingest::upright;
@@ -91,8 +91,28 @@ pub fn read(folder: &Path, today: Date, report: &mut Report) -> anyhow::Result<V
         };
         passages.extend(document.passages.iter().cloned());
     }
+    few_questions(&passages, folder, report);
     report.passages = passages.len() as u64;
     Ok(passages)
+}
+
+/// Where some sections have their questions and others too few, none of that language are used: that is said.
+fn few_questions(passages: &[NamedPassage], folder: &Path, report: &mut Report) {
+    for language in Language::ALL {
+        let own = || passages.iter().filter(|one| one.passage.language == language);
+        let few: Vec<&str> =
+            own().filter(|one| one.asked.len() < FEWEST_QUESTIONS).map(|one| one.id.as_str()).collect();
+        if few.is_empty() || own().all(|one| one.asked.is_empty()) {
+            continue;
+        }
+        let named = few.iter().take(3).copied().collect::<Vec<_>>().join(", ");
+        let reason = format!(
+            "{} sections in {language} have fewer than {FEWEST_QUESTIONS} questions ({named}): those of the others are not used",
+            few.len()
+        );
+        let fix = "add questions under `<!-- asked`, one a line, or take them all out";
+        report.add(Finding::warning("few_questions", &Place::new(folder, 0), reason, fix));
+    }
 }
 
 fn policy_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -152,13 +172,16 @@ fn parse(path: &Path, bytes: &[u8], report: &mut Report) -> Option<Document> {
             return None;
         }
     };
-    if body.matches("<!--").count() > body.matches(END).count() {
-        let lines = body.rsplit_once("<!--").map_or(0, |(before, _)| before.matches('\n').count()) as u64;
-        let reason = "a comment that never ends; the document was left out";
-        report.skip(Finding::error("open_comment", &at(body_line + lines), reason, "end it with `-->`"));
-        return None;
-    }
-    document.passages = chunks(body, &document);
+    let body = match without_notes(body) {
+        Ok(body) => body,
+        Err(open) => {
+            let line = body_line + body[..open].matches('\n').count() as u64;
+            let reason = "a comment that never ends; the document was left out";
+            report.skip(Finding::error("open_comment", &at(line), reason, "end it with `-->`"));
+            return None;
+        }
+    };
+    document.passages = chunks(&body, &document);
     if document.passages.is_empty() {
         let reason = "no section with text; nothing can be quoted from it";
         report.add(Finding::error("no_section", &at(body_line), reason, "put its text under `## Heading` lines"));
@@ -238,21 +261,45 @@ fn chunks(body: &str, document: &Document) -> Vec<NamedPassage> {
     passages
 }
 
-/// How a comment begins that holds the questions a section answers, one a line; shoppers never see it.
-const ASKED: &str = "<!-- asked";
-/// How any comment ends.
+/// How a comment begins.
+const BEGIN: &str = "<!--";
+/// How it ends.
 const END: &str = "-->";
+/// The first word of a comment that holds the questions a section answers, one a line; shoppers never see it.
+const ASKED: &str = "asked";
 
-/// A section without its comments, and the questions of those that hold some.
+/// A body without its comments but for questions; where a comment begins that never ends, that place.
+fn without_notes(body: &str) -> Result<String, usize> {
+    let mut kept = String::with_capacity(body.len());
+    let mut from = 0;
+    while let Some(begin) = body[from..].find(BEGIN).map(|at| from + at) {
+        let end = body[begin..].find(END).map(|at| begin + at + END.len()).ok_or(begin)?;
+        kept.push_str(&body[from..begin]);
+        if questions(&body[begin..end]).is_some() {
+            kept.push_str(&body[begin..end]);
+        }
+        from = end;
+    }
+    kept.push_str(&body[from..]);
+    Ok(kept)
+}
+
+/// What stands in a comment of questions.
+fn questions(comment: &str) -> Option<&str> {
+    let inside = comment.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    inside.trim_start().strip_prefix(ASKED).filter(|rest| rest.starts_with(char::is_whitespace))
+}
+
+/// A section without its questions, and these.
 fn apart(section: &str) -> (String, Vec<String>) {
     let (mut told, mut asked) = (String::with_capacity(section.len()), Vec::new());
     let mut rest = section;
-    while let Some((before, comment)) = rest.split_once("<!--").map(|(before, _)| rest.split_at(before.len())) {
-        told.push_str(before);
-        let (inside, after) = comment.split_once(END).unwrap_or((comment, ""));
-        let questions = inside.strip_prefix(ASKED).unwrap_or_default().lines().map(str::trim);
-        asked.extend(questions.filter(|question| !question.is_empty()).map(str::to_string));
-        rest = after;
+    while let Some((begin, end)) = rest.find(BEGIN).zip(rest.find(END)).filter(|(begin, end)| begin < end) {
+        let comment = &rest[begin..end + END.len()];
+        told.push_str(&rest[..begin]);
+        let lines = questions(comment).unwrap_or_default().lines().map(str::trim);
+        asked.extend(lines.filter(|question| !question.is_empty()).map(str::to_string));
+        rest = &rest[end + END.len()..];
     }
     told.push_str(rest);
     (told, asked)
