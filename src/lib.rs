@@ -9,7 +9,7 @@
 //! to take for who somebody is, [`together`] counts what is bought together, [`carriers`] read what carriers tell and [`tracking`] keeps where parcels are, [`sources`]
 //! fetches feeds and asks the merchant's systems for the price of this moment, [`outreach`] decides which messages the shop
 //! starts, [`courier`] carries events out,
-//! [`shop`] is the merchant's rules, [`bench`] measures the guard beside its peers, [`domain`] the
+//! [`shop`] is the merchant's rules, [`learnt`] draws lines between labelled texts, [`bench`] measures the guard beside its peers, [`domain`] the
 //! words all of them share.
 
 // `tests/it/cluster.rs` serves the tests inside and outside of this crate.
