@@ -249,6 +249,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn both_are_the_two_spoken_of_last() {
+        let id = |name: &str| ProductId::from(name);
+        let mut session = Session::default();
+        assert_eq!(session.spoken_last(&[id("a")]), [id("a")], "nothing was spoken of before");
+        for shown in [vec![id("a")], vec![id("b"), id("c"), id("d")], vec![id("e")], vec![id("a")]] {
+            session.speaks_of(&shown);
+        }
+        assert_eq!(session.spoken, [id("e"), id("a")], "a list is looked through, not spoken of");
+        assert_eq!(session.spoken_last(&[id("a")]), [id("e"), id("a")]);
+        assert_eq!(session.spoken_last(&[id("b"), id("c")]), [id("b"), id("c")], "two that are shown are both");
+        (0..20).for_each(|at| session.speaks_of(&[id(&at.to_string())]));
+        assert_eq!(session.spoken.len(), SPOKEN);
+    }
+
+    #[test]
     fn a_place_in_the_list_points_at_one_product() {
         let session = Session { focus: ["a", "b", "c"].map(ProductId::from).into(), ..Session::default() };
         let shows = |pick: Option<&str>, expected: bool| {

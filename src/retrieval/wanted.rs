@@ -112,7 +112,9 @@ pub(super) async fn of_the_kind_named(
 ) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
     let words = question.slots.product.as_deref().unwrap_or_default();
     let kind = sources.shop.kinds().named(question.text, words);
-    if kind == words || sources.shop.kinds().open(question.text) {
+    // 洗澡时候能听的防水: what stands last is a property, and no kind.
+    let property = || sources.shop.wanted(&kind, &kind).is_some_and(|wanted| wanted.kind.is_empty());
+    if kind == words || sources.shop.kinds().open(question.text) || property() {
         return Ok((chosen, hits));
     }
     let of_kind = of_the_kind(sources, question, (limits, &kind)).await?;

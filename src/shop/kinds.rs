@@ -109,6 +109,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_asks_which_of_several_begins_so() {
+        let which = ["which", "какой", "ktorý", "哪"].map(String::from).to_vec();
+        let kinds = Kinds { which, ..Kinds::default() };
+        let check = |message: &str, expected: bool| assert_eq!(kinds.which(message), expected, "{message}");
+        check("Which one is quieter?", true);
+        check("а какой из них тише", true);
+        check("哪个功率更大", true);
+        check("I want a vacuum cleaner which is quiet", false);
+        check("chcem mať vysávač, ktorý je tichý", false);
+        check("is it quiet?", false);
+    }
+
+    #[test]
     fn a_kind_stands_before_its_purpose() {
         let kinds = Kinds {
             ends: ["for", "as", "that", "для", "na"].map(String::from).to_vec(),

@@ -284,7 +284,7 @@ pub(super) async fn policy(turn: &Turn<'_>, command: &Command, outcome: &mut Out
     // "What is your warranty?" asks for nothing in particular.
     let general = passages.general().filter(|_| command.slots.topic.is_some() && command.slots.product.is_none());
     let going_on = turn.session.rules.as_deref().filter(|_| command.slots.topic.is_none());
-    let general = general.or_else(|| passages.going_on(going_on?)).filter(|_| !passages.learnt());
+    let general = general.or_else(|| passages.going_on(going_on?));
     let chosen = match turn.app.generate.as_deref() {
         _ if general.is_some() => general.into_iter().collect(),
         // What is asked of each rule says more than its heading, which is all that the model is shown.
