@@ -220,7 +220,7 @@ mod tests {
         check(&[1.4, 0.3], &[0], false, true);
         check(&[1.4, 1.2], &[0], false, false);
         check(&[1.4, 1.35], &[0, 1], false, false);
-        check(&[-0.6, -0.9], &[0], true, true);
+        check(&[-0.6, -1.1], &[0], true, true);
     }
 
     #[test]
