@@ -30,6 +30,7 @@ mod ruled;
 mod settle;
 mod shown;
 mod stop;
+mod those;
 mod together;
 
 use crate::app::{App, Hold};
