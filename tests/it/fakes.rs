@@ -94,6 +94,8 @@ fn passages(folder: &Path) -> Vec<(String, Passage)> {
         let text = std::fs::read_to_string(entry.path()).unwrap();
         for (index, section) in text.split("\n## ").skip(1).enumerate() {
             let (heading, body) = section.split_once('\n').unwrap();
+            // The questions that stand with it are no part of what is told.
+            let body = body.split_once("-->").map_or(body, |(_, told)| told);
             let passage = Passage {
                 document: document.to_string(),
                 section: heading.trim().to_string(),
