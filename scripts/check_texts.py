@@ -133,6 +133,8 @@ def read_policy(path):
         report(f"policies/{path.name}", "must exist and open with `key: value` lines between two lines of ---")
         return {}, []
     _, head, body = text.split("---\n", 2)
+    # The questions that stand with a section are no part of what is told.
+    body = re.sub(r"<!--.*?-->\n?", "", body, flags=re.DOTALL)
     fields = dict(line.split(": ", 1) for line in head.splitlines())
     parts = re.split(r"^## (.+)\n", body, flags=re.MULTILINE)
     return fields, list(zip(parts[1::2], (text.strip() for text in parts[2::2])))
