@@ -313,6 +313,8 @@ pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
 /// Layers of the embedder tuned on the labelled examples, and what they think of those they had not seen; both written by
 /// `scripts/tune_embedder.py`.
 pub const TUNED_LAYERS: [&str; 2] = ["examples/tuned.gguf", "examples/held.bin"];
+/// Lines over the embedder between words that name goods, words that describe them, and others; `scripts/train_marks.py` draws them.
+pub const WORD_MARKS: &str = "examples/marks.gguf";
 
 /// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
 ///

@@ -1,6 +1,6 @@
 //! Opening what a command needs: models, index, stores. Each failure names its fix.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -96,12 +96,14 @@ pub(super) fn models(config: &Config) -> anyhow::Result<Models> {
 pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     let model = models(config)?.locate("embedder")?;
     let tuned = config.paths.data.join("rules").join(crate::app::TUNED_LAYERS[0]);
-    let mut settings = EmbedderSettings { tuned: tuned.exists().then_some(tuned), ..EmbedderSettings::default() };
+    let marks = config.paths.data.join("rules").join(crate::app::WORD_MARKS);
+    let present = |path: PathBuf| path.exists().then_some(path);
+    let mut settings = EmbedderSettings { tuned: present(tuned), marks: present(marks), ..EmbedderSettings::default() };
     match Embedder::load(&model, settings.clone()) {
         Ok(embed) => Ok(Arc::new(embed)),
         // Layers that do not fit must not keep the shop closed: it understands somewhat less without them.
-        Err(fault) if settings.tuned.take().is_some() => {
-            tracing::warn!(fault = format!("{fault:#}"), "going on without tuned layers");
+        Err(fault) if settings.tuned.take().is_some() | settings.marks.take().is_some() => {
+            tracing::warn!(fault = format!("{fault:#}"), "going on without tuned layers and word marks");
             Ok(Arc::new(Embedder::load(&model, settings)?))
         }
         Err(fault) => Err(fault),

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::domain::session::Session;
 use crate::domain::{CommandName, Language};
 use crate::understanding::cases::Batch;
+use crate::understanding::marked;
 use crate::understanding::measure::{self, Share};
 use crate::understanding::{Input, Judged};
 use crate::{app, guard, scenario, screening, understanding};
@@ -95,10 +96,23 @@ async fn learn(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Measures how well words that say something of goods are told from others.
+async fn eval_marked(batch: &Batch<'_>, table: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let told = marked::run(batch, table).await?;
+    if json {
+        println!("{}", serde_json::to_string(&told)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (language, marked::Told { of_goods, kept, aside, left_out }) in &told {
+        println!("{language}: {kept} of {of_goods} words of goods kept, {left_out} of {aside} others left out");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn understand_one(config: &Config, text: &str, (explain, json): (bool, bool)) -> anyhow::Result<ExitCode> {
     let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
     let understander = app::understander(config, &*embed).await?;
-    let message = screening.screen(text, Language::En, None);
+    let message = understander.marked(screening.screen(text, Language::En, None), &*embed).await;
     let session = Session { language: message.language, ..Session::default() };
     let input = Input { message: &message, session: &session };
     let understood = understander.understand(input, Some(&*embed), None).await;
@@ -126,7 +140,6 @@ async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> any
     if text.lines().next() == Some(understanding::INTENTS_HEADER) {
         return eval_intents(config, &text, json).await.with_context(|| format!("in {}", path.display()));
     }
-    let rows = measure::read(&text).with_context(|| format!("in {}", path.display()))?;
     let (embed, screening) = (open::embedder(config)?, app::screening(&config.paths.data)?);
     let understander = app::understander(config, &*embed).await?;
     let batch = Batch {
@@ -136,6 +149,10 @@ async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> any
         generate: None,
         explain: false,
     };
+    if text.lines().next() == Some(marked::HEADER) {
+        return eval_marked(&batch, &text, json).await.with_context(|| format!("in {}", path.display()));
+    }
+    let rows = measure::read(&text).with_context(|| format!("in {}", path.display()))?;
     let mut report = measure::run(&batch, &rows).await?;
     if let Some(page) = &args.html {
         std::fs::write(page, eval_page::page(&path.display().to_string(), &report))

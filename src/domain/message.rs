@@ -45,6 +45,9 @@ pub struct Screened {
     pub injection: f32,
     /// Likelihood of an advertisement, 0 to 1.
     pub spam: f32,
+    /// What its words are, as far as somebody has read them.
+    #[serde(skip)]
+    pub marks: Marks,
 }
 
 impl Screened {
@@ -54,6 +57,76 @@ impl Screened {
     /// True for a message that offers something to the shop.
     pub fn advertises(&self) -> bool {
         self.spam >= Self::ADVERTISING
+    }
+}
+
+/// What a stretch of a text is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    /// Byte range of the text that was read.
+    pub range: Range<usize>,
+    /// The chance that it names goods.
+    pub names: f32,
+    /// The chance that it says what goods are or should be like.
+    pub describes: f32,
+}
+
+/// What the words of a message are, as the embedder read them. Words are looked up by how they are typed, so that parts of the message
+/// and what was made of it find theirs, too.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Marks {
+    text: String,
+    /// For each byte of the text; none where nobody has read it.
+    bytes: Vec<Option<Chances>>,
+}
+
+/// What a character is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Chances {
+    names: f32,
+    of_goods: f32,
+}
+
+impl Marks {
+    /// The marks of a text.
+    pub fn new(text: String, marks: &[Mark]) -> Marks {
+        let mut bytes = vec![None; text.len()];
+        for mark in marks {
+            let chances = Chances { names: mark.names, of_goods: mark.names + mark.describes };
+            bytes.get_mut(mark.range.clone()).into_iter().flatten().for_each(|byte| *byte = Some(chances));
+        }
+        Marks { text, bytes }
+    }
+
+    /// The chance of each character of a word that it says something of goods: the best of all places where the message has the word, and 1
+    /// where it has it nowhere.
+    pub fn chances(&self, word: &str) -> Vec<f32> {
+        let mut best: Option<Vec<f32>> = None;
+        for start in self.places(word) {
+            let here =
+                word.char_indices().map(|(at, _)| self.bytes[start + at].map_or(1.0, |chances| chances.of_goods));
+            best = Some(match best {
+                None => here.collect(),
+                Some(before) => before.into_iter().zip(here).map(|(a, b)| a.max(b)).collect(),
+            });
+        }
+        best.unwrap_or_else(|| vec![1.0; word.chars().count()])
+    }
+
+    /// The best chance of any of some words, parted by spaces, that it names goods; none where one of them was not read.
+    pub fn naming(&self, words: &str) -> Option<f32> {
+        let mut best: Option<f32> = None;
+        for word in words.split_whitespace() {
+            let places = self.places(word).flat_map(|start| word.char_indices().map(move |(at, _)| start + at));
+            let read: Option<Vec<f32>> = places.map(|byte| self.bytes[byte].map(|chances| chances.names)).collect();
+            let own = read.filter(|read| !read.is_empty())?.into_iter().fold(0.0, f32::max);
+            best = Some(best.map_or(own, |before| before.max(own)));
+        }
+        best
+    }
+
+    fn places(&self, word: &str) -> impl Iterator<Item = usize> {
+        self.text.match_indices(word).map(|(start, _)| start).filter(move |_| !word.is_empty())
     }
 }
 
@@ -93,5 +166,37 @@ impl PiiKind {
             PiiKind::Iban => "[iban]",
             PiiKind::Id => "[id]",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_has_the_best_chance_of_all_its_places() {
+        let mark = |range: Range<usize>, names: f32, describes: f32| Mark { range, names, describes };
+        let text = "hm pan or a wok pan";
+        let marks = Marks::new(
+            text.into(),
+            &[mark(0..2, 0.0, 0.1), mark(3..6, 0.5, 0.0), mark(12..15, 0.9, 0.0), mark(16..19, 0.6, 0.1)],
+        );
+        let check = |word: &str, expected: f32| {
+            let chances = marks.chances(word);
+            assert!(chances.iter().all(|chance| (chance - expected).abs() < 1e-6), "{word}: {chances:?}");
+        };
+        check("hm", 0.1);
+        check("pan", 0.7);
+        check("wok", 0.9);
+        check("or", 1.0);
+        check("kettle", 1.0);
+        let check = |words: &str, expected: Option<f32>| assert_eq!(marks.naming(words), expected, "{words}");
+        check("pan", Some(0.6));
+        check("hm pan", Some(0.6));
+        check("hm", Some(0.0));
+        check("or pan", None);
+        check("kettle", None);
+        check("", None);
+        assert!(Marks::default().chances("").is_empty());
     }
 }

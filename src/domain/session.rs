@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cart::CheckoutTalk;
+use super::cart::{CheckoutTalk, Held};
 use super::command::{Command, Pick, Slots};
 use super::desk::Talk;
 use super::identity::Login;
@@ -76,7 +76,10 @@ pub struct Session {
     pub focus: Vec<ProductId>,
     /// Products that replies were about of late, each alone or in a list as short as one can speak of, the last one last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub spoken: Vec<ProductId>,
+    pub spoken_of: Vec<Spoken>,
+    /// What the last sum was of, until something else is spoken of: "put both in the cart", "let's order".
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub summed: Vec<Held>,
     /// The last list of several: who looks closer at one of them may still ask for "the last one".
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
@@ -117,6 +120,19 @@ pub struct Session {
     pub recent: Vec<Exchange>,
 }
 
+/// A product that was spoken of, and in which size and colour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    /// Which.
+    pub product: ProductId,
+    /// The size that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// The colour that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<String>,
+}
+
 fn is_nobody(login: &Login) -> bool {
     *login == Login::default()
 }
@@ -127,21 +143,37 @@ const SPOKEN: usize = 8;
 const SHORT_LIST: usize = 2;
 
 impl Session {
-    /// Notes what a reply was about.
-    pub fn speaks_of(&mut self, products: &[ProductId]) {
+    /// Notes what a reply was about; a size or colour is that of the only one. What was said of it before stands until something else is.
+    pub fn speaks_of(&mut self, products: &[ProductId], size: Option<&str>, colour: Option<&str>) {
         if products.len() > SHORT_LIST {
             return;
         }
-        self.spoken.retain(|known| !products.contains(known));
-        self.spoken.extend_from_slice(products);
-        let surplus = self.spoken.len().saturating_sub(SPOKEN);
-        self.spoken.drain(..surplus);
+        let alone = products.len() == 1;
+        let note = |product: &ProductId| {
+            let before = self.remembered(product);
+            let said = |now: Option<&str>, before: Option<String>| now.filter(|_| alone).map(str::to_string).or(before);
+            Spoken {
+                product: product.clone(),
+                size: said(size, before.and_then(|one| one.size.clone())),
+                colour: said(colour, before.and_then(|one| one.colour.clone())),
+            }
+        };
+        let notes: Vec<Spoken> = products.iter().map(note).collect();
+        self.spoken_of.retain(|known| !products.contains(&known.product));
+        self.spoken_of.extend(notes);
+        let surplus = self.spoken_of.len().saturating_sub(SPOKEN);
+        self.spoken_of.drain(..surplus);
+    }
+
+    /// What is remembered of a product, where it was spoken of.
+    pub fn remembered(&self, product: &ProductId) -> Option<&Spoken> {
+        self.spoken_of.iter().find(|known| known.product == *product)
     }
 
     /// What "both of them" means: the things shown, or the one shown and the one spoken of before it.
     pub fn spoken_last(&self, shown: &[ProductId]) -> Vec<ProductId> {
         let [only] = shown else { return shown.to_vec() };
-        let before = self.spoken.iter().rev().find(|known| *known != only);
+        let before = self.spoken_of.iter().rev().map(|known| &known.product).find(|known| *known != only);
         before.into_iter().chain([only]).cloned().collect()
     }
 
@@ -223,7 +255,8 @@ impl Default for Session {
             turns: 0,
             focus: Vec::new(),
             listed: Vec::new(),
-            spoken: Vec::new(),
+            spoken_of: Vec::new(),
+            summed: Vec::new(),
             pushed: Vec::new(),
             narrowing: Vec::new(),
             narrowed: Vec::new(),
@@ -254,13 +287,32 @@ mod tests {
         let mut session = Session::default();
         assert_eq!(session.spoken_last(&[id("a")]), [id("a")], "nothing was spoken of before");
         for shown in [vec![id("a")], vec![id("b"), id("c"), id("d")], vec![id("e")], vec![id("a")]] {
-            session.speaks_of(&shown);
+            session.speaks_of(&shown, None, None);
         }
-        assert_eq!(session.spoken, [id("e"), id("a")], "a list is looked through, not spoken of");
+        let spoken: Vec<ProductId> = session.spoken_of.iter().map(|known| known.product.clone()).collect();
+        assert_eq!(spoken, [id("e"), id("a")], "a list is looked through, not spoken of");
         assert_eq!(session.spoken_last(&[id("a")]), [id("e"), id("a")]);
         assert_eq!(session.spoken_last(&[id("b"), id("c")]), [id("b"), id("c")], "two that are shown are both");
-        (0..20).for_each(|at| session.speaks_of(&[id(&at.to_string())]));
-        assert_eq!(session.spoken.len(), SPOKEN);
+        (0..20).for_each(|at| session.speaks_of(&[id(&at.to_string())], None, None));
+        assert_eq!(session.spoken_of.len(), SPOKEN);
+    }
+
+    #[test]
+    fn the_size_and_colour_of_what_was_spoken_of_stand_until_others_are_named() {
+        let id = |name: &str| ProductId::from(name);
+        let mut session = Session::default();
+        let mut check =
+            |shown: &[&str], (size, colour): (Option<&str>, Option<&str>), expected: (Option<&str>, Option<&str>)| {
+                let shown: Vec<ProductId> = shown.iter().map(|name| id(name)).collect();
+                session.speaks_of(&shown, size, colour);
+                let known = session.remembered(&shown[0]).unwrap();
+                assert_eq!((known.size.as_deref(), known.colour.as_deref()), expected, "{shown:?}");
+            };
+        check(&["boots"], (Some("43"), None), (Some("43"), None));
+        check(&["boots"], (None, Some("brown")), (Some("43"), Some("brown")));
+        check(&["socks"], (None, None), (None, None));
+        check(&["socks", "boots"], (Some("39-41"), None), (None, None));
+        check(&["boots"], (Some("44"), None), (Some("44"), Some("brown")));
     }
 
     #[test]

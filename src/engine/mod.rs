@@ -15,6 +15,7 @@ use crate::domain::cart::{Cart, Checkout, Paid, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
+use crate::domain::message::Mark;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::product::Loads;
@@ -46,7 +47,7 @@ pub trait Embed: Send + Sync {
     /// Reads messages for what they want. An embedder without tuned layers has no opinion.
     async fn read(&self, texts: Vec<String>) -> anyhow::Result<Vec<Reading>> {
         let vectors = self.embed(EmbedInput::Query, texts).await?;
-        Ok(vectors.into_iter().map(|vector| Reading { vector, opinion: Vec::new() }).collect())
+        Ok(vectors.into_iter().map(|vector| Reading { vector, ..Reading::default() }).collect())
     }
     /// What its opinions are about, when it has any.
     fn tuned(&self) -> Option<&Tuned> {
@@ -82,6 +83,8 @@ pub struct Reading {
     pub vector: Vec<f32>,
     /// The natural logarithm of the chance of each label of [`Tuned`]; empty where nothing is tuned.
     pub opinion: Vec<f32>,
+    /// What its words are, in their order; empty where the embedder cannot tell.
+    pub marks: Vec<Mark>,
 }
 
 /// Layers of an embedder that were tuned for telling wishes apart.

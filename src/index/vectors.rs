@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 use simsimd::SpatialSimilarity;
 
@@ -91,9 +92,10 @@ fn quantise(vector: &[f32]) -> (Vec<i8>, f32) {
     (vector.iter().map(|value| (value / scale).round() as i8).collect(), scale)
 }
 
-/// The rows of a generation in floats, on disk.
+/// The rows of a generation in floats, on disk: pages of the file, which the system keeps as long as it has room. A search compares thousands
+/// of rows, and asking the system for each of them took most of its time.
 pub struct Stored {
-    file: File,
+    pages: Option<Mmap>,
     rows: usize,
     dimensions: usize,
 }
@@ -108,7 +110,14 @@ impl Stored {
         let file = File::open(&path).with_context(|| format!("reading {}", path.display()))?;
         let (bytes, stride) = (file.metadata()?.len(), (dimensions * size_of::<f32>()) as u64);
         ensure!(bytes.checked_rem(stride) == Some(0), "{} does not hold whole rows: run make index", path.display());
-        Ok(Stored { file, rows: (bytes / stride) as usize, dimensions })
+        // SAFETY: files of a generation are written once, before it is switched to, and removed, never shortened, after it.
+        #[allow(unsafe_code)]
+        let pages = if bytes > 0 {
+            Some(unsafe { Mmap::map(&file) }.with_context(|| format!("reading {}", path.display()))?)
+        } else {
+            None
+        };
+        Ok(Stored { pages, rows: (bytes / stride) as usize, dimensions })
     }
 
     /// How many rows.
@@ -119,20 +128,38 @@ impl Stored {
     /// The vector of a row.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// There is no such row.
     pub fn row(&self, row: usize) -> anyhow::Result<Vec<f32>> {
-        read_row(&self.file, row, self.dimensions)
+        let mut values = vec![0.0; self.dimensions];
+        self.read(row, &mut values)?;
+        Ok(values)
+    }
+
+    fn read(&self, row: usize, values: &mut [f32]) -> anyhow::Result<()> {
+        let stride = self.dimensions * size_of::<f32>();
+        let bytes = self.pages.as_ref().and_then(|pages| pages.get(row * stride..(row + 1) * stride));
+        let (bytes, _) = bytes.with_context(|| format!("there is no vector {row}"))?.as_chunks::<4>();
+        values.iter_mut().zip(bytes).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
+        Ok(())
+    }
+
+    /// Puts the exact cosine with a question in the place of a rough one.
+    fn rescore(&self, question: &[f32], scored: &mut [(usize, f32)]) -> anyhow::Result<()> {
+        let mut values = vec![0.0; self.dimensions];
+        for (row, score) in scored {
+            self.read(*row, &mut values)?;
+            *score = f32::dot(&values, question).unwrap_or_default() as f32;
+        }
+        Ok(())
     }
 
     /// Every row compared, the best first.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// A row cannot be read.
     pub fn compared(&self, question: &[f32], limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        let mut scored = Vec::with_capacity(self.rows);
-        for row in 0..self.rows {
-            scored.push((row, f32::dot(&self.row(row)?, question).unwrap_or_default() as f32));
-        }
+        let mut scored: Vec<(usize, f32)> = (0..self.rows).map(|row| (row, 0.0)).collect();
+        self.rescore(question, &mut scored)?;
         keep_best(&mut scored, limit);
         Ok(scored)
     }
@@ -181,9 +208,7 @@ impl Vectors {
     pub fn exactly_nearest(&self, question: Question<'_>, limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
         // Twice as many as asked are re-scored: the int8 order is right to within its rounding.
         let mut scored = self.roughly_nearest(question, limit * 2)?;
-        for (row, score) in &mut scored {
-            *score = f32::dot(&self.exact.row(*row)?, question.0).unwrap_or_default() as f32;
-        }
+        self.exact.rescore(question.0, &mut scored)?;
         sort(&mut scored);
         scored.truncate(limit);
         Ok(scored)

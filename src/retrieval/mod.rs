@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use crate::domain::command::Pick;
 use crate::domain::found::{Candidate, Found};
+use crate::domain::message::Marks;
 use crate::domain::plan::Absence;
 use crate::domain::{Currency, Language, ProductId, Slots, Wish};
 use crate::engine::{Catalog, Only, ProductHit, ProductQuery, Search, SearchMode};
@@ -45,6 +46,8 @@ pub struct Question<'a> {
     pub whole: &'a str,
     /// Its embedding as a query.
     pub vector: Option<&'a [f32]>,
+    /// What its words are.
+    pub marks: &'a Marks,
     /// What understanding found in it.
     pub slots: &'a Slots,
     /// What facts tell of each product beside its price and stock: an id of `data/rules/details.toml`.
@@ -57,6 +60,24 @@ pub struct Question<'a> {
     pub currency: Currency,
     /// Now: facts carry it.
     pub now: Timestamp,
+}
+
+/// From this chance on a word is one that names goods.
+const NAMES: f32 = 0.5;
+
+impl Question<'_> {
+    /// Of some words of the message those that say what kind of thing it is: "kettle" of "kettle green tea". All of them where nothing tells
+    /// them apart.
+    fn kind(&self, shop: &Shop, words: &str) -> String {
+        let chances: Option<Vec<(&str, f32)>> =
+            words.split_whitespace().map(|word| Some((word, self.marks.naming(word)?))).collect();
+        let chances = chances.unwrap_or_default();
+        let naming: Vec<&str> = chances.iter().filter(|(_, chance)| *chance >= NAMES).map(|(word, _)| *word).collect();
+        match naming.is_empty() || naming.len() == chances.len() {
+            true => shop.kinds().named(self.text, words),
+            false => naming.join(" "),
+        }
+    }
 }
 
 /// How to choose among candidates.
@@ -196,7 +217,7 @@ async fn carried(sources: Sources<'_>, question: &Question<'_>, limits: Limits) 
     if sources.shop.kinds().open(question.text) {
         return Ok(true);
     }
-    let kind = sources.shop.kinds().named(question.text, words);
+    let kind = question.kind(sources.shop, words);
     let familiar = sources.search.familiar(&query(question, &kind, limits)).await?;
     tracing::debug!(?familiar, "how well the shop knows it");
     Ok(carried::carried(familiar, question.language))

@@ -26,7 +26,8 @@ pub(super) async fn look_up(
     let Some(mut wanted) = shop.wanted(question.text, named) else {
         return Ok(None);
     };
-    let of_those = wanted.of_those(question.focus.len());
+    // "Anything in cotton?" after bedding was shown looks for bedding; what asks whether that is cotton is no search.
+    let of_those = wanted.kind.is_empty() && !question.focus.is_empty();
     let of_kind = match (of_those, wanted.kind.is_empty()) {
         (true, _) => like_those(sources, question, limits).await?,
         (false, true) => of_any_kind(sources, question, limits).await?,
@@ -111,7 +112,7 @@ pub(super) async fn of_the_kind_named(
     (chosen, hits): (select::Chosen, Vec<ProductHit>),
 ) -> anyhow::Result<(select::Chosen, Vec<ProductHit>)> {
     let words = question.slots.product.as_deref().unwrap_or_default();
-    let kind = sources.shop.kinds().named(question.text, words);
+    let kind = question.kind(sources.shop, words);
     // 洗澡时候能听的防水: what stands last is a property, and no kind.
     let property = || sources.shop.wanted(&kind, &kind).is_some_and(|wanted| wanted.kind.is_empty());
     if kind == words || sources.shop.kinds().open(question.text) || property() {
@@ -159,7 +160,7 @@ async fn of_the_kind(
     question: &Question<'_>,
     (limits, kind): (Limits, &str),
 ) -> anyhow::Result<OfKind> {
-    let kind = sources.shop.kinds().named(question.text, kind);
+    let kind = question.kind(sources.shop, kind);
     let slots = Slots { product: Some(kind.clone()), ..Slots::default() };
     if !carried(sources, &Question { slots: &slots, ..question.clone() }, limits).await? {
         return Ok(OfKind::default());

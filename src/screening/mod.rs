@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::domain::message::Marks;
 use crate::domain::{Language, Screened};
 
 pub mod cases;
@@ -102,6 +103,7 @@ impl Screening {
             spam: self.spam.score(&private, language),
             pii,
             private,
+            marks: Marks::default(),
         }
     }
 

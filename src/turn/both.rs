@@ -1,7 +1,7 @@
 //! "Both, please", "the pan, the pot and two mugs": several things go into the cart at once. In: the candidates that were pointed at, or
 //! what the message names. Out: a line of each, and the question which variant where it has to be asked.
 
-use crate::domain::cart::Edit;
+use crate::domain::cart::{Edit, Held};
 use crate::domain::found::Candidate;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, Fact, Move, Slots};
@@ -27,6 +27,12 @@ pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut
     if lines.is_empty() {
         return Ok(false);
     }
+    put_all(turn, lines, outcome).await?;
+    Ok(true)
+}
+
+/// Puts some lines into the cart, and tells what lies there then.
+pub(super) async fn put_all(turn: &Turn<'_>, lines: Vec<Held>, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (owner, till) = (owner(turn), till(turn, outcome));
     let mut done = None;
     for line in lines {
@@ -40,7 +46,7 @@ pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut
     if let Some(priced) = done {
         take(Ok(priced), (CartSay::Added, outcome));
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Puts one of each into the cart, or as many as were asked for.

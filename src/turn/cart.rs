@@ -261,6 +261,12 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if points_nowhere(turn, command, outcome) {
         return Ok(());
     }
+    let Slots { product, sku, pick, quantity, size, colour, .. } = &command.slots;
+    let says_which = product.is_some() || sku.is_some() || size.is_some() || colour.is_some() || quantity.is_some();
+    let all = pick.as_ref().is_none_or(|pick| matches!(pick, Pick::First { .. }));
+    if !says_which && all && !turn.session.summed.is_empty() {
+        return both::put_all(turn, turn.session.summed.clone(), outcome).await;
+    }
     if command.slots.names.len() > 1 && both::each_named(turn, command, outcome).await? {
         return Ok(());
     }

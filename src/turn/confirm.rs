@@ -87,6 +87,7 @@ pub(super) fn question<'a>(
         text: &turn.screened.text,
         whole: &turn.screened.private,
         vector,
+        marks: &turn.screened.marks,
         slots: &command.slots,
         focus: turn.session.pointed(&command.slots),
         details: command.slots.detail.as_deref(),

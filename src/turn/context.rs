@@ -20,6 +20,10 @@ const SUSPICIOUS: f32 = 0.3;
 const RETURNS: &str = "returns";
 /// Letters of a word that its forms share at least.
 const STEM: usize = 4;
+/// From this chance on words name goods ...
+pub(super) const NAMES: f32 = 0.6;
+/// ... and below this they do not, whatever the shop knows of them.
+const NAMES_NOTHING: f32 = 0.15;
 /// More than this is no count of pieces but a code, a year, a size.
 const MOST_PIECES: u32 = 99;
 
@@ -283,7 +287,7 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         return None;
     }
     let words = command.slots.product.clone()?;
-    if wants_another(app, session, screened, command) {
+    if wants_another(app, session, screened, command) || in_other_make(app, screened, command) {
         return None;
     }
     if names_a_thing(app, screened, &words).await {
@@ -307,6 +311,13 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
         }
     }
     Some(words)
+}
+
+/// True for "anything in cotton?": of the kind that was shown what has a property, whatever those shown are like.
+fn in_other_make(app: &App, screened: &Screened, command: &Command) -> bool {
+    let words = command.slots.product.as_deref().unwrap_or_default();
+    let looks = command.name == CommandName::FindProduct && command.slots.detail.is_none();
+    looks && app.shop.wanted(&screened.text, words).is_some_and(|wanted| wanted.kind.is_empty())
 }
 
 /// True when what is spoken of is to be had in a size of this name: of boots, "the price of 45" is of no 45 pairs.
@@ -334,6 +345,11 @@ async fn described(app: &App, session: &Session, screened: &Screened, words: &st
 pub(super) async fn names_a_thing(app: &App, screened: &Screened, words: &str) -> bool {
     if !words.chars().any(char::is_alphabetic) {
         return false;
+    }
+    match screened.marks.naming(words) {
+        Some(chance) if chance < NAMES_NOTHING => return false,
+        Some(chance) if chance >= NAMES => return true,
+        _ => {}
     }
     // An index that fails tells so where it is really asked.
     let Ok(known) = app.search.familiar(&query(screened, words)).await else { return true };

@@ -96,6 +96,7 @@ async fn attempted(
     }
 
     clock.enter(Stage::Understanding);
+    let screened = app.understander.marked(screened, &*app.embed).await;
     if !order::take(&mut hold, &session, None).await? {
         return Ok(None);
     }
@@ -338,7 +339,6 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     }
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
-        session.speaks_of(&outcome.focus);
         if session.focus.len() > 1 {
             session.listed = session.focus.clone();
         }
@@ -348,6 +348,18 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.narrowed.extend(narrow::asked(outcome));
     let before = session.last.take();
     session.last = last_question(&answer.commands).map(|last| going_on(last, before.as_ref())).or(before);
+    if !outcome.focus.is_empty() {
+        let told = session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
+        let bought = answer.commands.iter().rev().find(|command| command.name == CommandName::CartAdd);
+        let said = bought.map(|command| command.slots.clone()).unwrap_or_default();
+        let (size, colour) = (said.size.or(told.size), said.colour.or(told.colour));
+        session.speaks_of(&outcome.focus, size.as_deref(), colour.as_deref());
+    }
+    let sum_still = std::mem::take(&mut session.summed);
+    session.summed = match outcome.focus.is_empty() {
+        true => sum_still,
+        false => outcome.summed.clone(),
+    };
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();

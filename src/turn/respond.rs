@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::domain::cart::CheckoutTalk;
+use crate::domain::cart::Held;
 use crate::domain::command::{Pick, Wish};
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
@@ -90,6 +91,8 @@ pub struct Outcome {
     /// What was put into the cart in this turn, or counted anew there.
     #[serde(skip)]
     pub in_hand: Option<Sku>,
+    /// What a sum was told of.
+    pub summed: Vec<Held>,
     /// Messages in a row that nobody was sure about, this one included.
     #[serde(skip)]
     pub unsure: u8,

@@ -7,7 +7,7 @@ use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Localised, Product, ProductId, Screened, Sku, Slots, Tier, Understanding};
 use crate::retrieval::EVERY_DETAIL;
 
-use super::context::known_word;
+use super::context::{NAMES, known_word};
 
 /// From here on it is such a question even where it names a thing the shop sells and points at none ("is a lid in the box?").
 const SURE: f32 = 0.4;
@@ -30,7 +30,10 @@ pub(super) async fn or_asked(
     let Some(side) = app.understander.of_shown(screened, &*app.embed).await else { return understood };
     understood.notes.push(format!("asks about what was shown: {side:.2}"));
     let thing = match &only.slots.product {
-        Some(words) => known_word(app, screened, words).await,
+        Some(words) => match screened.marks.naming(words) {
+            Some(chance) => chance >= NAMES,
+            None => known_word(app, screened, words).await,
+        },
         None => false,
     };
     let needed = if thing && !app.understander.points(screened) { SURE } else { LEANS };

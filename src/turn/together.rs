@@ -5,7 +5,7 @@ use crate::domain::cart::{Cart, Held};
 use crate::domain::found::Candidate;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::CartSay;
-use crate::domain::{Command, CommandName, ProductId, Screened, Slots};
+use crate::domain::{Command, CommandName, ProductId, Screened, Sku, Slots};
 
 use super::cart::{Chosen, owner, till, variant, visit};
 use super::context::names_a_thing;
@@ -33,14 +33,22 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     let prices = commands.iter().any(|command| command.name == C::Price);
     let several = things(turn, &commands).len() > 1;
     let alone = !delivery && (together || prices && counted(turn));
+    // "Actually make it just one lamp and one bulb": the sum told last is worked out anew.
+    let anew = !turn.session.summed.is_empty() && commands.iter().any(|command| command.name == C::Correct);
     // "I'll take the teapot and the tea, what does that come to with shipping to Prague?" asks for one sum, whatever it was taken for.
-    let of_several = several && (words.sum(text) || (together || delivery) && text.contains(['?', '？']));
-    let of_prices = |command: &Command| matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope);
+    let asks = words.sum(text) || (together || delivery) && text.contains(['?', '？']);
+    // "And with the socks, what would that be?" adds to what is spoken of.
+    let adds = words.adds(text) && (together || words.sum(text));
+    let of_several = several && (asks || anew) || adds;
+    let of_prices = |command: &Command| {
+        matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope)
+            || anew && command.name == C::Correct
+    };
     if !(alone && commands.iter().all(of_prices) || of_several) || turn.session.pending.is_some() {
         return commands;
     }
     // What is to be put into the cart is put there as well.
-    let parts: Vec<Command> = commands.iter().filter(|command| part(command)).cloned().collect();
+    let parts: Vec<Command> = commands.iter().filter(|command| part(command) || of_prices(command)).cloned().collect();
     match worked_out(turn, (&parts, delivery), outcome).await {
         Ok(Some(say)) => {
             let sent = say == CartSay::WithDelivery;
@@ -80,6 +88,7 @@ async fn worked_out(
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
     let lines = match (named, things(turn, commands).as_slice()) {
+        (true, [thing]) if turn.app.cart_words.adds(&turn.screened.text) => beside(turn, thing, outcome).await?,
         (true, things) if things.len() > 1 => of_things(turn, (things, Sureness::OfOnePrice), outcome).await,
         (true, _) => return Ok(None),
         (false, _) => {
@@ -117,10 +126,35 @@ async fn worked_out(
         return Ok(None);
     }
     outcome.focus.extend(focus);
+    outcome.summed = cart.lines.clone();
     outcome.town = cart.place.as_ref().map(ToString::to_string).or(outcome.town.take());
     let say = if priced.delivery.is_some() { CartSay::WithDelivery } else { CartSay::Today };
     tell(priced, say, outcome);
     Ok(Some(say))
+}
+
+/// A thing with what it is added to: the things of the last sum, those in the cart, or what was spoken of before it; none at all where one of
+/// them is not clear.
+async fn beside(turn: &Turn<'_>, thing: &Slots, outcome: &mut Outcome) -> anyhow::Result<Vec<Held>> {
+    let lines = of_things(turn, (std::slice::from_ref(thing), Sureness::OfOnePrice), outcome).await;
+    let [added] = lines.as_slice() else { return Ok(Vec::new()) };
+    let owner = owner(turn);
+    let cart = till(turn, outcome).show(visit(turn, &owner)).await?.cart.value.lines;
+    let mut all = match (turn.session.summed.as_slice(), cart) {
+        ([], cart) if cart.is_empty() => {
+            let before = turn.session.spoken_last(std::slice::from_ref(&added.product));
+            let before: Vec<ProductId> = before.into_iter().filter(|product| *product != added.product).collect();
+            of_shown(turn, (&before, &Slots::default()), 1, outcome).await
+        }
+        ([], cart) => cart,
+        (summed, _) => summed.to_vec(),
+    };
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    all.retain(|line| line.sku != added.sku);
+    all.extend(lines);
+    Ok(all)
 }
 
 /// What is named, each by itself with what is said of it: by the commands where the message fell into several, else by its parts.
@@ -207,10 +241,11 @@ async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mu
         Some(id) => Slots { product: None, sku: Some(id.0), ..slots },
         None => slots,
     };
+    let told = slots.clone();
     let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
     let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
     // "The sneakers and the socks": those that were spoken of, though the shop has others.
-    let spoken = candidates.iter().filter(|one| turn.session.spoken.contains(&one.product.id));
+    let spoken = candidates.iter().filter(|one| turn.session.remembered(&one.product.id).is_some());
     let spoken: Vec<&Candidate> = spoken.collect();
     let candidate = match (candidates, spoken.as_slice()) {
         ([only], _) => only,
@@ -221,10 +256,36 @@ async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mu
     if found.sure == 0 && candidate.covers <= 0.0 {
         return None;
     }
+    let id = candidate.product.id.clone();
     let sku = match (variant(candidate, &found.facts), sureness) {
         (Chosen::One(sku), _) => sku,
-        (_, Sureness::OfOnePrice) => of_one_price(turn, candidate, &found.facts)?,
-        (_, Sureness::OneVariant) => return None,
+        (_, sureness) => match (as_chosen(turn, (&alone, &told), &id, outcome).await, sureness) {
+            (Some(sku), _) => sku,
+            (None, Sureness::OfOnePrice) => of_one_price(turn, candidate, &found.facts)?,
+            (None, Sureness::OneVariant) => return None,
+        },
     };
-    Some(Held { sku, product: candidate.product.id.clone(), quantity: 1 })
+    Some(Held { sku, product: id, quantity: 1 })
+}
+
+/// The variant of a product in the size and colour in which it was spoken of.
+async fn as_chosen(
+    turn: &Turn<'_>,
+    (alone, said): (&Turn<'_>, &Slots),
+    product: &ProductId,
+    outcome: &mut Outcome,
+) -> Option<Sku> {
+    let known = turn.session.remembered(product)?;
+    let size = said.size.clone().or_else(|| known.size.clone());
+    let colour = said.colour.clone().or_else(|| known.colour.clone());
+    if (&size, &colour) == (&said.size, &said.colour) {
+        return None;
+    }
+    let slots = Slots { sku: Some(product.0.clone()), size, colour, ..Slots::default() };
+    let found = sought(alone, &Command { name: CommandName::Price, slots }, outcome).await;
+    let [candidate] = &found.candidates[..] else { return None };
+    match variant(candidate, &found.facts) {
+        Chosen::One(sku) => Some(sku),
+        _ => None,
+    }
 }

@@ -65,10 +65,12 @@ mod tests {
     use super::super::definitions::tests::rules;
     use super::*;
     use crate::domain::Language;
+    use crate::domain::message::Marks;
 
     fn check(language: Language, text: &str, expected: &[(&str, Option<u32>, Option<&str>, Option<&str>)]) {
         let (text, private) = (text.to_string(), text.to_string());
-        let message = Screened { text, private, language, pii: Vec::new(), injection: 0.0, spam: 0.0 };
+        let message =
+            Screened { text, private, language, pii: Vec::new(), injection: 0.0, spam: 0.0, marks: Marks::default() };
         let things = rules().apart(&message);
         let told: Vec<_> = things
             .iter()

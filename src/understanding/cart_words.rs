@@ -27,6 +27,7 @@ struct Raw {
     difference: Words,
     together: Words,
     sum: Words,
+    adds: Words,
     correct: Words,
     beside: Words,
     number: BTreeMap<Language, BTreeMap<String, u32>>,
@@ -58,6 +59,7 @@ pub struct CartWords {
     difference: Lexicon<()>,
     together: Lexicon<()>,
     sum: Lexicon<()>,
+    adds: Lexicon<()>,
     parts: Lexicon<Part>,
 }
 
@@ -103,6 +105,7 @@ impl CartWords {
             difference: lexicon(raw.difference),
             together: lexicon(raw.together),
             sum: lexicon(raw.sum),
+            adds: lexicon(raw.adds),
             parts: Lexicon::new(parts),
             known: raw.known.into_values().flatten().map(|word| fold(&word)).collect(),
         })
@@ -160,6 +163,11 @@ impl CartWords {
     /// True when it is asked what things that are named come to.
     pub fn sum(&self, text: &str) -> bool {
         !self.sum.find(&fold(text)).is_empty()
+    }
+
+    /// True when what is named comes in addition to something.
+    pub fn adds(&self, text: &str) -> bool {
+        !self.adds.find(&fold(text)).is_empty()
     }
 
     /// True when it is asked what things cost, without a word for their sum.

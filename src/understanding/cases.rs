@@ -25,6 +25,17 @@ pub struct Batch<'a> {
     pub explain: bool,
 }
 
+impl Batch<'_> {
+    /// A text as the stage gets it.
+    pub(super) async fn message(&self, text: &str) -> Screened {
+        let screened = (self.screen)(text);
+        match self.embed {
+            Some(embed) => self.understander.marked(screened, embed).await,
+            None => screened,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct CaseOut<'a> {
     id: &'a str,
@@ -51,9 +62,9 @@ pub async fn run(batch: &Batch<'_>, reader: impl BufRead, mut writer: impl Write
         let Some((id, text)) = line.split_once('\t') else {
             bail!("row {}: expected `id<TAB>text`, found one column", at + 1);
         };
-        let message = (batch.screen)(text);
-        let session = Session { language: message.language, ..Session::default() };
         let started = Instant::now();
+        let message = batch.message(text).await;
+        let session = Session { language: message.language, ..Session::default() };
         let input = Input { message: &message, session: &session };
         let understood = batch.understander.understand(input, batch.embed, batch.generate).await;
         let ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;

@@ -160,7 +160,9 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
     let embed = batch.embed.context("measuring the examples needs the embedder; run `truetill pull`")?;
     let mut report = Report::default();
     for row in rows {
-        let message = (batch.screen)(&row.text);
+        let reading = Instant::now();
+        let message = batch.message(&row.text).await;
+        let reading = reading.elapsed();
         let session = Session { language: row.language, ..Session::default() };
         let input = Input { message: &message, session: &session };
         let started = Instant::now();
@@ -169,7 +171,7 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         let started = Instant::now();
         let whole = batch.understander.understand(input, Some(embed), batch.generate).await;
         if ruled.is_none() {
-            report.examples_ms.push(started.elapsed().as_secs_f64() * 1e3);
+            report.examples_ms.push((reading + started.elapsed()).as_secs_f64() * 1e3);
         }
         // After the timed call: the embedder remembers recent texts.
         let readings = embed.read(vec![examples::anonymous(&message.text)]).await?;

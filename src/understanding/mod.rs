@@ -2,6 +2,7 @@
 //! Rules first, then the nearest labelled examples, then the language model under a grammar. It decides nothing else:
 //! it looks up no product and writes no reply.
 
+use crate::domain::message::Marks;
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
 use crate::engine::{Embed, Generate, Reading};
@@ -21,6 +22,7 @@ mod definitions;
 mod examples;
 mod folded;
 mod gist;
+pub mod marked;
 pub mod measure;
 mod menus;
 mod model;
@@ -121,6 +123,21 @@ impl Understander {
     /// What the model is given beside the message.
     pub fn hinting(&self) -> Hinting {
         self.settings.hinting
+    }
+
+    /// A message with what its words are, where the embedder can tell; the same message where it fails.
+    pub async fn marked(&self, message: Screened, embed: &dyn Embed) -> Screened {
+        let text = examples::anonymous(&message.text);
+        match embed.read(vec![text.clone()]).await {
+            Ok(readings) => {
+                let marks = readings.first().map(|read| Marks::new(text, &read.marks)).unwrap_or_default();
+                Screened { marks, ..message }
+            }
+            Err(fault) => {
+                tracing::warn!(fault = format!("{fault:#}"), "the words of a message could not be told apart");
+                message
+            }
+        }
     }
 
     /// What the message wants. Whatever fails inside, something comes back: at worst a search for its words.

@@ -77,6 +77,7 @@ fn screened(text: &str) -> Screened {
         pii: Vec::new(),
         injection: 0.0,
         spam: 0.0,
+        marks: Marks::default(),
     }
 }
 

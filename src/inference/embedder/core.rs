@@ -2,6 +2,7 @@
 //! Texts of like length share a pass; equal texts are encoded once.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -9,9 +10,11 @@ use anyhow::{Context, ensure};
 
 use super::super::weights::Weights;
 use super::encoder::{Encoder, Scratch};
+use super::marks::{Marker, Scores, marks};
 use super::tuned::Head;
 use super::unigram::Unigram;
 use super::{EmbedderSettings, plain};
+use crate::domain::message::Mark;
 use crate::engine::{EmbedInput, Reading};
 use crate::pull::VerifiedModel;
 
@@ -32,6 +35,7 @@ pub struct Core {
     pub(super) end: u32,
     settings: EmbedderSettings,
     pub(super) head: Option<Head>,
+    pub(super) marker: Option<Marker>,
     /// Buffers of the threads, kept from call to call.
     scratches: Mutex<Vec<Scratch>>,
 }
@@ -55,7 +59,11 @@ impl Core {
             Head::load(path, &encoder, &model.id).with_context(|| format!("{} cannot be used", path.display()))
         });
         let head = head.transpose()?;
-        let core = Core { encoder, unigram, begin, end, settings, head, scratches: Mutex::default() };
+        let marker = settings.marks.as_ref().map(|path| {
+            Marker::load(path, &encoder, &model.id).with_context(|| format!("{} cannot be used", path.display()))
+        });
+        let marker = marker.transpose()?;
+        let core = Core { encoder, unigram, begin, end, settings, head, marker, scratches: Mutex::default() };
         core.read(&["?".to_string()])?;
         Ok(core)
     }
@@ -80,16 +88,53 @@ impl Core {
         self.each(input, texts, &|sequences, scratch| self.encoder.encode(sequences, scratch))
     }
 
-    /// One vector and opinion per message, in order.
+    /// One vector and opinion per message, and what its words are, in order.
     pub fn read(&self, texts: &[String]) -> anyhow::Result<Vec<Reading>> {
-        self.each(EmbedInput::Query, texts, &|sequences, scratch| {
-            let Some(head) = &self.head else {
-                return Ok(self.encoder.encode(sequences, scratch)?.into_iter().map(plain).collect());
-            };
-            let [vectors, tuned] = self.encoder.encode_twice(sequences, &head.layers, scratch)?;
-            let judged = |(vector, tuned): (Vec<f32>, Vec<f32>)| Reading { vector, opinion: head.opinion(&tuned) };
-            Ok(vectors.into_iter().zip(tuned).map(judged).collect())
-        })
+        let read = self.each(EmbedInput::Query, texts, &|sequences, scratch| self.read_pass(sequences, scratch))?;
+        let marked = |((reading, scores), text): ((Reading, Vec<Scores>), &String)| Reading {
+            marks: self.marks(text, &scores).unwrap_or_default(),
+            ..reading
+        };
+        Ok(read.into_iter().zip(texts).map(marked).collect())
+    }
+
+    fn read_pass(&self, sequences: &[&[u32]], scratch: &mut Scratch) -> anyhow::Result<Vec<(Reading, Vec<Scores>)>> {
+        let mut scores: Vec<Scores> = Vec::new();
+        let mut watch = |layers: usize, held: &[f32]| {
+            self.marker.iter().for_each(|marker| marker.weigh(layers, held, &mut scores));
+        };
+        let readings: Vec<Reading> = match &self.head {
+            Some(head) => {
+                let [vectors, tuned] = self.encoder.encode_twice(sequences, &head.layers, &mut watch, scratch)?;
+                let judged = |(vector, tuned): (Vec<f32>, Vec<f32>)| Reading {
+                    vector,
+                    opinion: head.opinion(&tuned),
+                    ..Reading::default()
+                };
+                vectors.into_iter().zip(tuned).map(judged).collect()
+            }
+            None => self.encoder.encode_watched(sequences, &mut watch, scratch)?.into_iter().map(plain).collect(),
+        };
+        let mut rest = scores.as_slice();
+        let own = |sequence: &&[u32]| {
+            let (own, others) = rest.split_at(sequence.len().min(rest.len()));
+            rest = others;
+            own.to_vec()
+        };
+        let scores: Vec<Vec<Scores>> = sequences.iter().map(own).collect();
+        Ok(readings.into_iter().zip(scores).collect())
+    }
+
+    /// What the words of a text are, by the scores of its tokens; none where they cannot be followed back.
+    fn marks(&self, text: &str, scores: &[Scores]) -> Option<Vec<Mark>> {
+        let limit = self.encoder.max_tokens() - 2;
+        let whole = prefixed(EmbedInput::Query, text, self.settings.max_characters);
+        let prefix = prefixed(EmbedInput::Query, "", 0).len();
+        let places = self.unigram.places(&whole, limit)?;
+        // Between the marks for beginning and end.
+        let scores = scores.get(1..1 + places.len())?;
+        let own = |place: Range<usize>| place.start.saturating_sub(prefix)..place.end.saturating_sub(prefix);
+        Some(marks(scores, places.into_iter().map(own).collect()))
     }
 
     /// What is made of each text, in order.

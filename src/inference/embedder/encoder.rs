@@ -35,6 +35,9 @@ pub(super) struct Layer {
     output_norm: Norm,
 }
 
+/// Is told the number of layers gone through, and what is held of all tokens after them.
+pub(super) type Watch<'a> = &'a mut dyn FnMut(usize, &[f32]);
+
 /// The buffers of one thread.
 #[derive(Default)]
 pub struct Scratch {
@@ -99,8 +102,19 @@ impl Encoder {
 
     /// One unit-length vector per sequence.
     pub fn encode(&self, sequences: &[&[u32]], s: &mut Scratch) -> anyhow::Result<Vec<Vec<f32>>> {
+        self.encode_watched(sequences, &mut |_, _| {}, s)
+    }
+
+    /// The same; `watch` is told what is held of all tokens, row by row, after so many layers.
+    pub(super) fn encode_watched(
+        &self,
+        sequences: &[&[u32]],
+        watch: Watch<'_>,
+        s: &mut Scratch,
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
         self.embed(sequences, s)?;
-        Ok(self.through(&self.layers, sequences, s))
+        self.climb(0..self.layers.len(), sequences, watch, s);
+        Ok(self.vectors(sequences, s))
     }
 
     /// Two unit-length vectors per sequence: its own, and that of `others` in place of the last layers. What lies below both
@@ -109,24 +123,32 @@ impl Encoder {
         &self,
         sequences: &[&[u32]],
         others: &[Layer],
+        watch: Watch<'_>,
         s: &mut Scratch,
     ) -> anyhow::Result<[Vec<Vec<f32>>; 2]> {
-        let (shared, own) = self.layers.split_at(self.layers.len().saturating_sub(others.len()));
+        let shared = self.layers.len().saturating_sub(others.len());
         self.embed(sequences, s)?;
-        for layer in shared {
+        self.climb(0..shared, sequences, watch, s);
+        let (x, blocks) = (s.x.clone(), s.blocks.clone());
+        self.climb(shared..self.layers.len(), sequences, watch, s);
+        let first = self.vectors(sequences, s);
+        (s.x, s.blocks) = (x, blocks);
+        for layer in others {
             self.layer(layer, sequences, s);
         }
-        let (x, blocks) = (s.x.clone(), s.blocks.clone());
-        let first = self.through(own, sequences, s);
-        (s.x, s.blocks) = (x, blocks);
-        Ok([first, self.through(others, sequences, s)])
+        Ok([first, self.vectors(sequences, s)])
     }
 
-    /// The vectors after these layers.
-    fn through(&self, layers: &[Layer], sequences: &[&[u32]], s: &mut Scratch) -> Vec<Vec<f32>> {
-        for layer in layers {
-            self.layer(layer, sequences, s);
+    /// Goes through some of its own layers.
+    fn climb(&self, layers: std::ops::Range<usize>, sequences: &[&[u32]], watch: Watch<'_>, s: &mut Scratch) {
+        for at in layers {
+            self.layer(&self.layers[at], sequences, s);
+            watch(at + 1, &s.x);
         }
+    }
+
+    /// What the layers made of each sequence.
+    fn vectors(&self, sequences: &[&[u32]], s: &Scratch) -> Vec<Vec<f32>> {
         let mut rest = s.x.as_slice();
         let mut vectors = Vec::with_capacity(sequences.len());
         for sequence in sequences {

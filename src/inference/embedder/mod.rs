@@ -6,6 +6,7 @@ mod cache;
 mod core;
 mod encoder;
 mod level;
+mod marks;
 mod matrix;
 mod numeric;
 #[cfg(test)]
@@ -44,6 +45,8 @@ pub struct EmbedderSettings {
     pub remembered: usize,
     /// Layers tuned for telling wishes apart.
     pub tuned: Option<PathBuf>,
+    /// Lines between words that name goods, words that describe them, and others.
+    pub marks: Option<PathBuf>,
 }
 
 impl Default for EmbedderSettings {
@@ -55,6 +58,7 @@ impl Default for EmbedderSettings {
             threads: super::threads::in_use(),
             remembered: 4096,
             tuned: None,
+            marks: None,
         }
     }
 }
@@ -183,5 +187,5 @@ fn serve(core: &Core, mut requests: mpsc::Receiver<Request>) {
 }
 
 fn plain(vector: Vec<f32>) -> Reading {
-    Reading { vector, opinion: Vec::new() }
+    Reading { vector, ..Reading::default() }
 }

@@ -1,5 +1,6 @@
 use super::super::definitions::tests::rules;
 use super::*;
+use crate::domain::message::Marks;
 use crate::domain::plan::Ask;
 use crate::domain::session::{Pending, Session};
 use crate::domain::{Language, Screened};
@@ -12,6 +13,7 @@ pub(super) fn screened(text: &str) -> Screened {
         pii: Vec::new(),
         injection: 0.0,
         spam: 0.0,
+        marks: Marks::default(),
     }
 }
 
