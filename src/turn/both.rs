@@ -34,6 +34,7 @@ pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut
 /// Puts some lines into the cart, and tells what lies there then.
 pub(super) async fn put_all(turn: &Turn<'_>, lines: Vec<Held>, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (owner, till) = (owner(turn), till(turn, outcome));
+    let say = if lines.len() > 1 { CartSay::Changed } else { CartSay::Added };
     let mut done = None;
     for line in lines {
         outcome.focus.push(line.product);
@@ -44,7 +45,7 @@ pub(super) async fn put_all(turn: &Turn<'_>, lines: Vec<Held>, outcome: &mut Out
         }
     }
     if let Some(priced) = done {
-        take(Ok(priced), (CartSay::Added, outcome));
+        take(Ok(priced), (say, outcome));
     }
     Ok(())
 }

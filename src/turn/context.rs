@@ -348,7 +348,8 @@ pub(super) async fn names_a_thing(app: &App, screened: &Screened, words: &str) -
     }
     match screened.marks.naming(words) {
         Some(chance) if chance < NAMES_NOTHING => return false,
-        Some(chance) if chance >= NAMES => return true,
+        // "Can it go in the washing machine?" names a thing, too.
+        Some(chance) if chance >= NAMES && !app.understander.points(screened) => return true,
         _ => {}
     }
     // An index that fails tells so where it is really asked.

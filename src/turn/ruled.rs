@@ -80,12 +80,14 @@ async fn needed(
         let says = only.slots.sku.is_some() || only.slots.quantity.is_some() || app.answers.defective(&screened.text);
         return (asks && !says && !names_known(app, screened, only).await).then_some(STANDS_OUT);
     }
-    if busy || says_who || sku.is_some() || wish.is_some() || detail.is_some() {
+    // "How long is it valid?" asks for a property of nothing, where no goods are spoken of.
+    let of_goods = detail.is_some() && !session.focus.is_empty();
+    if busy || says_who || sku.is_some() || wish.is_some() || of_goods {
         return None;
     }
     match only.name {
         C::FindProduct | C::Stock | C::Compare | C::Correct => {
-            let words = only.slots.product.as_deref()?;
+            let Some(words) = only.slots.product.as_deref() else { return detail.is_some().then_some(STANDS_OUT) };
             Some(if known_word(app, screened, words).await { STANDS_ALONE } else { STANDS })
         }
         C::DeliveryInfo => Some(STANDS_OUT),

@@ -52,7 +52,10 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     match worked_out(turn, (&parts, delivery), outcome).await {
         Ok(Some(say)) => {
             let sent = say == CartSay::WithDelivery;
-            let told = |command: &Command| of_prices(command) || sent && command.name == C::DeliveryInfo;
+            // What the sum is of goes into the cart when that is said; "put both in", "let's order" say it next.
+            let waits = |command: &Command| command.name == C::CartAdd && !words.says_cart(text);
+            let told =
+                |command: &Command| of_prices(command) || waits(command) || sent && command.name == C::DeliveryInfo;
             commands.into_iter().filter(|command| !told(command)).collect()
         }
         Ok(None) => commands,
@@ -87,7 +90,18 @@ async fn worked_out(
     let each = said.quantity.unwrap_or(1).max(1);
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
-    let lines = match (named, things(turn, commands).as_slice()) {
+    let mut things = things(turn, commands);
+    if things.len() > 1 {
+        // "What would it come to with the socks" names one thing.
+        let mut own = Vec::new();
+        for thing in &things {
+            if is_thing(turn, thing).await {
+                own.push(thing.clone());
+            }
+        }
+        things = own;
+    }
+    let lines = match (named, things.as_slice()) {
         (true, [thing]) if turn.app.cart_words.adds(&turn.screened.text) => beside(turn, thing, outcome).await?,
         (true, things) if things.len() > 1 => of_things(turn, (things, Sureness::OfOnePrice), outcome).await,
         (true, _) => return Ok(None),
@@ -116,9 +130,10 @@ async fn worked_out(
     let mut focus: Vec<ProductId> = lines.iter().map(|line| line.product.clone()).collect();
     focus.dedup();
     let town = commands.iter().find_map(|command| command.slots.town.clone()).or(said.town);
+    let town_now = town.is_some();
     let known = turn.session.town.clone().filter(|_| delivery);
     let place = town.or(known).map(|town| PlaceId::from(town.as_str()));
-    let sent = delivery || commands.iter().any(|command| command.name == CommandName::DeliveryInfo);
+    let sent = delivery || town_now || commands.iter().any(|command| command.name == CommandName::DeliveryInfo);
     let cart = Cart { lines, place: place.filter(|_| sent), ..Cart::default() };
     let priced = till.quote(&cart, visit.currency).await?;
     if priced.sums.is_none() || delivery && priced.delivery.is_none() {

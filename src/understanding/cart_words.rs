@@ -170,6 +170,11 @@ impl CartWords {
         !self.adds.find(&fold(text)).is_empty()
     }
 
+    /// True when the cart itself is named.
+    pub fn says_cart(&self, text: &str) -> bool {
+        !self.cart.find(&fold(text)).is_empty()
+    }
+
     /// True when it is asked what things cost, without a word for their sum.
     pub fn how_much(&self, text: &str) -> bool {
         !self.how_much.find(&fold(text)).is_empty()

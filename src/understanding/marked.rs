@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cases::Batch;
 use super::folded::is_han;
-use super::slots::may_speak_of_goods;
+use super::of_goods::may_speak_of_goods;
 use crate::domain::Language;
 
 /// First line of such a table.

@@ -26,6 +26,7 @@ pub mod marked;
 pub mod measure;
 mod menus;
 mod model;
+mod of_goods;
 mod rules;
 mod several;
 mod slot_rules;

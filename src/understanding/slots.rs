@@ -8,17 +8,12 @@ use regex::{Captures, Regex};
 use super::amounts::{amount, chinese};
 use super::definitions::CommandRules;
 use super::folded::{Folded, fold, is_han, whole_words};
+use super::of_goods::of_goods;
 use super::slot_rules::SlotTable;
 use super::values::{order_value, size_value};
 use crate::domain::command::{Budget, EVERY_DETAIL, Pick};
 use crate::domain::message::PiiKind;
 use crate::domain::{CommandName, Language, Screened, Slots};
-
-/// The same of a Chinese character: what is cut out of a run of them parts it.
-const HAN_SURELY_ASIDE: f32 = 0.95;
-/// From this chance on a word says nothing of goods. Chosen where of the words of `data/eval/understanding/marked.tsv` that do three in a
-/// hundred lie beyond it.
-const SURELY_ASIDE: f32 = 0.9;
 
 /// What a stretch of a message says, besides which command it is.
 pub(super) struct Filled {
@@ -73,47 +68,20 @@ impl CommandRules {
         let stops = self.stop.find(&folded.text).into_iter().filter(|hit| spoken(hit.value)).map(|hit| hit.range);
         taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
-        let found = Self::of_goods(passage, product_words(passage.text, &folded, &left));
+        let found = product_words(passage.text, &folded, &left);
+        // "And is there 43?" names a size of what is spoken of.
+        let asks = matches!(passage.about, Some(CommandName::Stock | CommandName::CartAdd | CommandName::Correct));
+        let bare = found.iter().map(|place| passage.text[place.clone()].to_string()).collect();
+        let bare = self.bare_size(&self.without_edges(bare).join(" ")).filter(|_| asks && slots.size.is_none());
+        let found = if bare.is_some() { Vec::new() } else { of_goods(passage, found) };
+        slots.size = slots.size.take().or(bare);
         slots.names = self.names(passage.text, &found);
         let words = self.without_edges(found.into_iter().map(|place| passage.text[place].to_string()).collect());
         slots.product = (!words.is_empty()).then(|| words.join(" "));
-        // "And is there 43?" names a size of what is spoken of.
-        let asks = matches!(passage.about, Some(CommandName::Stock | CommandName::CartAdd | CommandName::Correct));
-        if let (true, None, Some(size)) =
-            (asks, &slots.size, slots.product.as_deref().and_then(|words| self.bare_size(words)))
-        {
-            (slots.size, slots.product) = (Some(size), None);
-        }
         // Among kettles there is a cheapest one; a second one is of a list.
         let named = slots.product.is_some() || slots.sku.is_some();
         slots.pick = slots.pick.filter(|pick| !named || matches!(pick, Pick::Price(_)) && slots.sku.is_none());
         Filled { rest: words.len(), slots }
-    }
-
-    /// Of some words those that may say something of goods. Chinese has no spaces: of a run of characters what says nothing is cut out.
-    fn of_goods(passage: Passage<'_>, words: Vec<Range<usize>>) -> Vec<Range<usize>> {
-        if passage.about == Some(CommandName::DeliveryInfo) {
-            // Where it goes is no matter of goods, and the shop may know the place by the words that are left.
-            return words;
-        }
-        let kept = |place: Range<usize>| {
-            let word = &passage.text[place.clone()];
-            let chances = passage.message.marks.chances(word);
-            if !word.chars().any(is_han) {
-                return Vec::from_iter(may_speak_of_goods(word, &chances).then_some(place));
-            }
-            let mut runs: Vec<Range<usize>> = Vec::new();
-            for ((at, c), chance) in word.char_indices().zip(chances) {
-                let (start, end) = (place.start + at, place.start + at + c.len_utf8());
-                match runs.last_mut() {
-                    _ if !may_speak_of_goods(&passage.text[start..end], &[chance]) => {}
-                    Some(run) if run.end == start => run.end = end,
-                    _ => runs.push(start..end),
-                }
-            }
-            runs
-        };
-        words.into_iter().flat_map(kept).collect()
     }
 
     /// The property that is asked for; of two or more all there are: "how much does it hold, and how loud is it?"
@@ -186,12 +154,6 @@ impl CommandRules {
         let found = self.slots.bare_size.captures(&folded)?;
         Some(size_value(found.name("v")?.as_str()))
     }
-}
-
-/// True unless all parts of a word surely say nothing of goods. The 28 of "the 24 and the 28" stands in a name, or is a size.
-pub(super) fn may_speak_of_goods(word: &str, chances: &[f32]) -> bool {
-    let surely = if word.chars().any(is_han) { HAN_SURELY_ASIDE } else { SURELY_ASIDE };
-    word.contains(|sign: char| sign.is_ascii_digit()) || chances.iter().any(|chance| *chance > 1.0 - surely)
 }
 
 fn first<T: Clone>(lexicon: &super::folded::Lexicon<T>, taken: &mut Taken<'_>) -> Option<T> {
