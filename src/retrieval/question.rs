@@ -32,7 +32,7 @@ pub struct Question<'a> {
 }
 
 /// From this chance on a word is one that names goods.
-const NAMES: f32 = 0.5;
+const NAMES: f32 = 0.3;
 
 impl Question<'_> {
     /// Of some words of the message those that say what kind of thing it is: "kettle" of "kettle green tea". All of them where nothing tells

@@ -25,6 +25,9 @@ pub struct Kinds {
     /// Words and signs that ask which of several.
     #[serde(default)]
     which: Vec<String>,
+    /// Words and signs for what variants of a product differ in.
+    #[serde(default)]
+    variants: Vec<String>,
     /// How the rules are asked where the shop delivers at all.
     #[serde(default)]
     elsewhere: Localised,
@@ -45,6 +48,11 @@ impl Kinds {
     pub fn which(&self, message: &str) -> bool {
         let beginning: Vec<&str> = message.split_whitespace().take(FIRST_WORDS).collect();
         says_one_of(&self.which, &beginning.join(" "))
+    }
+
+    /// True for "what colours does it come in?".
+    pub fn variants(&self, message: &str) -> bool {
+        says_one_of(&self.variants, message)
     }
 
     /// True for the Vienna of "delivery to Vienna": the words stand where a place stands.

@@ -186,15 +186,25 @@ fn one_comparison(mut understood: Understanding) -> Understanding {
     understood
 }
 
-/// "If she wants black after all, can we swap it in the shop?" asks for no black one, but for the rules.
+/// "If she wants black after all, can we swap it in the shop?" asks for no black one, and "how long do we have to return it?" sends nothing
+/// back: the rules answer both.
 fn about_swapping(app: &App, screened: &Screened, mut understood: Understanding) -> Understanding {
     use CommandName as C;
-    if let [only] = understood.commands.as_mut_slice()
-        && matches!(only.name, C::Stock | C::FindProduct | C::Price | C::Policy)
-        && only.slots.sku.is_none()
-        && only.slots.topic.is_none()
-        && app.answers.swaps(&screened.text)
-    {
+    let [only] = understood.commands.as_mut_slice() else { return understood };
+    let (text, Slots { sku, topic, order_number, .. }) = (&screened.text, &only.slots);
+    let what_if = app.answers.what_if(text);
+    let swaps = || app.answers.swaps(text) || what_if && app.answers.exchange(text);
+    let rules = match only.name {
+        C::Stock | C::FindProduct | C::Price | C::Policy | C::RestockNotice => {
+            sku.is_none() && topic.is_none() && swaps()
+        }
+        C::ReturnItem => {
+            let told = order_number.is_some() || !screened.pii.is_empty();
+            what_if && !told && !app.answers.defective(text)
+        }
+        _ => false,
+    };
+    if rules {
         *only = Command { name: C::Policy, slots: Slots { topic: Some(RETURNS.to_string()), ..Slots::default() } };
     }
     understood
@@ -290,7 +300,9 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
     if wants_another(app, session, screened, command) || in_other_make(app, screened, command) {
         return None;
     }
-    if names_a_thing(app, screened, &words).await {
+    // "I like the cast iron one, is it big?" names what it asks about, though it points.
+    let named = command.slots.detail.is_some() && screened.marks.naming(&words).is_some_and(|chance| chance >= NAMES);
+    if named || names_a_thing(app, screened, &words).await {
         return None;
     }
     let slots = &mut command.slots;

@@ -24,7 +24,10 @@ pub(super) async fn or_asked(
     mut understood: Understanding,
 ) -> Understanding {
     let [only] = understood.commands.as_slice() else { return understood };
-    if session.focus.is_empty() || !mistaken(only, &understood) || another(app, session, screened, only) {
+    // "What colours does it come in?" is answered by what is there.
+    let asks_variants = app.shop.kinds().variants(&screened.text);
+    if session.focus.is_empty() || !mistaken(only, &understood, asks_variants) || another(app, session, screened, only)
+    {
         return understood;
     }
     let Some(side) = app.understander.of_shown(screened, &*app.embed).await else { return understood };
@@ -66,7 +69,7 @@ pub(super) async fn named(app: &App, session: &Session, words: &str) -> Option<P
 }
 
 /// True for the one command that such a question is taken for; whatever says more than a thing's name stands.
-fn mistaken(only: &Command, understood: &Understanding) -> bool {
+fn mistaken(only: &Command, understood: &Understanding, asks_variants: bool) -> bool {
     use CommandName as C;
     let Slots { sku, wish, budget, town, size, colour, quantity, topic, order_number, .. } = &only.slots;
     let more = sku.is_some()
@@ -82,7 +85,7 @@ fn mistaken(only: &Command, understood: &Understanding) -> bool {
     let taken = match only.name {
         C::FindProduct | C::Correct => true,
         // A cue is a few words: "is it in the set?", "is it down or synthetic?".
-        C::Stock => understood.tier != Tier::Examples || !certain,
+        C::Stock => (understood.tier != Tier::Examples || !certain) && !asks_variants,
         C::Smalltalk | C::OutOfScope | C::Menu | C::Confirm | C::Deny | C::Unsafe => understood.tier != Tier::Rules,
         C::Policy | C::Compare | C::DeliveryInfo | C::Complaint | C::RestockNotice => {
             understood.tier != Tier::Rules && !certain

@@ -32,6 +32,7 @@ struct Raw {
     all: Words,
     exchange: Words,
     swap: Words,
+    what_if: Words,
     keep: Words,
     address: Words,
     defective: Words,
@@ -63,6 +64,7 @@ pub struct Answers {
     all: Lexicon<()>,
     exchange: Lexicon<()>,
     swap: Lexicon<()>,
+    what_if: Lexicon<()>,
     keep: Lexicon<()>,
     address: Lexicon<()>,
     defective: Lexicon<()>,
@@ -102,6 +104,7 @@ impl Answers {
             all: lexicon(raw.all),
             exchange: lexicon(raw.exchange),
             swap: lexicon(raw.swap),
+            what_if: lexicon(raw.what_if),
             keep: lexicon(raw.keep),
             address: lexicon(raw.address),
             defective: lexicon(raw.defective),
@@ -196,6 +199,11 @@ impl Answers {
     /// True when it is asked about goods being changed for others: "can we swap it in the shop?".
     pub fn swaps(&self, text: &str) -> bool {
         !self.swap.find(&fold(text)).is_empty()
+    }
+
+    /// True when goods are asked about that may be sent back or exchanged one day: "if it is too small, can I ...".
+    pub fn what_if(&self, text: &str) -> bool {
+        !self.what_if.find(&fold(text)).is_empty()
     }
 
     /// The parts of a message that say what is kept: "the scarf stays" of "return the hat, the scarf stays". Empty where nothing is.

@@ -69,14 +69,18 @@ impl CommandRules {
         taken.ranges.extend(stops.filter(|range| !joined(range)));
         let left = taken.left();
         let found = product_words(passage.text, &folded, &left);
+        let kept = of_goods(passage, found.clone());
+        let words_of = |places: &[Range<usize>]| {
+            self.without_edges(places.iter().map(|place| passage.text[place.clone()].to_string()).collect())
+        };
         // "And is there 43?" names a size of what is spoken of.
         let asks = matches!(passage.about, Some(CommandName::Stock | CommandName::CartAdd | CommandName::Correct));
-        let bare = found.iter().map(|place| passage.text[place.clone()].to_string()).collect();
-        let bare = self.bare_size(&self.without_edges(bare).join(" ")).filter(|_| asks && slots.size.is_none());
-        let found = if bare.is_some() { Vec::new() } else { of_goods(passage, found) };
+        let bare = [&found, &kept].into_iter().find_map(|places| self.bare_size(&words_of(places).join(" ")));
+        let bare = bare.filter(|_| asks && slots.size.is_none());
+        let found = if bare.is_some() { Vec::new() } else { kept };
         slots.size = slots.size.take().or(bare);
         slots.names = self.names(passage.text, &found);
-        let words = self.without_edges(found.into_iter().map(|place| passage.text[place].to_string()).collect());
+        let words = words_of(&found);
         slots.product = (!words.is_empty()).then(|| words.join(" "));
         // Among kettles there is a cheapest one; a second one is of a list.
         let named = slots.product.is_some() || slots.sku.is_some();
