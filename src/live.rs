@@ -109,8 +109,8 @@ impl Search for Live {
         self.serving().search.generation()
     }
 
-    fn asked(&self, language: Language) -> bool {
-        self.serving().search.asked(language)
+    fn least_standing(&self, language: Language) -> Option<f32> {
+        self.serving().search.least_standing(language)
     }
 
     fn degraded(&self) -> Option<String> {

@@ -18,9 +18,10 @@ pub trait Search: Send + Sync {
     async fn familiar(&self, query: &ProductQuery) -> anyhow::Result<Familiar>;
     /// Policy passages for a query, best first.
     async fn passages(&self, query: &PassageQuery) -> anyhow::Result<Vec<PassageHit>>;
-    /// True when questions stand with the rules in this language, so that it is known what is asked of them.
-    fn asked(&self, _language: Language) -> bool {
-        false
+    /// How little a rule may stand out for a question that it answers, where questions stand with the rules in this language; none where
+    /// it is not known what is asked of them.
+    fn least_standing(&self, _language: Language) -> Option<f32> {
+        None
     }
     /// The generation that answers: its id and what it holds.
     fn generation(&self) -> GenerationInfo;

@@ -23,6 +23,13 @@ const NEAREST: usize = 2;
 const NEARNESS: f32 = 20.0;
 /// How near to one another texts are that have little in common.
 const USUAL: f32 = 0.88;
+/// Every so many-th question is kept back once, to see how far a section stands out for a question it has not seen.
+const KEPT_BACK: usize = 4;
+/// The share of questions kept back that may be taken to be answered nowhere. Whoever writes them down is nearer to the rules than those who
+/// will ask, so that of theirs it is more.
+const LOST: f32 = 0.02;
+/// Where a generation does not say.
+const LEAST: f32 = -0.4;
 
 /// The questions of a generation, open.
 pub(super) struct Asked {
@@ -33,12 +40,16 @@ pub(super) struct Asked {
     classes: Vec<usize>,
     languages: BTreeSet<Language>,
     learnt: Learnt,
+    least: BTreeMap<Language, f32>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Header {
     #[serde(flatten)]
     shape: Shape,
+    /// What stands out less is answered nowhere.
+    #[serde(default)]
+    least: BTreeMap<Language, f32>,
 }
 
 /// The languages in which every section has its questions: a section without would never be told beside the others.
@@ -94,27 +105,105 @@ pub(super) fn learn(folder: &Path, texts: &[PassageEntry], others: &[String], di
     let owners = owners(texts, others.len());
     ensure!(asked.count() == owners.len(), "{} questions, {} vectors", owners.len(), asked.count());
     let questions = texts.iter().flat_map(|entry| entry.asked.iter()).chain(others);
-    let mut rows: Vec<(String, Vec<f32>, usize)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     let learns = |row: usize| covered.contains(&texts[row].passage.language);
     // The questions first: the middle and the words that count are theirs.
     for (at, question) in questions.enumerate() {
-        match owners[at] {
-            Some(row) if learns(row) => rows.push((question.clone(), asked.row(at)?, classes[row])),
-            Some(_) => {}
-            None => rows.push((question.clone(), asked.row(at)?, count)),
-        }
+        let (class, of) = match owners[at] {
+            Some(row) if learns(row) => (classes[row], Of::Question(row)),
+            Some(_) => continue,
+            None => (count, Of::Other),
+        };
+        rows.push(Row { text: question.clone(), vector: asked.row(at)?, class, of });
     }
-    let own = rows.iter().filter(|(_, _, class)| *class < count).count();
     for (row, entry) in texts.iter().enumerate().filter(|(row, _)| learns(*row)) {
-        rows.push((entry.embedded(), told.row(row)?, classes[row]));
+        rows.push(Row { text: entry.embedded(), vector: told.row(row)?, class: classes[row], of: Of::Told(row) });
     }
-    let labels: Vec<usize> = rows.iter().map(|(_, _, class)| *class).collect();
-    let rows: Vec<(&str, &[f32])> = rows.iter().map(|(text, vector, _)| (text.as_str(), vector.as_slice())).collect();
-    let learnt = Learnt::of(&rows, own, &labels, count + 1);
-    let header = serde_json::to_vec(&Header { shape: learnt.shape() })?;
+    let learnt = fitted(&rows, count + 1, &|_| true);
+    let least = least(&rows, count + 1, &|row| texts[row].passage.language);
+    let header = serde_json::to_vec(&Header { shape: learnt.shape(), least })?;
     let path = folder.join(layout::ASKED);
     std::fs::write(&path, [header.as_slice(), b"\n", &learnt.bytes()].concat())
         .with_context(|| format!("writing {}", path.display()))
+}
+
+/// A text that is learnt from.
+struct Row {
+    text: String,
+    vector: Vec<f32>,
+    class: usize,
+    of: Of,
+}
+
+/// What a text is.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    /// A question that stands with this text of the rules.
+    Question(usize),
+    /// A message that asks for something else.
+    Other,
+    /// This text of the rules.
+    Told(usize),
+}
+
+/// The lines over some of the rows, by their number.
+fn fitted(rows: &[Row], classes: usize, kept: &dyn Fn(usize) -> bool) -> Learnt {
+    let chosen: Vec<&Row> = rows.iter().enumerate().filter(|(at, _)| kept(*at)).map(|(_, row)| row).collect();
+    let own = chosen.iter().filter(|row| matches!(row.of, Of::Question(_))).count();
+    let labels: Vec<usize> = chosen.iter().map(|row| row.class).collect();
+    let texts: Vec<(&str, &[f32])> = chosen.iter().map(|row| (row.text.as_str(), row.vector.as_slice())).collect();
+    Learnt::of(&texts, own, &labels, classes)
+}
+
+/// How little a section may stand out for a question that one of them answers, by language: as seen by questions that were kept back.
+fn least(rows: &[Row], classes: usize, language: &dyn Fn(usize) -> Language) -> BTreeMap<Language, f32> {
+    let back = |at: usize| !matches!(rows[at].of, Of::Told(_)) && at % KEPT_BACK == KEPT_BACK - 1;
+    let learnt = fitted(rows, classes, &|at| !back(at));
+    let mut best: BTreeMap<Language, Vec<f32>> = BTreeMap::new();
+    for (_, row) in rows.iter().enumerate().filter(|(at, _)| back(*at)) {
+        let Of::Question(own) = row.of else { continue };
+        let near = nearness(rows, (&row.vector, language(own)), &|at| !back(at), language);
+        let sides = learnt.linear.scores(&learnt.features(&row.text, &row.vector));
+        let Some(other) = sides.last() else { continue };
+        let highest = near.values().map(|(class, asked, told)| standing(sides[*class] - other, *asked, *told));
+        best.entry(language(own)).or_default().push(highest.fold(f32::NEG_INFINITY, f32::max));
+    }
+    let lowest = |mut all: Vec<f32>| {
+        all.sort_by(f32::total_cmp);
+        all[(all.len() as f32 * LOST) as usize]
+    };
+    best.into_iter().map(|(language, all)| (language, lowest(all))).collect()
+}
+
+/// For each text of the rules in a language its class, how near its nearest questions are, and how near it is itself.
+fn nearness(
+    rows: &[Row],
+    (vector, spoken): (&[f32], Language),
+    known: &dyn Fn(usize) -> bool,
+    language: &dyn Fn(usize) -> Language,
+) -> BTreeMap<usize, (usize, f32, f32)> {
+    let mut asked: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+    let mut told: BTreeMap<usize, (usize, f32)> = BTreeMap::new();
+    for (_, row) in rows.iter().enumerate().filter(|(at, _)| known(*at)) {
+        let cosine = || row.vector.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
+        match row.of {
+            Of::Question(of) if language(of) == spoken => asked.entry(of).or_default().push(cosine()),
+            Of::Told(of) if language(of) == spoken => drop(told.insert(of, (row.class, cosine()))),
+            _ => {}
+        }
+    }
+    let nearest = |mut all: Vec<f32>| {
+        all.sort_by(|a, b| b.total_cmp(a));
+        all.truncate(NEAREST);
+        all.iter().sum::<f32>() / all.len().max(1) as f32
+    };
+    let both = |(of, all): (usize, Vec<f32>)| told.get(&of).map(|(class, told)| (of, (*class, nearest(all), *told)));
+    asked.into_iter().filter_map(both).collect()
+}
+
+/// How far a section stands out: by the side of its line that a question lies on, and how near its own questions and its text are.
+fn standing(side: f32, asked: f32, told: f32) -> f32 {
+    side + NEARNESS * ((asked + told) / 2.0 - USUAL)
 }
 
 impl Asked {
@@ -127,7 +216,7 @@ impl Asked {
         let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
         let broken = || format!("{} is not what was written: run make index", path.display());
         let end = bytes.iter().position(|byte| *byte == b'\n').with_context(broken)?;
-        let Header { shape } = serde_json::from_slice(&bytes[..end]).with_context(broken)?;
+        let Header { shape, least } = serde_json::from_slice(&bytes[..end]).with_context(broken)?;
         let learnt = Learnt::from_bytes(&bytes[end + 1..], shape).with_context(broken)?;
         let vectors = Vectors::open(folder, layout::ASKED_VECTORS, dimensions)?;
         let rows = Stored::open(folder, layout::ASKED_VECTORS, dimensions)?.count();
@@ -136,12 +225,18 @@ impl Asked {
         let asked: usize = texts.iter().map(|entry| entry.asked.len()).sum();
         let owners = owners(texts, rows.saturating_sub(asked));
         ensure!(rows == owners.len(), broken());
-        Ok(Some(Asked { vectors, owners, classes, languages: languages(texts), learnt }))
+        Ok(Some(Asked { vectors, owners, classes, languages: languages(texts), learnt, least }))
     }
 
     /// True when every section has its questions in this language.
     pub(super) fn speaks(&self, language: Language) -> bool {
         self.languages.contains(&language)
+    }
+
+    /// What stands out less in this language is answered nowhere.
+    pub(super) fn least(&self, language: Language) -> Option<f32> {
+        let least = self.least.get(&language).copied().unwrap_or(LEAST);
+        self.speaks(language).then_some(least)
     }
 
     /// How far each of some texts stands out for a question, the farthest first; `told` are the texts with their cosines.
@@ -168,8 +263,7 @@ impl Asked {
         let standing = |(row, cosine): &(usize, f32)| {
             let own = nearest.get(row).map(Vec::as_slice).unwrap_or_default();
             let own = (own.iter().sum::<f32>() + (NEAREST - own.len()) as f32 * least) / NEAREST as f32;
-            let near = (own + cosine) / 2.0;
-            (*row, sides[self.classes[*row]] - other + NEARNESS * (near - USUAL))
+            (*row, standing(sides[self.classes[*row]] - other, own, *cosine))
         };
         let mut standings: Vec<(usize, f32)> = told.iter().map(standing).collect();
         standings.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -255,8 +255,8 @@ impl Search for Index {
         tokio::task::spawn_blocking(move || inner.find_passages(&query)).await?
     }
 
-    fn asked(&self, language: Language) -> bool {
-        self.inner.asked.as_ref().is_some_and(|asked| asked.speaks(language))
+    fn least_standing(&self, language: Language) -> Option<f32> {
+        self.inner.asked.as_ref()?.least(language)
     }
 
     fn degraded(&self) -> Option<String> {

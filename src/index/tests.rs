@@ -252,6 +252,8 @@ async fn what_is_asked_of_a_section_tells_which_one_answers() {
         let query = PassageQuery { text: text.into(), vector, language, document: None, limit: 3 };
         index.passages(&query).await.unwrap().into_iter().map(|hit| (hit.id, hit.standing)).collect::<Vec<_>>()
     };
+    let least = index.least_standing(Language::En).unwrap();
+    assert!(least.is_finite() && index.least_standing(Language::Sk).is_none(), "{least}");
     for (question, answer) in [
         ("it doesn't fit, i changed my mind", "returns.en#1"),
         ("the motor stopped working", "warranty.en#1"),

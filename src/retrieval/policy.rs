@@ -82,16 +82,6 @@ fn floor(language: Language) -> f32 {
     }
 }
 
-/// Where questions stand with the rules, what stands out less is about something else. Set where of the questions of
-/// `data/eval/talk/labels.tsv` one in twenty that has an answer lies below, and of `data/eval/policies/unanswerable.tsv` more than half.
-fn stands_low(language: Language) -> f32 {
-    match language {
-        Language::En | Language::Ru => -0.5,
-        Language::Sk => -0.4,
-        Language::Zh => 0.15,
-    }
-}
-
 /// A document's first section answers the question that asks for no more than its topic, unless another is nearer by this much.
 const NEARER: f32 = 0.03;
 
@@ -144,10 +134,11 @@ pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timesta
         query.language = Language::En;
         hits = search.passages(&query).await;
     }
+    let least = search.least_standing(query.language);
     match hits {
         Ok(hits) if hits.is_empty() => Passages { absence: Some(Absence::NoPolicy), ..Passages::default() },
         // What names its topic is answered from it; a question in another language than the rules lies further from all of them.
-        Ok(hits) if query.document.is_none() && query.language == asked_in && far(&hits, query.language) => {
+        Ok(hits) if query.document.is_none() && query.language == asked_in && far(&hits, query.language, least) => {
             Passages { absence: Some(Absence::NoPolicy), hits, ..Passages::default() }
         }
         Ok(hits) => Passages { facts: hits.iter().map(|hit| fact(hit, now)).collect(), hits, absence: None },
@@ -158,9 +149,10 @@ pub async fn passages(search: &dyn Search, mut query: PassageQuery, now: Timesta
     }
 }
 
-fn far(hits: &[PassageHit], language: Language) -> bool {
-    if let Some(standing) = hits.first().and_then(|hit| hit.standing) {
-        return standing < stands_low(language);
+/// True when nothing found answers the question; `least` is how little a rule may stand out, where that is known.
+fn far(hits: &[PassageHit], language: Language, least: Option<f32>) -> bool {
+    if let Some((standing, least)) = hits.first().and_then(|hit| hit.standing).zip(least) {
+        return standing < least;
     }
     let near = || hits.iter().filter_map(|hit| hit.vector);
     near().next().is_some() && near().all(|near| near < floor(language))
@@ -212,7 +204,7 @@ mod tests {
             let hits: Vec<PassageHit> =
                 standings.iter().map(|far| PassageHit { standing: Some(*far), ..hit("faq", 0.5) }).collect();
             let facts = hits.iter().map(|hit| fact(hit, Timestamp::UNIX_EPOCH)).collect();
-            assert_eq!(far(&hits, Language::En), is_far);
+            assert_eq!(far(&hits, Language::En, Some(-0.5)), is_far);
             let passages = Passages { hits, facts, absence: None };
             assert_eq!((passages.nearest().as_slice(), passages.clear()), (nearest, is_clear));
             assert_eq!(passages.general(), None);
@@ -239,7 +231,7 @@ mod tests {
 
     fn check(hits: &[(&str, f32)], going_on: Option<usize>, is_far: bool) {
         let hits: Vec<PassageHit> = hits.iter().map(|(document, near)| hit(document, *near)).collect();
-        assert_eq!(far(&hits, Language::En), is_far);
+        assert_eq!(far(&hits, Language::En, None), is_far);
         assert_eq!(Passages { hits, ..Passages::default() }.going_on("returns"), going_on);
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn or_ruled(
         [one, other] if one.name == CommandName::Policy => other,
         _ => return understood,
     };
-    if !app.search.asked(screened.language) {
+    if app.search.least_standing(screened.language).is_none() {
         return understood;
     }
     let Some(needed) = needed(app, session, screened, (only, &understood)).await else { return understood };
