@@ -43,6 +43,7 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     let of_prices = |command: &Command| {
         matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope)
             || anew && command.name == C::Correct
+            || (several || adds) && asks && command.name == C::Stock
     };
     if !(alone && commands.iter().all(of_prices) || of_several) || turn.session.pending.is_some() {
         return commands;

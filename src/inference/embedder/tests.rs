@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::domain::message::Mark;
 use sha2::{Digest, Sha256};
 
 fn core() -> Option<Core> {
@@ -135,11 +136,50 @@ fn tuned_layers_tell_wishes_apart_and_leave_vectors_alone() {
 }
 
 #[test]
-fn layers_of_another_embedder_are_refused() {
+fn words_that_name_goods_are_told_from_others() {
+    let path = |file: &str| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples").join(file));
+    let Ok(model) = crate::pull::locate("embedder") else {
+        return eprintln!("skipped: run `truetill pull embedder`");
+    };
+    // With tuned layers beside and without, in passes of several texts and of one.
+    for tuned in [None, path("tuned.gguf")] {
+        let settings = EmbedderSettings { tuned, marks: path("marks.gguf"), ..EmbedderSettings::default() };
+        let core = Core::load(&model, settings).unwrap();
+        let check = |text: &str, names: &[&str], aside: &[&str]| {
+            let texts = [text.to_string(), "a longer text that shares the pass with it, as it may happen".to_string()];
+            let together = core.read(&texts).unwrap().remove(0).marks;
+            let marks = core.read(&texts[..1]).unwrap().remove(0).marks;
+            let names_of = |marks: &[Mark], word: &str| {
+                let at = text.find(word).unwrap();
+                let within = marks.iter().filter(|mark| mark.range.start < at + word.len() && at < mark.range.end);
+                within.map(|mark| mark.names).fold(0.0, f32::max)
+            };
+            for (words, expected) in [(names, true), (aside, false)] {
+                for word in words {
+                    let chance = names_of(&marks, word);
+                    assert_eq!(chance > 0.5, expected, "{word} of {text}: {chance}");
+                    assert!((chance - names_of(&together, word)).abs() < 0.02, "{word} of {text}");
+                }
+            }
+        };
+        check("aha skoda. a zehlicku?", &["zehlicku"], &["aha"]);
+        check("понял. а кроссовки 43 есть?", &["кроссовки"], &["понял", "есть"]);
+        check("right, i want the robot vacuum", &["vacuum"], &["right", "want"]);
+        check("在吗 想买个电热水壶", &["电热水壶"], &["在吗"]);
+        assert!(core.read(&[String::new()]).unwrap()[0].marks.is_empty());
+    }
+}
+
+#[test]
+fn what_was_made_for_another_embedder_is_refused() {
     let Ok(mut model) = crate::pull::locate("embedder") else { return };
     model.id.sha256 = "0".repeat(64);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples/tuned.gguf");
-    let settings = EmbedderSettings { tuned: Some(path), ..EmbedderSettings::default() };
-    let fault = Core::load(&model, settings).map(|_| ()).unwrap_err();
-    assert!(format!("{fault:#}").contains("another embedder"), "{fault:#}");
+    let path = |file: &str| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples").join(file));
+    for settings in [
+        EmbedderSettings { tuned: path("tuned.gguf"), ..EmbedderSettings::default() },
+        EmbedderSettings { marks: path("marks.gguf"), ..EmbedderSettings::default() },
+    ] {
+        let fault = Core::load(&model, settings).map(|_| ()).unwrap_err();
+        assert!(format!("{fault:#}").contains("another embedder"), "{fault:#}");
+    }
 }
