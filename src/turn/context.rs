@@ -24,6 +24,8 @@ const STEM: usize = 4;
 pub(super) const NAMES: f32 = 0.6;
 /// ... and below this they do not, whatever the shop knows of them.
 const NAMES_NOTHING: f32 = 0.15;
+/// The same where a command asks of a thing.
+const HARDLY_NAMES: f32 = 0.3;
 /// More than this is no count of pieces but a code, a year, a size.
 const MOST_PIECES: u32 = 99;
 
@@ -200,7 +202,7 @@ fn about_swapping(app: &App, screened: &Screened, mut understood: Understanding)
         }
         C::ReturnItem => {
             let told = order_number.is_some() || !screened.pii.is_empty();
-            what_if && !told && !app.answers.defective(text)
+            (what_if || swaps()) && !told && !app.answers.defective(text)
         }
         _ => false,
     };
@@ -302,7 +304,10 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
     }
     // "I like the cast iron one, is it big?" names what it asks about, though it points.
     let named = command.slots.detail.is_some() && screened.marks.naming(&words).is_some_and(|chance| chance >= NAMES);
-    if named || names_a_thing(app, screened, &words).await {
+    // A price or a stock is asked of a thing: what hardly names one is said beside it.
+    let asks = command.name != C::FindProduct;
+    let beside = asks && screened.marks.naming(&words).is_some_and(|chance| chance < HARDLY_NAMES);
+    if named || !beside && names_a_thing(app, screened, &words).await {
         return None;
     }
     let slots = &mut command.slots;

@@ -2,6 +2,7 @@
 //! slots of each thing, in the order in which they are named. What stands behind them all ("…, all in grey") is said of each.
 
 use super::definitions::CommandRules;
+use super::of_goods::names_goods;
 use super::slots::Passage;
 use crate::domain::{CommandName, Screened, Slots};
 
@@ -12,7 +13,8 @@ impl CommandRules {
         let mut things: Vec<Slots> = Vec::new();
         for part in self.parts(&message.text) {
             let said = self.fill(Passage { message, text: part, about: Some(CommandName::Price) }).slots;
-            if said.product.is_none() && said.sku.is_none() {
+            let named = said.product.as_deref().is_some_and(|words| names_goods(message, words));
+            if !named && said.sku.is_none() {
                 if said.quantity.is_some() && !things.is_empty() {
                     // "..., four of each", "..., for 2 people": of which, is not clear.
                     return Vec::new();

@@ -5,13 +5,15 @@ use std::ops::Range;
 
 use super::folded::is_han;
 use super::slots::Passage;
-use crate::domain::CommandName;
+use crate::domain::{CommandName, Screened};
 
 /// From this chance on a word says nothing of goods. Chosen on `data/eval/understanding/marked.tsv`, where one word in a hundred that does
 /// lies beyond it.
 const SURELY_ASIDE: f32 = 0.9;
 /// The same of a Chinese character: what is cut out of a run of them parts it.
 const HAN_SURELY_ASIDE: f32 = 0.95;
+/// From this chance on one of several names is one of goods.
+const NAMES: f32 = 0.3;
 /// From this chance on a character alone says something of goods.
 const LIKELY: f32 = 0.5;
 
@@ -30,6 +32,11 @@ pub(super) fn of_goods(passage: Passage<'_>, words: Vec<Range<usize>>) -> Vec<Ra
         spoken_runs(word, &chances).into_iter().map(|run| place.start + run.start..place.start + run.end).collect()
     };
     words.into_iter().flat_map(kept).collect()
+}
+
+/// True where one of some words names goods, and where nobody has read them.
+pub(super) fn names_goods(message: &Screened, words: &str) -> bool {
+    message.marks.naming(words).is_none_or(|chance| chance >= NAMES)
 }
 
 /// True unless all parts of a word surely say nothing of goods. The 28 of "the 24 and the 28" stands in a name, or is a size.
@@ -68,8 +75,8 @@ fn spoken_runs(word: &str, chances: &[f32]) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Language;
     use crate::domain::message::{Mark, Marks};
-    use crate::domain::{Language, Screened};
 
     /// What is left of a message of which `goods` were read as speaking of goods, and nothing else was.
     fn check(text: &str, goods: &[&str], expected: &[&str]) {

@@ -8,7 +8,7 @@ use regex::{Captures, Regex};
 use super::amounts::{amount, chinese};
 use super::definitions::CommandRules;
 use super::folded::{Folded, fold, is_han, whole_words};
-use super::of_goods::of_goods;
+use super::of_goods::{names_goods, of_goods};
 use super::slot_rules::SlotTable;
 use super::values::{order_value, size_value};
 use crate::domain::command::{Budget, EVERY_DETAIL, Pick};
@@ -80,6 +80,11 @@ impl CommandRules {
         let found = if bare.is_some() { Vec::new() } else { kept };
         slots.size = slots.size.take().or(bare);
         slots.names = self.names(passage.text, &found);
+        // The guests and the gift box of "tea bowls for guests, in a gift box" are no goods beside the bowls.
+        slots.names.retain(|name| names_goods(passage.message, name));
+        if slots.names.len() < 2 {
+            slots.names.clear();
+        }
         let words = words_of(&found);
         slots.product = (!words.is_empty()).then(|| words.join(" "));
         // Among kettles there is a cheapest one; a second one is of a list.
