@@ -15,8 +15,12 @@ use super::sketch::Sketches;
 
 /// From so many rows on, sketches tell which of them are read; below, reading all takes no longer than two milliseconds.
 const SKETCHED: usize = 60_000;
-/// So many times the rows wanted are read: what a sketch puts further down is hardly ever among the best.
+/// So many times the rows wanted are read: what a sketch puts further down is hardly ever among the best ...
 const WORTH_READING: usize = 8;
+/// ... up to so many rows wanted; of a longer list the end counts little, and twice as many do.
+const FIRST_WANTED: usize = 500;
+/// So many rows more than wanted are compared in floats: the int8 order is right to within its rounding.
+const BEYOND: usize = 200;
 
 /// The digest by which a text's vector is found again in the next generation.
 pub type Key = [u8; 16];
@@ -206,8 +210,7 @@ impl Vectors {
     /// # Errors
     /// When the question has another length or the file cannot be read.
     pub fn exactly_nearest(&self, question: Question<'_>, limit: usize) -> anyhow::Result<Vec<(usize, f32)>> {
-        // Twice as many as asked are re-scored: the int8 order is right to within its rounding.
-        let mut scored = self.roughly_nearest(question, limit * 2)?;
+        let mut scored = self.roughly_nearest(question, limit + limit.min(BEYOND))?;
         self.exact.rescore(question.0, &mut scored)?;
         sort(&mut scored);
         scored.truncate(limit);
@@ -234,7 +237,8 @@ impl Vectors {
         let all = 0..self.scales.len();
         let mut scored: Vec<(usize, f32)> = match (&self.sketches, only) {
             (Some(sketches), only) => {
-                let mut rows = sketches.nearest(query, only, limit * WORTH_READING);
+                let worth = limit.min(FIRST_WANTED) * WORTH_READING + limit.saturating_sub(FIRST_WANTED) * 2;
+                let mut rows = sketches.nearest(query, only, worth);
                 // In the order in which they lie in memory.
                 rows.sort_unstable();
                 rows.into_iter().map(score).collect()
