@@ -27,7 +27,7 @@ const USUAL: f32 = 0.88;
 const KEPT_BACK: usize = 4;
 /// The share of questions kept back that may be taken to be answered nowhere: more than of those that will be asked, for each of which all that
 /// stand with its section are known.
-const LOST: f32 = 0.08;
+const LOST: f32 = 0.1;
 /// Where a generation does not say.
 const LEAST: f32 = -0.4;
 

@@ -22,7 +22,7 @@ const RETURNS: &str = "returns";
 const STEM: usize = 4;
 /// From this chance on words name goods ...
 pub(super) const NAMES: f32 = 0.6;
-/// ... and below this they do not, whatever the shop knows of them.
+/// ... and below this they do not, though the shop knows some of them.
 const NAMES_NOTHING: f32 = 0.15;
 /// The same where a command asks of a thing.
 const HARDLY_NAMES: f32 = 0.3;
@@ -305,8 +305,9 @@ async fn spoken_of(app: &App, session: &Session, screened: &Screened, command: &
     // "I like the cast iron one, is it big?" names what it asks about, though it points.
     let named = command.slots.detail.is_some() && screened.marks.naming(&words).is_some_and(|chance| chance >= NAMES);
     // A price or a stock is asked of a thing: what hardly names one is said beside it.
-    let asks = command.name != C::FindProduct;
-    let beside = asks && screened.marks.naming(&words).is_some_and(|chance| chance < HARDLY_NAMES);
+    let asks = !matches!(command.name, C::FindProduct | C::Compare);
+    let hardly = asks && screened.marks.naming(&words).is_some_and(|chance| chance < HARDLY_NAMES);
+    let beside = hardly && !known(app, screened, &words).await;
     if named || !beside && names_a_thing(app, screened, &words).await {
         return None;
     }
@@ -364,7 +365,7 @@ pub(super) async fn names_a_thing(app: &App, screened: &Screened, words: &str) -
         return false;
     }
     match screened.marks.naming(words) {
-        Some(chance) if chance < NAMES_NOTHING => return false,
+        Some(chance) if chance < NAMES_NOTHING && !known(app, screened, words).await => return false,
         // "Can it go in the washing machine?" names a thing, too.
         Some(chance) if chance >= NAMES && !app.understander.points(screened) => return true,
         _ => {}

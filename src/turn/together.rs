@@ -92,6 +92,14 @@ async fn worked_out(
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
     let mut things = things(turn, commands);
+    // "I'll add the tea, what is that in all?" may name it in two commands.
+    let mut names: Vec<(Option<String>, Option<String>)> = Vec::new();
+    things.retain(|thing| {
+        let name = (thing.product.as_ref().map(|words| words.to_lowercase()), thing.sku.clone());
+        let new = !names.contains(&name);
+        names.push(name);
+        new
+    });
     if things.len() > 1 {
         // "What would it come to with the socks" names one thing.
         let mut own = Vec::new();

@@ -12,8 +12,8 @@ use crate::domain::{CommandName, Screened};
 const SURELY_ASIDE: f32 = 0.9;
 /// The same of a Chinese character: what is cut out of a run of them parts it.
 const HAN_SURELY_ASIDE: f32 = 0.95;
-/// From this chance on one of several names is one of goods.
-const NAMES: f32 = 0.3;
+/// From this chance on one of several names may be one of goods.
+const NAMES: f32 = 0.15;
 /// From this chance on a character alone says something of goods.
 const LIKELY: f32 = 0.5;
 
