@@ -99,14 +99,18 @@ pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     let marks = config.paths.data.join("rules").join(crate::app::WORD_MARKS);
     let present = |path: PathBuf| path.exists().then_some(path);
     let mut settings = EmbedderSettings { tuned: present(tuned), marks: present(marks), ..EmbedderSettings::default() };
-    match Embedder::load(&model, settings.clone()) {
-        Ok(embed) => Ok(Arc::new(embed)),
-        // Layers that do not fit must not keep the shop closed: it understands somewhat less without them.
-        Err(fault) if settings.tuned.take().is_some() | settings.marks.take().is_some() => {
-            tracing::warn!(fault = format!("{fault:#}"), "going on without tuned layers and word marks");
-            Ok(Arc::new(Embedder::load(&model, settings)?))
+    // What does not fit must not keep the shop closed: it understands somewhat less without it.
+    loop {
+        match Embedder::load(&model, settings.clone()) {
+            Ok(embed) => return Ok(Arc::new(embed)),
+            Err(fault) if settings.marks.take().is_some() => {
+                tracing::warn!(fault = format!("{fault:#}"), "trying without what tells words of goods from others");
+            }
+            Err(fault) if settings.tuned.take().is_some() => {
+                tracing::warn!(fault = format!("{fault:#}"), "trying without tuned layers");
+            }
+            Err(fault) => return Err(fault),
         }
-        Err(fault) => Err(fault),
     }
 }
 

@@ -28,8 +28,16 @@ const KEPT_BACK: usize = 4;
 /// The share of questions kept back that may be taken to be answered nowhere: more than of those that will be asked, for each of which all that
 /// stand with its section are known.
 const LOST: f32 = 0.1;
-/// Where a generation does not say.
-const LEAST: f32 = -0.4;
+/// Of fewer questions kept back one that is odd would set it.
+const TELLING: usize = 25;
+
+/// Where a generation does not say: as the demo shop's questions have it.
+fn usual_least(language: Language) -> f32 {
+    match language {
+        Language::En | Language::Ru | Language::Sk => -0.6,
+        Language::Zh => 0.1,
+    }
+}
 
 /// The questions of a generation, open.
 pub(super) struct Asked {
@@ -169,12 +177,15 @@ fn least(rows: &[Row], classes: usize, language: &dyn Fn(usize) -> Language) -> 
         best.entry(language(own)).or_default().push(highest.fold(f32::NEG_INFINITY, f32::max));
     }
     let lowest = |mut all: Vec<f32>| {
+        if all.len() < TELLING {
+            return None;
+        }
         all.sort_by(f32::total_cmp);
         let at = |share: f32| all[(all.len() as f32 * share) as usize];
         tracing::debug!(hundredths = ?[0.02, 0.04, 0.06, 0.08, 0.1, 0.15].map(at), "how far rules stand out for questions kept back");
-        at(LOST)
+        Some(at(LOST))
     };
-    best.into_iter().map(|(language, all)| (language, lowest(all))).collect()
+    best.into_iter().filter_map(|(language, all)| Some((language, lowest(all)?))).collect()
 }
 
 /// For each text of the rules in a language its class, how near its nearest questions are, and how near it is itself.
@@ -237,7 +248,7 @@ impl Asked {
 
     /// What stands out less in this language is answered nowhere.
     pub(super) fn least(&self, language: Language) -> Option<f32> {
-        let least = self.least.get(&language).copied().unwrap_or(LEAST);
+        let least = self.least.get(&language).copied().unwrap_or_else(|| usual_least(language));
         self.speaks(language).then_some(least)
     }
 

@@ -253,7 +253,8 @@ async fn what_is_asked_of_a_section_tells_which_one_answers() {
         index.passages(&query).await.unwrap().into_iter().map(|hit| (hit.id, hit.standing)).collect::<Vec<_>>()
     };
     let least = index.least_standing(Language::En).unwrap();
-    assert!(least.is_finite() && index.least_standing(Language::Sk).is_none(), "{least}");
+    // Of twenty questions five are kept back, which tell nothing: what is usual holds.
+    assert_eq!((least, index.least_standing(Language::Sk)), (-0.6, None));
     for (question, answer) in [
         ("it doesn't fit, i changed my mind", "returns.en#1"),
         ("the motor stopped working", "warranty.en#1"),

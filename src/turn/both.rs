@@ -2,6 +2,7 @@
 //! what the message names. Out: a line of each, and the question which variant where it has to be asked.
 
 use crate::domain::cart::{Edit, Held};
+use crate::domain::command::Pick;
 use crate::domain::found::Candidate;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, Fact, Move, Slots};
@@ -29,6 +30,25 @@ pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut
     }
     put_all(turn, lines, outcome).await?;
     Ok(true)
+}
+
+/// What the last sum was of, or the first so many of it, where a message says no more than that it is wanted.
+pub(super) fn of_the_sum(turn: &Turn<'_>, command: &Command) -> Option<Vec<Held>> {
+    let said = turn.app.understander.slots(turn.screened);
+    let named = |slots: &Slots| slots.product.is_some() || slots.sku.is_some();
+    let like = said.size.is_some() || said.colour.is_some() || said.quantity.is_some();
+    if turn.session.summed.is_empty() || like || named(&said) || named(&command.slots) {
+        return None;
+    }
+    let mut lines = turn.session.summed.clone();
+    match said.pick.or(command.slots.pick) {
+        None => Some(lines),
+        Some(Pick::First { first }) => {
+            lines.truncate(usize::from(first));
+            Some(lines)
+        }
+        Some(_) => None,
+    }
 }
 
 /// Puts some lines into the cart, and tells what lies there then.

@@ -66,6 +66,12 @@ pub(super) async fn takes_out(app: &App, session: &Session, screened: &Screened)
     !crate::tasks::named_in(&screened.text, &lines).is_empty()
 }
 
+/// True when the reply tells of the cart itself, and not only what things come to.
+pub(super) fn changed_or_shown(moves: &[Move]) -> bool {
+    use CartSay::{Today, WithDelivery};
+    moves.iter().any(|step| matches!(step, Move::Cart { say, .. } if !matches!(say, Today | WithDelivery)))
+}
+
 /// True when the reply asks whether to place what it shows.
 pub(super) fn asks(moves: &[Move]) -> bool {
     use CartSay::{Expired, Proposal, Renewed, Unclear};
@@ -261,11 +267,8 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if points_nowhere(turn, command, outcome) {
         return Ok(());
     }
-    let Slots { product, sku, pick, quantity, size, colour, .. } = &command.slots;
-    let says_which = product.is_some() || sku.is_some() || size.is_some() || colour.is_some() || quantity.is_some();
-    let all = pick.as_ref().is_none_or(|pick| matches!(pick, Pick::First { .. }));
-    if !says_which && all && !turn.session.summed.is_empty() {
-        return both::put_all(turn, turn.session.summed.clone(), outcome).await;
+    if let Some(lines) = both::of_the_sum(turn, command) {
+        return both::put_all(turn, lines, outcome).await;
     }
     if command.slots.names.len() > 1 && both::each_named(turn, command, outcome).await? {
         return Ok(());

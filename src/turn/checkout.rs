@@ -13,6 +13,7 @@ use crate::domain::{Command, CommandName, Localised, Move, Slots};
 use crate::engine::OrderDesk;
 use crate::tasks;
 
+use super::both;
 use super::cart::{added, operation, owner, pay, propose, refused, till, visit};
 use super::respond::{Outcome, Turn};
 
@@ -21,6 +22,10 @@ const MOST_FAILED: u8 = 3;
 
 /// Goes as far as can be gone: to the next question, or to the proposal.
 pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    if let Some(lines) = both::of_the_sum(turn, command).filter(|_| command.slots.order_number.is_none()) {
+        // "Let's order" after a sum: what it was of is shown in the cart first.
+        return both::put_all(turn, lines, outcome).await;
+    }
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
     let cart = till.show(visit).await?.cart.value;

@@ -2,6 +2,7 @@
 //! `answer` is the order; `respond` sends each command to its stage; `settle` is the way past the guard.
 
 mod answer;
+mod at_once;
 mod booking;
 mod both;
 mod cart;
@@ -39,17 +40,14 @@ use crate::domain::handover::{Aside, Case};
 use crate::domain::identity::Visitor;
 use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
-use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Slots, Tier, Understanding};
+use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Tier, Understanding};
 use crate::outreach;
 use crate::plan;
-use crate::understanding::{Answer as Said, Input};
+use crate::understanding::Input;
 
 pub use answer::{Answer, CheckStatus, CheckSummary, Event, Stage, Timings, TurnError, Watcher};
 use clock::StageClock;
 pub use respond::Outcome;
-
-/// A score from which a message is treated as an attack without asking further.
-const SURE_ATTACK: f32 = 0.9;
 
 /// Answers one message. Whatever goes wrong behind the door, the customer gets a checked reply or a person.
 ///
@@ -96,7 +94,6 @@ async fn attempted(
     }
 
     clock.enter(Stage::Understanding);
-    let screened = app.understander.marked(screened, &*app.embed).await;
     if !order::take(&mut hold, &session, None).await? {
         return Ok(None);
     }
@@ -106,10 +103,19 @@ async fn attempted(
         Some(_) => None,
         None => booking::picked(app, &mut session, &screened).await,
     };
-    let understanding = match (entered.as_ref().map(code::Entered::understood), booked) {
-        (Some(commands), _) => taken_for(&screened, commands, "answers the question for the code"),
-        (None, Some(booked)) => taken_for(&screened, booked.understood(), "a time that was offered"),
-        (None, None) => understand(app, &screened, &session).await,
+    let known = match (entered.as_ref().map(code::Entered::understood), booked) {
+        (Some(commands), _) => Some(taken_for(&screened, commands, "answers the question for the code")),
+        (None, Some(booked)) => Some(taken_for(&screened, booked.understood(), "a time that was offered")),
+        (None, None) => at_once::at_once(app, &screened, &session).await,
+    };
+    let (screened, understanding) = match known {
+        Some(known) => (screened, known),
+        None => {
+            // No model reads what is not needed to be read: a code was veiled before.
+            let screened = app.understander.marked(screened, &*app.embed).await;
+            let understood = understand(app, &screened, &session).await;
+            (screened, understood)
+        }
     };
     if !order::take(&mut hold, &session, Some(&understanding)).await? {
         return Ok(None);
@@ -233,64 +239,6 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
 }
 
 async fn understand(app: &App, screened: &Screened, session: &Session) -> Understanding {
-    let decided = |name, confidence| Understanding {
-        lang: screened.language,
-        commands: vec![Command { name, slots: Slots::default() }],
-        confidence,
-        tier: Tier::Rules,
-        notes: vec!["screening".to_string()],
-    };
-    if stop::asks(app, session, screened) {
-        let notes = vec!["asks to be left alone".to_string()];
-        return Understanding { notes, ..decided(CommandName::Deny, 0.98) };
-    }
-    if offers::asks(app, session, screened) {
-        let notes = vec!["agrees to messages".to_string()];
-        return Understanding { notes, ..decided(CommandName::LeaveContact, 0.98) };
-    }
-    if screened.injection >= SURE_ATTACK {
-        return decided(CommandName::Unsafe, screened.injection);
-    }
-    let wish = session.talk.as_ref().filter(|talk| talk.shown.is_some()).map(|talk| talk.wish);
-    match wish.and_then(|wish| app.answers.read(&screened.text, wish)) {
-        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
-        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
-        Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
-        None => {}
-    }
-    let consent = session.consent.as_ref().filter(|consent| consent.open);
-    match consent.and_then(|_| app.answers.consent(&screened.text)) {
-        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
-        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
-        Some(Said::Unclear) | None => {}
-    }
-    match session.checkout.as_ref().and_then(|_| app.answers.order(&screened.text)) {
-        Some(Said::Yes) => return answers_proposal(screened, CommandName::Confirm),
-        Some(Said::No) => return answers_proposal(screened, CommandName::Deny),
-        Some(Said::Unclear) => return answers_proposal(screened, CommandName::Correct),
-        None => {}
-    }
-    if let Some(command) = lacking::goes_on(app, session, screened).await {
-        let name = command.name;
-        let notes = vec!["has not what was asked for, or sent it as a photo".to_string()];
-        return Understanding { commands: vec![command], notes, ..decided(name, 0.97) };
-    }
-    if let Some(command) = menu::chosen(app, session, screened) {
-        let name = command.name;
-        return Understanding {
-            commands: vec![command],
-            notes: vec!["a choice of the menu".to_string()],
-            ..decided(name, 0.97)
-        };
-    }
-    if let Some(command) = narrow::answered(app, session, screened) {
-        let notes = vec!["a choice among those found".to_string()];
-        return Understanding { commands: vec![command], notes, ..decided(CommandName::FindProduct, 0.95) };
-    }
-    let of_cart = app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some();
-    if of_cart || cart::takes_out(app, session, screened).await {
-        return Understanding { notes: vec!["words of the cart".to_string()], ..decided(CommandName::CartAdd, 0.95) };
-    }
     let input = Input { message: screened, session };
     let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
     let understood = named::or_named(app, session, screened, understood).await;
@@ -303,16 +251,6 @@ async fn understand(app: &App, screened: &Screened, session: &Session) -> Unders
 fn taken_for(screened: &Screened, commands: Vec<Command>, note: &str) -> Understanding {
     let notes = vec![note.to_string()];
     Understanding { lang: screened.language, commands, confidence: 0.99, tier: Tier::Rules, notes }
-}
-
-fn answers_proposal(screened: &Screened, name: CommandName) -> Understanding {
-    Understanding {
-        lang: screened.language,
-        commands: vec![Command { name, slots: Slots::default() }],
-        confidence: 0.98,
-        tier: Tier::Rules,
-        notes: vec!["answers the proposal".to_string()],
-    }
 }
 
 /// Writes the audit in a task of its own: a client that leaves now must not leave a hole in it. False when the conversation was
@@ -349,17 +287,17 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     let before = session.last.take();
     session.last = last_question(&answer.commands).map(|last| going_on(last, before.as_ref())).or(before);
     if !outcome.focus.is_empty() {
-        let told = session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
         let bought = answer.commands.iter().rev().find(|command| command.name == CommandName::CartAdd);
         let said = bought.map(|command| command.slots.clone()).unwrap_or_default();
+        // What was said of one thing is not said of another that is named now.
+        let goes_on = last_question(&answer.commands).is_some() || said.product.is_none() && said.sku.is_none();
+        let told = session.last.as_ref().filter(|_| goes_on).map(|last| last.slots.clone()).unwrap_or_default();
         let (size, colour) = (said.size.or(told.size), said.colour.or(told.colour));
         session.speaks_of(&outcome.focus, size.as_deref(), colour.as_deref());
     }
     let sum_still = std::mem::take(&mut session.summed);
-    session.summed = match outcome.focus.is_empty() {
-        true => sum_still,
-        false => outcome.summed.clone(),
-    };
+    let spoken_of_still = outcome.focus.is_empty() && !cart::changed_or_shown(&outcome.moves);
+    session.summed = if spoken_of_still { sum_still } else { outcome.summed.clone() };
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
     session.handed_over |= answer.handover.is_some();

@@ -7,7 +7,7 @@ use crate::domain::place::PlaceId;
 use crate::domain::plan::CartSay;
 use crate::domain::{Command, CommandName, ProductId, Screened, Sku, Slots};
 
-use super::cart::{Chosen, owner, till, variant, visit};
+use super::cart::{Chosen, corrected as corrected_in_cart, owner, takes_out, till, variant, visit};
 use super::context::names_a_thing;
 use super::quote::{of_one_price, tell};
 use super::respond::{Outcome, Turn, sought};
@@ -25,6 +25,23 @@ pub(super) enum Sureness {
     OneVariant,
 }
 
+/// A line of a sum.
+#[derive(Clone)]
+struct Summand {
+    held: Held,
+    /// Its variant was named, or there is no other: it can be put into a cart.
+    chosen: bool,
+    /// It lies in the cart.
+    in_cart: bool,
+}
+
+impl Summand {
+    fn of(mut self, quantity: u32) -> Self {
+        self.held.quantity = quantity;
+        self
+    }
+}
+
 /// Answers the question, if it is asked; the commands that are still to be answered.
 pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mut Outcome) -> Vec<Command> {
     use CommandName as C;
@@ -33,24 +50,28 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     let prices = commands.iter().any(|command| command.name == C::Price);
     let several = things(turn, &commands).len() > 1;
     let alone = !delivery && (together || prices && counted(turn));
-    // "Actually make it just one lamp and one bulb": the sum told last is worked out anew.
-    let anew = !turn.session.summed.is_empty() && commands.iter().any(|command| command.name == C::Correct);
     // "I'll take the teapot and the tea, what does that come to with shipping to Prague?" asks for one sum, whatever it was taken for.
     let asks = words.sum(text) || (together || delivery) && text.contains(['?', '？']);
+    let names = |command: &Command| command.slots.product.is_some() || command.slots.sku.is_some();
+    // "Actually make it just one lamp": the sum told last is worked out anew.
+    let anew =
+        !turn.session.summed.is_empty() && commands.iter().any(|command| command.name == C::Correct && names(command));
     // "And with the socks, what would that be?" adds to what is spoken of.
-    let adds = words.adds(text) && (together || words.sum(text));
-    let of_several = several && (asks || anew) || adds;
+    let adds = words.adds(text)
+        && (together || words.sum(text))
+        && commands.iter().any(|command| (part(command) || command.name == C::Stock) && names(command));
     let of_prices = |command: &Command| {
         matches!(command.name, C::Price | C::FindProduct | C::Compare | C::OutOfScope)
             || anew && command.name == C::Correct
             || (several || adds) && asks && command.name == C::Stock
     };
-    if !(alone && commands.iter().all(of_prices) || of_several) || turn.session.pending.is_some() {
+    let asked = alone && commands.iter().all(of_prices) || several && asks || anew || adds;
+    // "With the coupon, what is the total?", "take the lamp out, what is it now?" change the cart.
+    if !asked || turn.session.pending.is_some() || of_cart(turn, &commands).await {
         return commands;
     }
-    // What is to be put into the cart is put there as well.
     let parts: Vec<Command> = commands.iter().filter(|command| part(command) || of_prices(command)).cloned().collect();
-    match worked_out(turn, (&parts, delivery), outcome).await {
+    match worked_out(turn, (&parts, delivery, anew), outcome).await {
         Ok(Some(say)) => {
             let sent = say == CartSay::WithDelivery;
             // What the sum is of goes into the cart when that is said; "put both in", "let's order" say it next.
@@ -68,6 +89,15 @@ pub(super) async fn summed(turn: &Turn<'_>, commands: Vec<Command>, outcome: &mu
     }
 }
 
+/// True when the message changes the cart or looks into it, in words of the cart.
+async fn of_cart(turn: &Turn<'_>, commands: &[Command]) -> bool {
+    let (app, session, screened) = (turn.app, turn.session, turn.screened);
+    commands.iter().any(|command| command.name == CommandName::CartAdd)
+        && (app.cart_words.read(&screened.text).is_some()
+            || corrected_in_cart(app, session, screened).is_some()
+            || takes_out(app, session, screened).await)
+}
+
 /// True for a command that may name what the sum is of.
 fn part(command: &Command) -> bool {
     use CommandName as C;
@@ -83,7 +113,7 @@ fn counted(turn: &Turn<'_>) -> bool {
 /// Tells the sum, and how; nothing when it is not clear what of, or no delivery can be reckoned that was asked for.
 async fn worked_out(
     turn: &Turn<'_>,
-    (commands, delivery): (&[Command], bool),
+    (commands, delivery, anew): (&[Command], bool, bool),
     outcome: &mut Outcome,
 ) -> anyhow::Result<Option<CartSay>> {
     let said = turn.app.understander.slots(turn.screened);
@@ -91,94 +121,131 @@ async fn worked_out(
     let each = said.quantity.unwrap_or(1).max(1);
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
-    let mut things = things(turn, commands);
-    // "I'll add the tea, what is that in all?" may name it in two commands.
-    let mut names: Vec<(Option<String>, Option<String>)> = Vec::new();
-    things.retain(|thing| {
-        let name = (thing.product.as_ref().map(|words| words.to_lowercase()), thing.sku.clone());
-        let new = !names.contains(&name);
-        names.push(name);
-        new
-    });
-    if things.len() > 1 {
-        // "What would it come to with the socks" names one thing.
-        let mut own = Vec::new();
-        for thing in &things {
-            if is_thing(turn, thing).await {
-                own.push(thing.clone());
-            }
-        }
-        things = own;
-    }
+    let own = till.show(visit).await?.cart.value;
+    let adds = turn.app.cart_words.adds(&turn.screened.text);
+    let things = named_once(turn, commands).await;
     let lines = match (named, things.as_slice()) {
-        (true, [thing]) if turn.app.cart_words.adds(&turn.screened.text) => beside(turn, thing, outcome).await?,
-        (true, things) if things.len() > 1 => of_things(turn, (things, Sureness::OfOnePrice), outcome).await,
+        (true, things) if anew => put_right(turn, things, outcome).await,
+        (true, things) if adds && (things.len() == 1 || !turn.session.summed.is_empty()) => {
+            beside(turn, (things, &own), outcome).await
+        }
+        (true, things) if things.len() > 1 => summands(turn, (things, Sureness::OfOnePrice), outcome).await,
         (true, _) => return Ok(None),
+        (false, _) if !own.lines.is_empty() && said.pick.is_none() && said.quantity.is_none() => lying(&own),
         (false, _) => {
-            let own = till.show(visit).await?.cart.value;
-            if !own.lines.is_empty() && said.pick.is_none() && said.quantity.is_none() {
-                own.lines
-            } else {
-                let shown = turn.session.pointed(&said);
-                let both = turn.session.spoken_last(shown);
-                if !(2..=MOST).contains(&both.len()) {
-                    return Ok(None);
-                }
-                let told = turn.session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
-                // Of one thing shown after another each has a size of its own.
-                let told = if both.len() == shown.len() { told } else { Slots::default() };
-                let (size, colour) = (said.size.clone().or(told.size), said.colour.clone().or(told.colour));
-                let like = Slots { size, colour, ..Slots::default() };
-                of_shown(turn, (&both, &like), each, outcome).await
+            let shown = turn.session.pointed(&said);
+            let both = turn.session.spoken_last(shown);
+            if !(2..=MOST).contains(&both.len()) {
+                return Ok(None);
             }
+            let told = turn.session.last.as_ref().map(|last| last.slots.clone()).unwrap_or_default();
+            // Of one thing shown after another each has a size of its own.
+            let told = if both.len() == shown.len() { told } else { Slots::default() };
+            let (size, colour) = (said.size.clone().or(told.size), said.colour.clone().or(told.colour));
+            let like = Slots { size, colour, ..Slots::default() };
+            of_shown(turn, (&both, &like), each, outcome).await
         }
     };
-    if lines.len() < 2 && named || lines.is_empty() {
+    if lines.len() < 2 && named && !anew || lines.is_empty() {
         return Ok(None);
     }
-    let mut focus: Vec<ProductId> = lines.iter().map(|line| line.product.clone()).collect();
+    let mut focus: Vec<ProductId> = lines.iter().map(|line| line.held.product.clone()).collect();
     focus.dedup();
     let town = commands.iter().find_map(|command| command.slots.town.clone()).or(said.town);
     let town_now = town.is_some();
     let known = turn.session.town.clone().filter(|_| delivery);
     let place = town.or(known).map(|town| PlaceId::from(town.as_str()));
     let sent = delivery || town_now || commands.iter().any(|command| command.name == CommandName::DeliveryInfo);
-    let cart = Cart { lines, place: place.filter(|_| sent), ..Cart::default() };
+    let place = place.filter(|_| sent);
+    let held: Vec<Held> = lines.iter().map(|line| line.held.clone()).collect();
+    // What lies in the cart keeps its coupon.
+    let coupon = own.coupon.filter(|_| lines.iter().any(|line| line.in_cart));
+    let cart = Cart { lines: held, place, coupon, ..Cart::default() };
     let priced = till.quote(&cart, visit.currency).await?;
     if priced.sums.is_none() || delivery && priced.delivery.is_none() {
         // Where to is asked for, or told that nothing goes there.
         return Ok(None);
     }
     outcome.focus.extend(focus);
-    outcome.summed = cart.lines.clone();
+    // What lies in the cart is not put there again, and where a variant is still to be chosen it has to be asked for.
+    let fresh = || lines.iter().filter(|line| !line.in_cart);
+    outcome.summed = match fresh().all(|line| line.chosen) {
+        true => fresh().map(|line| line.held.clone()).collect(),
+        false => Vec::new(),
+    };
     outcome.town = cart.place.as_ref().map(ToString::to_string).or(outcome.town.take());
     let say = if priced.delivery.is_some() { CartSay::WithDelivery } else { CartSay::Today };
     tell(priced, say, outcome);
     Ok(Some(say))
 }
 
-/// A thing with what it is added to: the things of the last sum, those in the cart, or what was spoken of before it; none at all where one of
-/// them is not clear.
-async fn beside(turn: &Turn<'_>, thing: &Slots, outcome: &mut Outcome) -> anyhow::Result<Vec<Held>> {
-    let lines = of_things(turn, (std::slice::from_ref(thing), Sureness::OfOnePrice), outcome).await;
-    let [added] = lines.as_slice() else { return Ok(Vec::new()) };
-    let owner = owner(turn);
-    let cart = till(turn, outcome).show(visit(turn, &owner)).await?.cart.value.lines;
-    let mut all = match (turn.session.summed.as_slice(), cart) {
-        ([], cart) if cart.is_empty() => {
-            let before = turn.session.spoken_last(std::slice::from_ref(&added.product));
-            let before: Vec<ProductId> = before.into_iter().filter(|product| *product != added.product).collect();
-            of_shown(turn, (&before, &Slots::default()), 1, outcome).await
+/// The things that are named, each once: "I'll add the tea, what is that in all?" may name it in two commands, and "what would it come to with the
+/// socks" names one thing.
+async fn named_once(turn: &Turn<'_>, commands: &[Command]) -> Vec<Slots> {
+    let mut own: Vec<Slots> = Vec::new();
+    let all = things(turn, commands);
+    let alone = all.len() < 2;
+    for thing in all {
+        let name = |slots: &Slots| (slots.product.as_ref().map(|words| words.to_lowercase()), slots.sku.clone());
+        let known = own.iter().any(|other| name(other) == name(&thing));
+        if !known && (alone || is_thing(turn, &thing).await) {
+            own.push(thing);
         }
-        ([], cart) => cart,
-        (summed, _) => summed.to_vec(),
-    };
-    if all.is_empty() {
-        return Ok(Vec::new());
     }
-    all.retain(|line| line.sku != added.sku);
-    all.extend(lines);
-    Ok(all)
+    own
+}
+
+/// What lies in a cart.
+fn lying(cart: &Cart) -> Vec<Summand> {
+    cart.lines.iter().map(|held| Summand { held: held.clone(), chosen: true, in_cart: true }).collect()
+}
+
+/// What the last sum was of.
+fn before(turn: &Turn<'_>) -> Vec<Summand> {
+    turn.session.summed.iter().map(|held| Summand { held: held.clone(), chosen: true, in_cart: false }).collect()
+}
+
+/// The last sum with what is named now in the place of what it had of that; none at all where one of the things is not clear.
+async fn put_right(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Summand> {
+    let lines = summands(turn, (things, Sureness::OfOnePrice), outcome).await;
+    if lines.is_empty() {
+        return lines;
+    }
+    let mut all = before(turn);
+    for line in lines {
+        match all.iter_mut().find(|known| known.held.product == line.held.product) {
+            Some(known) => *known = line,
+            None => all.push(line),
+        }
+    }
+    all
+}
+
+/// Things with what they are added to: the last sum, what was spoken of before, or the cart; none at all where one of them is not clear.
+async fn beside(turn: &Turn<'_>, (things, cart): (&[Slots], &Cart), outcome: &mut Outcome) -> Vec<Summand> {
+    let added = summands(turn, (things, Sureness::OfOnePrice), outcome).await;
+    let Some(first) = added.first() else { return added };
+    let mut all = before(turn);
+    if all.is_empty() {
+        let spoken = turn.session.spoken_last(std::slice::from_ref(&first.held.product));
+        let lies = |product: &ProductId| cart.lines.iter().any(|line| line.product == *product);
+        let fresh = |product: &ProductId| *product != first.held.product && !lies(product);
+        let spoken: Vec<ProductId> = spoken.into_iter().filter(fresh).collect();
+        all = of_shown(turn, (&spoken, &Slots::default()), 1, outcome).await;
+    }
+    if all.is_empty() {
+        all = lying(cart);
+    }
+    if all.is_empty() {
+        return all;
+    }
+    for line in added {
+        match all.iter_mut().find(|known| known.held.sku == line.held.sku) {
+            Some(known) => known.held.quantity = known.held.quantity.saturating_add(line.held.quantity),
+            None => all.push(line),
+        }
+    }
+    all
 }
 
 /// What is named, each by itself with what is said of it: by the commands where the message fell into several, else by its parts.
@@ -200,13 +267,14 @@ fn things(turn: &Turn<'_>, commands: &[Command]) -> Vec<Slots> {
     .collect()
 }
 
-/// A line for each; none at all where one of them is not clear. A size that only one of them has is a condition on that one.
-pub(super) async fn of_things(
-    turn: &Turn<'_>,
-    (things, sureness): (&[Slots], Sureness),
-    outcome: &mut Outcome,
-) -> Vec<Held> {
-    let (mut lines, sum) = (Vec::new(), sureness == Sureness::OfOnePrice);
+/// A line for each; none at all where one of them is not clear.
+pub(super) async fn of_things(turn: &Turn<'_>, things: (&[Slots], Sureness), outcome: &mut Outcome) -> Vec<Held> {
+    summands(turn, things, outcome).await.into_iter().map(|line| line.held).collect()
+}
+
+/// The same, and how sure each line is. A size that only one of them has is a condition on that one.
+async fn summands(turn: &Turn<'_>, (things, sureness): (&[Slots], Sureness), outcome: &mut Outcome) -> Vec<Summand> {
+    let (mut lines, sum): (Vec<Summand>, bool) = (Vec::new(), sureness == Sureness::OfOnePrice);
     for thing in things {
         let quantity = thing.quantity.unwrap_or(1).max(1);
         let alone = Slots { quantity: None, ..thing.clone() };
@@ -216,9 +284,11 @@ pub(super) async fn of_things(
         }
         match line {
             // "How much is it, and is it in stock?" names it twice.
-            Some(line) if thing.quantity.is_none() && sum && lines.iter().any(|known: &Held| known.sku == line.sku) => {
-            }
-            Some(line) => lines.push(Held { quantity, ..line }),
+            Some(line)
+                if thing.quantity.is_none()
+                    && sum
+                    && lines.iter().any(|known: &Summand| known.held.sku == line.held.sku) => {}
+            Some(line) => lines.push(line.of(quantity)),
             // "What would that come to" stands beside the things and is none.
             None if sum && !is_thing(turn, thing).await => {}
             None => return Vec::new(),
@@ -240,18 +310,18 @@ async fn of_shown(
     (shown, like): (&[ProductId], &Slots),
     quantity: u32,
     outcome: &mut Outcome,
-) -> Vec<Held> {
+) -> Vec<Summand> {
     let mut lines = Vec::new();
     for product in shown {
         let slots = Slots { sku: Some(product.0.clone()), ..like.clone() };
         let Some(line) = one(turn, (slots, Sureness::OfOnePrice), outcome).await else { return Vec::new() };
-        lines.push(Held { quantity, ..line });
+        lines.push(line.of(quantity));
     }
     lines
 }
 
 /// The one thing that slots mean, where its price is clear.
-async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mut Outcome) -> Option<Held> {
+async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mut Outcome) -> Option<Summand> {
     // The whole message names the others, too.
     let name = slots.product.clone().or_else(|| slots.sku.clone()).unwrap_or_default();
     let alone = Screened { text: name.clone(), private: name, pii: Vec::new(), ..turn.screened.clone() };
@@ -280,16 +350,21 @@ async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mu
     if found.sure == 0 && candidate.covers <= 0.0 {
         return None;
     }
-    let id = candidate.product.id.clone();
-    let sku = match (variant(candidate, &found.facts), sureness) {
-        (Chosen::One(sku), _) => sku,
-        (_, sureness) => match (as_chosen(turn, (&alone, &told), &id, outcome).await, sureness) {
-            (Some(sku), _) => sku,
-            (None, Sureness::OfOnePrice) => of_one_price(turn, candidate, &found.facts)?,
-            (None, Sureness::OneVariant) => return None,
-        },
+    let held = |sku: Sku, chosen: bool| Summand {
+        held: Held { sku, product: candidate.product.id.clone(), quantity: 1 },
+        chosen,
+        in_cart: false,
     };
-    Some(Held { sku, product: id, quantity: 1 })
+    if let Chosen::One(sku) = variant(candidate, &found.facts) {
+        return Some(held(sku, true));
+    }
+    if let Some(sku) = as_chosen(turn, (&alone, &told), &candidate.product.id, outcome).await {
+        return Some(held(sku, true));
+    }
+    match sureness {
+        Sureness::OfOnePrice => Some(held(of_one_price(turn, candidate, &found.facts)?, false)),
+        Sureness::OneVariant => None,
+    }
 }
 
 /// The variant of a product in the size and colour in which it was spoken of.

@@ -46,7 +46,7 @@ pub(super) fn may_speak_of_goods(word: &str, chances: &[f32]) -> bool {
 }
 
 /// Of a run of Chinese characters what is left when what surely says nothing of goods is cut out; one character alone is no word, neither to
-/// be cut out nor to be left.
+/// be cut out beside what is left nor to be left.
 fn spoken_runs(word: &str, chances: &[f32]) -> Vec<Range<usize>> {
     let signs: Vec<(usize, char)> = word.char_indices().collect();
     let speaks = |at: usize| may_speak_of_goods(&signs[at].1.to_string(), &chances[at..=at]);
@@ -56,10 +56,18 @@ fn spoken_runs(word: &str, chances: &[f32]) -> Vec<Range<usize>> {
     while from < signs.len() {
         let of_goods = speaks(from);
         let to = (from..signs.len()).find(|at| speaks(*at) != of_goods).unwrap_or(signs.len());
-        let (whole, alone) = (to - from == signs.len(), to - from == 1);
+        let alone = |from: usize, to: usize| to - from == 1;
+        let kept = |from: usize, to: usize| {
+            to - from == signs.len() || !alone(from, to) || chances[from] >= LIKELY || signs[from].1.is_ascii_digit()
+        };
         let left = match of_goods {
-            true => whole || !alone || chances[from] >= LIKELY || signs[from].1.is_ascii_digit(),
-            false => !whole && alone,
+            true => kept(from, to),
+            // The second sign of 短款 belongs to the first.
+            false => {
+                let next = (to..signs.len()).find(|at| !speaks(*at)).unwrap_or(signs.len());
+                let beside = runs.last().is_some_and(|run| run.end == start_of(from));
+                alone(from, to) && (beside || to < next && kept(to, next))
+            }
         };
         if left {
             match runs.last_mut() {
@@ -122,5 +130,7 @@ mod tests {
         check("四件套有没有便宜的", &["四件套"], &["四件套"]);
         check("洗澡时候能听的音箱", &["洗澡", "音箱"], &["洗澡", "音箱"]);
         check("谢谢你们了", &[], &[]);
+        check("有短款的吗", &["短"], &["有短"]);
+        check("要短款", &["短"], &["要短款"]);
     }
 }
