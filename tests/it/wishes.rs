@@ -209,6 +209,25 @@ async fn several_things_are_told_in_one_sum_and_nothing_is_bought() {
 }
 
 #[tokio::test]
+async fn what_a_sum_was_of_goes_into_the_cart_once() {
+    let door = TestApp::over(app(config(), None).await);
+    let mut chat = Chat::new(&door, "en");
+    has(&chat.say("how much are Parovoz whistling kettle and Ural stockpot 5 l together?").await, "79.80");
+    has(&chat.say("put both in the cart").await, "79.80");
+    // What lies in the cart is summed, and not put there again.
+    has(&chat.say("how much is it all together?").await, "79.80");
+    chat.say("put both in the cart").await;
+    let shown = chat.say("show my cart").await;
+    assert!(!shown.contains("159.60"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_wanted_is_no_question_about_the_rules() {
+    let door = TestApp::over(app(config(), None).await);
+    has(&Chat::new(&door, "en").say("I want to exchange my boots for another size").await, "order number");
+}
+
+#[tokio::test]
 async fn a_products_own_warranty_is_told_and_the_shops_where_it_has_none() {
     let door = TestApp::over(app(config(), None).await);
     for (locale, question, own) in [
