@@ -98,20 +98,18 @@ pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     let tuned = config.paths.data.join("rules").join(crate::app::TUNED_LAYERS[0]);
     let marks = config.paths.data.join("rules").join(crate::app::WORD_MARKS);
     let present = |path: PathBuf| path.exists().then_some(path);
-    let mut settings = EmbedderSettings { tuned: present(tuned), marks: present(marks), ..EmbedderSettings::default() };
+    let whole = EmbedderSettings { tuned: present(tuned), marks: present(marks), ..EmbedderSettings::default() };
+    let without_marks = EmbedderSettings { marks: None, ..whole.clone() };
+    let without_tuned = EmbedderSettings { tuned: None, ..whole.clone() };
+    let plain = EmbedderSettings { tuned: None, marks: None, ..whole.clone() };
     // What does not fit must not keep the shop closed: it understands somewhat less without it.
-    loop {
-        match Embedder::load(&model, settings.clone()) {
+    for settings in [whole, without_marks, without_tuned] {
+        match Embedder::load(&model, settings) {
             Ok(embed) => return Ok(Arc::new(embed)),
-            Err(fault) if settings.marks.take().is_some() => {
-                tracing::warn!(fault = format!("{fault:#}"), "trying without what tells words of goods from others");
-            }
-            Err(fault) if settings.tuned.take().is_some() => {
-                tracing::warn!(fault = format!("{fault:#}"), "trying without tuned layers");
-            }
-            Err(fault) => return Err(fault),
+            Err(fault) => tracing::warn!(fault = format!("{fault:#}"), "going on without it"),
         }
     }
+    Ok(Arc::new(Embedder::load(&model, plain)?))
 }
 
 /// The language model of this process or of a server, unless `generation.model` is `none`.

@@ -79,7 +79,7 @@ pub struct Session {
     pub spoken_of: Vec<Spoken>,
     /// What the last sum was of, until something else is spoken of: "put both in the cart", "let's order".
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub summed: Vec<Held>,
+    pub summed: Vec<Summand>,
     /// The last list of several: who looks closer at one of them may still ask for "the last one".
     pub listed: Vec<ProductId>,
     /// Products that were put forward unasked: once is enough.
@@ -118,6 +118,25 @@ pub struct Session {
     pub unsure: u8,
     /// The last few messages, masked: the model's memory.
     pub recent: Vec<Exchange>,
+}
+
+/// A line of a sum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summand {
+    /// What, and how many.
+    pub held: Held,
+    /// Its variant was named, or there is no other: it can be put into a cart.
+    pub chosen: bool,
+    /// It lies in the cart.
+    pub in_cart: bool,
+}
+
+impl Summand {
+    /// The same line, so many of it.
+    pub fn of(mut self, quantity: u32) -> Self {
+        self.held.quantity = quantity;
+        self
+    }
 }
 
 /// A product that was spoken of, and in which size and colour.

@@ -15,7 +15,7 @@ use crate::domain::cart::{Cart, Checkout, Paid, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
-use crate::domain::message::Mark;
+pub use crate::domain::message::Mark;
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::product::Loads;

@@ -37,10 +37,15 @@ pub(super) fn of_the_sum(turn: &Turn<'_>, command: &Command) -> Option<Vec<Held>
     let said = turn.app.understander.slots(turn.screened);
     let named = |slots: &Slots| slots.product.is_some() || slots.sku.is_some();
     let like = said.size.is_some() || said.colour.is_some() || said.quantity.is_some();
-    if turn.session.summed.is_empty() || like || named(&said) || named(&command.slots) {
+    if like || named(&said) || named(&command.slots) {
         return None;
     }
-    let mut lines = turn.session.summed.clone();
+    // What lies in the cart is not put there again, and where a variant is still to be chosen it has to be asked for.
+    let fresh = || turn.session.summed.iter().filter(|line| !line.in_cart);
+    if fresh().next().is_none() || !fresh().all(|line| line.chosen) {
+        return None;
+    }
+    let mut lines: Vec<Held> = fresh().map(|line| line.held.clone()).collect();
     match said.pick.or(command.slots.pick) {
         None => Some(lines),
         Some(Pick::First { first }) => {

@@ -22,10 +22,6 @@ const MOST_FAILED: u8 = 3;
 
 /// Goes as far as can be gone: to the next question, or to the proposal.
 pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
-    if let Some(lines) = both::of_the_sum(turn, command).filter(|_| command.slots.order_number.is_none()) {
-        // "Let's order" after a sum: what it was of is shown in the cart first.
-        return both::put_all(turn, lines, outcome).await;
-    }
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
     let cart = till.show(visit).await?.cart.value;
@@ -70,6 +66,10 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
 
 /// An empty cart: who has products before them and says that they order means one of those.
 async fn nothing_yet(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
+    if let Some(lines) = both::of_the_sum(turn, command) {
+        // "Let's order" after a sum: what it was of is shown in the cart first.
+        return both::put_all(turn, lines, outcome).await;
+    }
     if turn.session.focus.is_empty() || !turn.session.shows(&command.slots) {
         outcome.say(Move::CartNo { why: CartNo::Empty });
         return Ok(());

@@ -24,8 +24,6 @@ const STEM: usize = 4;
 pub(super) const NAMES: f32 = 0.6;
 /// ... and below this they do not, though the shop knows some of them.
 const NAMES_NOTHING: f32 = 0.15;
-/// What a question ends on that has no mark.
-const ASKS: [char; 5] = ['吗', '呢', '么', '不', '吧'];
 /// The same where a command asks of a thing.
 const HARDLY_NAMES: f32 = 0.3;
 /// More than this is no count of pieces but a code, a year, a size.
@@ -204,8 +202,7 @@ fn about_swapping(app: &App, screened: &Screened, mut understood: Understanding)
         }
         C::ReturnItem => {
             let told = order_number.is_some() || !screened.pii.is_empty();
-            let asks = text.contains(['?', '？']) || text.trim_end().ends_with(ASKS);
-            what_if && asks && !told && !app.answers.defective(text)
+            what_if && !told && !app.answers.defective(text)
         }
         _ => false,
     };

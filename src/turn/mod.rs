@@ -296,7 +296,8 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
         session.speaks_of(&outcome.focus, size.as_deref(), colour.as_deref());
     }
     let sum_still = std::mem::take(&mut session.summed);
-    let spoken_of_still = outcome.focus.is_empty() && !cart::changed_or_shown(&outcome.moves);
+    let turned_down = answer.commands.iter().any(|command| command.name == CommandName::Deny);
+    let spoken_of_still = outcome.focus.is_empty() && !turned_down && !cart::changed_or_shown(&outcome.moves);
     session.summed = if spoken_of_still { sum_still } else { outcome.summed.clone() };
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());

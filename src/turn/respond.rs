@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::domain::cart::CheckoutTalk;
-use crate::domain::cart::Held;
 use crate::domain::command::{Pick, Wish};
 use crate::domain::desk::Talk;
 use crate::domain::found::Found;
@@ -15,7 +14,7 @@ use crate::domain::menu::MenuTalk;
 use crate::domain::message::PiiKind;
 use crate::domain::plan::{Absence, Ask, Courtesy, HandoverReason};
 use crate::domain::reply::Action;
-use crate::domain::session::{Pending, Session};
+use crate::domain::session::{Pending, Session, Summand};
 use crate::domain::{Command, CommandName, Fact, FactBody, Move, ProductId, Screened, Sku, Slots, Understanding};
 use crate::engine::{EmbedInput, GenerateError, Generated, ProductHit};
 use crate::plan::{self, Brief};
@@ -92,7 +91,7 @@ pub struct Outcome {
     #[serde(skip)]
     pub in_hand: Option<Sku>,
     /// What a sum was told of.
-    pub summed: Vec<Held>,
+    pub summed: Vec<Summand>,
     /// Messages in a row that nobody was sure about, this one included.
     #[serde(skip)]
     pub unsure: u8,

@@ -5,6 +5,7 @@ use crate::domain::cart::{Cart, Held};
 use crate::domain::found::Candidate;
 use crate::domain::place::PlaceId;
 use crate::domain::plan::CartSay;
+use crate::domain::session::Summand;
 use crate::domain::{Command, CommandName, ProductId, Screened, Sku, Slots};
 
 use super::cart::{Chosen, corrected as corrected_in_cart, owner, takes_out, till, variant, visit};
@@ -23,23 +24,6 @@ pub(super) enum Sureness {
     OfOnePrice,
     /// One variant: for a cart.
     OneVariant,
-}
-
-/// A line of a sum.
-#[derive(Clone)]
-struct Summand {
-    held: Held,
-    /// Its variant was named, or there is no other: it can be put into a cart.
-    chosen: bool,
-    /// It lies in the cart.
-    in_cart: bool,
-}
-
-impl Summand {
-    fn of(mut self, quantity: u32) -> Self {
-        self.held.quantity = quantity;
-        self
-    }
 }
 
 /// Answers the question, if it is asked; the commands that are still to be answered.
@@ -149,6 +133,10 @@ async fn worked_out(
     if lines.len() < 2 && named && !anew || lines.is_empty() {
         return Ok(None);
     }
+    let mut lines = lines;
+    for line in &mut lines {
+        line.in_cart |= own.lines.iter().any(|held| held.sku == line.held.sku);
+    }
     let mut focus: Vec<ProductId> = lines.iter().map(|line| line.held.product.clone()).collect();
     focus.dedup();
     let town = commands.iter().find_map(|command| command.slots.town.clone()).or(said.town);
@@ -167,12 +155,7 @@ async fn worked_out(
         return Ok(None);
     }
     outcome.focus.extend(focus);
-    // What lies in the cart is not put there again, and where a variant is still to be chosen it has to be asked for.
-    let fresh = || lines.iter().filter(|line| !line.in_cart);
-    outcome.summed = match fresh().all(|line| line.chosen) {
-        true => fresh().map(|line| line.held.clone()).collect(),
-        false => Vec::new(),
-    };
+    outcome.summed = lines;
     outcome.town = cart.place.as_ref().map(ToString::to_string).or(outcome.town.take());
     let say = if priced.delivery.is_some() { CartSay::WithDelivery } else { CartSay::Today };
     tell(priced, say, outcome);
@@ -186,7 +169,10 @@ async fn named_once(turn: &Turn<'_>, commands: &[Command]) -> Vec<Slots> {
     let all = things(turn, commands);
     let alone = all.len() < 2;
     for thing in all {
-        let name = |slots: &Slots| (slots.product.as_ref().map(|words| words.to_lowercase()), slots.sku.clone());
+        let name = |slots: &Slots| {
+            let words = slots.product.as_ref().map(|words| words.to_lowercase());
+            (words, slots.sku.clone(), slots.size.clone(), slots.colour.clone())
+        };
         let known = own.iter().any(|other| name(other) == name(&thing));
         if !known && (alone || is_thing(turn, &thing).await) {
             own.push(thing);
@@ -200,23 +186,21 @@ fn lying(cart: &Cart) -> Vec<Summand> {
     cart.lines.iter().map(|held| Summand { held: held.clone(), chosen: true, in_cart: true }).collect()
 }
 
-/// What the last sum was of.
-fn before(turn: &Turn<'_>) -> Vec<Summand> {
-    turn.session.summed.iter().map(|held| Summand { held: held.clone(), chosen: true, in_cart: false }).collect()
-}
-
-/// The last sum with what is named now in the place of what it had of that; none at all where one of the things is not clear.
+/// The last sum with what is named now in the place of what it had of that; none at all where one of the things is not clear, or was no part of
+/// it.
 async fn put_right(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> Vec<Summand> {
+    let mut all = turn.session.summed.clone();
     let lines = summands(turn, (things, Sureness::OfOnePrice), outcome).await;
     if lines.is_empty() {
         return lines;
     }
-    let mut all = before(turn);
     for line in lines {
-        match all.iter_mut().find(|known| known.held.product == line.held.product) {
-            Some(known) => *known = line,
-            None => all.push(line),
-        }
+        let same = |known: &Summand| known.held.sku == line.held.sku;
+        let alike = |known: &Summand| known.held.product == line.held.product;
+        let at = all.iter().position(same).or_else(|| all.iter().position(alike));
+        let Some(known) = at.and_then(|at| all.get_mut(at)) else { return Vec::new() };
+        // "Make it two boots" means those in the size that was chosen before.
+        *known = if line.chosen { line } else { known.clone().of(line.held.quantity) };
     }
     all
 }
@@ -225,7 +209,12 @@ async fn put_right(turn: &Turn<'_>, things: &[Slots], outcome: &mut Outcome) -> 
 async fn beside(turn: &Turn<'_>, (things, cart): (&[Slots], &Cart), outcome: &mut Outcome) -> Vec<Summand> {
     let added = summands(turn, (things, Sureness::OfOnePrice), outcome).await;
     let Some(first) = added.first() else { return added };
-    let mut all = before(turn);
+    let mut all = turn.session.summed.clone();
+    let again = |line: &Summand| all.iter().any(|known| known.held.product == line.held.product);
+    if added.len() > 1 && added.iter().all(again) {
+        // The same things once more, with their delivery.
+        return added;
+    }
     if all.is_empty() {
         let spoken = turn.session.spoken_last(std::slice::from_ref(&first.held.product));
         let lies = |product: &ProductId| cart.lines.iter().any(|line| line.product == *product);

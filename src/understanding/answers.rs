@@ -18,6 +18,9 @@ static CONJUNCTION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\s(?:and|but|а|и|но|a|ale)\s|但是|但|而").expect("invariant: a constant pattern")
 });
 
+/// What a question ends on that has no mark.
+const ASKS: [char; 5] = ['吗', '呢', '么', '不', '吧'];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -33,6 +36,7 @@ struct Raw {
     exchange: Words,
     swap: Words,
     what_if: Words,
+    perhaps: Words,
     keep: Words,
     address: Words,
     defective: Words,
@@ -65,6 +69,7 @@ pub struct Answers {
     exchange: Lexicon<()>,
     swap: Lexicon<()>,
     what_if: Lexicon<()>,
+    perhaps: Lexicon<()>,
     keep: Lexicon<()>,
     address: Lexicon<()>,
     defective: Lexicon<()>,
@@ -105,6 +110,7 @@ impl Answers {
             exchange: lexicon(raw.exchange),
             swap: lexicon(raw.swap),
             what_if: lexicon(raw.what_if),
+            perhaps: lexicon(raw.perhaps),
             keep: lexicon(raw.keep),
             address: lexicon(raw.address),
             defective: lexicon(raw.defective),
@@ -201,9 +207,11 @@ impl Answers {
         !self.swap.find(&fold(text)).is_empty()
     }
 
-    /// True when goods are asked about that may be sent back or exchanged one day: "if it is too small, can I ...".
+    /// True when goods are asked about that may be sent back or exchanged one day: "what if it is too small", "if it is too small, can I ...?".
     pub fn what_if(&self, text: &str) -> bool {
-        !self.what_if.find(&fold(text)).is_empty()
+        let asks = text.contains(['?', '？']) || text.trim_end().ends_with(ASKS);
+        let text = fold(text);
+        !self.what_if.find(&text).is_empty() || asks && !self.perhaps.find(&text).is_empty()
     }
 
     /// The parts of a message that say what is kept: "the scarf stays" of "return the hat, the scarf stays". Empty where nothing is.

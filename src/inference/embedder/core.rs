@@ -14,8 +14,7 @@ use super::marks::{Marker, Scores, marks};
 use super::tuned::Head;
 use super::unigram::Unigram;
 use super::{EmbedderSettings, plain};
-use crate::domain::message::Mark;
-use crate::engine::{EmbedInput, Reading};
+use crate::engine::{EmbedInput, Mark, Reading};
 use crate::pull::VerifiedModel;
 
 /// A pass smaller than this costs more than it saves by running beside another.

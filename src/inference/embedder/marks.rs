@@ -9,8 +9,7 @@ use anyhow::{Context, ensure};
 
 use super::super::weights::Weights;
 use super::encoder::Encoder;
-use crate::domain::message::Mark;
-use crate::engine::ModelId;
+use crate::engine::{Mark, ModelId};
 
 /// Neither, names goods, describes them.
 pub(super) const KINDS: usize = 3;

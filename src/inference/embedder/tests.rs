@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::domain::message::Mark;
+use crate::engine::Mark;
 use sha2::{Digest, Sha256};
 
 fn core() -> Option<Core> {
