@@ -315,6 +315,8 @@ pub const SHIPPED_VECTORS: &str = "examples/vectors.bin";
 pub const TUNED_LAYERS: [&str; 2] = ["examples/tuned.gguf", "examples/held.bin"];
 /// Lines over the embedder between words that name goods, words that describe them, and others; `scripts/train_marks.py` draws them.
 pub const WORD_MARKS: &str = "examples/marks.gguf";
+/// Layers of the embedder tuned for telling where a wish ends and the next begins; `scripts/train_wishes.py` tunes them.
+pub const WISHES: &str = "examples/wishes.gguf";
 
 /// Reads the rules and examples below `data/rules` and gets the examples' votes ready.
 ///

@@ -1,6 +1,6 @@
 //! Opening what a command needs: models, index, stores. Each failure names its fix.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -95,21 +95,31 @@ pub(super) fn models(config: &Config) -> anyhow::Result<Models> {
 /// The embedder.
 pub(super) fn embedder(config: &Config) -> anyhow::Result<Arc<dyn Embed>> {
     let model = models(config)?.locate("embedder")?;
-    let tuned = config.paths.data.join("rules").join(crate::app::TUNED_LAYERS[0]);
-    let marks = config.paths.data.join("rules").join(crate::app::WORD_MARKS);
-    let present = |path: PathBuf| path.exists().then_some(path);
-    let whole = EmbedderSettings { tuned: present(tuned), marks: present(marks), ..EmbedderSettings::default() };
-    let without_marks = EmbedderSettings { marks: None, ..whole.clone() };
-    let without_tuned = EmbedderSettings { tuned: None, ..whole.clone() };
-    let plain = EmbedderSettings { tuned: None, marks: None, ..whole.clone() };
+    let present = |file: &str| Some(config.paths.data.join("rules").join(file)).filter(|path| path.exists());
+    let (tuned, marks, wishes) =
+        (present(crate::app::TUNED_LAYERS[0]), present(crate::app::WORD_MARKS), present(crate::app::WISHES));
+    let plain = EmbedderSettings::default();
+    let whole = EmbedderSettings { tuned, marks, wishes, ..plain.clone() };
+    if let Ok(embed) = Embedder::load(&model, whole.clone()) {
+        return Ok(Arc::new(embed));
+    }
     // What does not fit must not keep the shop closed: it understands somewhat less without it.
-    for settings in [whole, without_marks, without_tuned] {
-        match Embedder::load(&model, settings) {
-            Ok(embed) => return Ok(Arc::new(embed)),
+    let mut embed = Embedder::load(&model, plain.clone())?;
+    let mut fitting = plain;
+    let EmbedderSettings { tuned, marks, wishes, .. } = whole;
+    let with: [&dyn Fn(EmbedderSettings) -> EmbedderSettings; 3] = [
+        &|settings| EmbedderSettings { tuned: tuned.clone(), ..settings },
+        &|settings| EmbedderSettings { marks: marks.clone(), ..settings },
+        &|settings| EmbedderSettings { wishes: wishes.clone(), ..settings },
+    ];
+    for part in with {
+        let settings = part(fitting.clone());
+        match Embedder::load(&model, settings.clone()) {
+            Ok(better) => (embed, fitting) = (better, settings),
             Err(fault) => tracing::warn!(fault = format!("{fault:#}"), "going on without it"),
         }
     }
-    Ok(Arc::new(Embedder::load(&model, plain)?))
+    Ok(Arc::new(embed))
 }
 
 /// The language model of this process or of a server, unless `generation.model` is `none`.

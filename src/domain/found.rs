@@ -52,6 +52,13 @@ pub struct Found {
     pub facts: Vec<Fact>,
 }
 
+impl Found {
+    /// Those named beyond doubt; all of them where none is.
+    pub fn likeliest(&self) -> &[Candidate] {
+        self.candidates.get(..self.sure).filter(|named| !named.is_empty()).unwrap_or(&self.candidates)
+    }
+}
+
 /// Share of the question's words in a name that makes it what is looked for.
 const ALL_WORDS: f32 = 0.99;
 

@@ -54,6 +54,50 @@ impl Screened {
     /// From this score of `spam` on, a message advertises.
     pub const ADVERTISING: f32 = 0.6;
 
+    /// The message in parts, each with its own personal data; none where these ranges of `text` cut through a mask, or where the text is
+    /// not the private one with masks in it.
+    pub fn parts(&self, ranges: &[Range<usize>]) -> Option<Vec<Screened>> {
+        // Where each mask begins and ends in the text.
+        let mut masks = Vec::with_capacity(self.pii.len());
+        let (mut rebuilt, mut from) = (String::new(), 0);
+        for found in &self.pii {
+            rebuilt.push_str(self.private.get(from..found.range.start)?);
+            let start = rebuilt.len();
+            rebuilt.push_str(found.kind.mask());
+            masks.push((start..rebuilt.len(), found));
+            from = found.range.end;
+        }
+        rebuilt.push_str(self.private.get(from..)?);
+        if rebuilt != self.text {
+            return None;
+        }
+        let part = |range: &Range<usize>| {
+            let own = masks.iter().filter(|(mask, _)| range.start <= mask.start && mask.end <= range.end);
+            let cut = masks.iter().any(|(mask, _)| {
+                (mask.start < range.start && range.start < mask.end) || (mask.start < range.end && range.end < mask.end)
+            });
+            // What stands before a place is as long in both, but for the masks.
+            let place = |at: usize| {
+                let before = masks.iter().take_while(|(mask, _)| mask.end <= at).last();
+                before.map_or(at, |(mask, found)| found.range.end + (at - mask.end))
+            };
+            let private = place(range.start)..place(range.end);
+            let pii = own.map(|(_, found)| Pii {
+                kind: found.kind,
+                range: found.range.start - private.start..found.range.end - private.start,
+            });
+            let pii = pii.collect();
+            (!cut).then_some(())?;
+            Some(Screened {
+                text: self.text.get(range.clone())?.to_string(),
+                private: self.private.get(private)?.to_string(),
+                pii,
+                ..self.clone()
+            })
+        };
+        ranges.iter().map(part).collect()
+    }
+
     /// True for a message that offers something to the shop.
     pub fn advertises(&self) -> bool {
         self.spam >= Self::ADVERTISING
@@ -69,6 +113,17 @@ pub struct Mark {
     pub names: f32,
     /// The chance that it says what goods are or should be like.
     pub describes: f32,
+}
+
+/// A stretch of a text that is one wish.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stretch {
+    /// Byte range of the text that was read; stretches cover it one after the other.
+    pub range: Range<usize>,
+    /// What is wanted: the name of a command, or `about` for a question about what something is like.
+    pub wish: String,
+    /// How sure that is, 0 to 1: what its tokens say on average.
+    pub sure: f32,
 }
 
 /// What the words of a message are, as the embedder read them. Words are looked up by how they are typed, so that parts of the message
@@ -172,6 +227,38 @@ impl PiiKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_have_their_own_personal_data() {
+        let private = "call me on 0903 123 456, where is TT-1? a@b.sk";
+        let text = "call me on [phone], where is TT-1? [email]";
+        let pii = |kind, word: &str| {
+            let start = private.find(word).unwrap();
+            Pii { kind, range: start..start + word.len() }
+        };
+        let message = Screened {
+            text: text.into(),
+            private: private.into(),
+            language: Language::En,
+            pii: vec![pii(PiiKind::Phone, "0903 123 456"), pii(PiiKind::Email, "a@b.sk")],
+            injection: 0.0,
+            spam: 0.0,
+            marks: Marks::default(),
+        };
+        let at = text.find("where").unwrap();
+        let parts = message.parts(&[0..at, at..text.len()]).unwrap();
+        let told: Vec<_> = parts.iter().map(|part| (part.text.as_str(), part.private.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("call me on [phone], ", "call me on 0903 123 456, "),
+                ("where is TT-1? [email]", "where is TT-1? a@b.sk")
+            ]
+        );
+        assert_eq!(&parts[1].private[parts[1].pii[0].range.clone()], "a@b.sk");
+        assert_eq!(message.parts(&[0..13, 13..text.len()]), None);
+        assert_eq!(Screened { text: "veiled".into(), ..message }.parts(&[0..3]), None);
+    }
 
     #[test]
     fn a_word_has_the_best_chance_of_all_its_places() {

@@ -15,7 +15,7 @@ use crate::domain::cart::{Cart, Checkout, Paid, PaymentRecord, Settled};
 use crate::domain::desk::{Customer, Decision, Slip, Task, Versioned};
 use crate::domain::fact::DeliveryFact;
 use crate::domain::identity::Contact;
-pub use crate::domain::message::Mark;
+pub use crate::domain::message::{Mark, Stretch};
 use crate::domain::order::Order;
 use crate::domain::place::PlaceId;
 use crate::domain::product::Loads;
@@ -85,6 +85,8 @@ pub struct Reading {
     pub opinion: Vec<f32>,
     /// What its words are, in their order; empty where the embedder cannot tell.
     pub marks: Vec<Mark>,
+    /// Its wishes, in their order; empty where the embedder cannot tell.
+    pub wishes: Vec<Stretch>,
 }
 
 /// Layers of an embedder that were tuned for telling wishes apart.

@@ -1,5 +1,5 @@
 //! What code alone understands before anybody reads the words: a wish to be left alone, an attack, the answer to a question that is open, a
-//! choice among what was offered, words of the cart. In: a message and its conversation. Out: what it wants, or nothing.
+//! choice among what was offered; and words of the cart. In: a message and its conversation. Out: what it wants, or nothing.
 
 use crate::app::App;
 use crate::domain::session::Session;
@@ -64,10 +64,21 @@ pub(super) async fn at_once(app: &App, screened: &Screened, session: &Session) -
         let notes = vec!["a choice among those found".to_string()];
         return Some(Understanding { commands: vec![command], notes, ..decided(CommandName::FindProduct, 0.95) });
     }
+    None
+}
+
+/// What words of the cart mean; nothing where there are none.
+pub(super) async fn of_cart(app: &App, screened: &Screened, session: &Session) -> Option<Understanding> {
     let of_cart = app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some();
     if of_cart || cart::takes_out(app, session, screened).await {
-        let notes = vec!["words of the cart".to_string()];
-        return Some(Understanding { notes, ..decided(CommandName::CartAdd, 0.95) });
+        let command = Command { name: CommandName::CartAdd, slots: Slots::default() };
+        return Some(Understanding {
+            lang: screened.language,
+            commands: vec![command],
+            confidence: 0.95,
+            tier: Tier::Rules,
+            notes: vec!["words of the cart".to_string()],
+        });
     }
     None
 }

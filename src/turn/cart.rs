@@ -280,7 +280,7 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
         not_so(command, (&found, why), outcome);
         return Ok(());
     }
-    let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    let candidates = found.likeliest();
     // Not a word of it stands in a name: a list of what the search came up with would be no answer.
     let unknown = found.sure == 0 && candidates.iter().all(|candidate| candidate.covers <= 0.0);
     if unknown && !turn.session.focus.is_empty() {

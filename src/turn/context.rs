@@ -200,7 +200,7 @@ fn about_swapping(app: &App, screened: &Screened, mut understood: Understanding)
         C::Stock | C::FindProduct | C::Price | C::Policy | C::RestockNotice => {
             sku.is_none() && topic.is_none() && swaps()
         }
-        C::ReturnItem => {
+        C::ReturnItem | C::ChangeOrder => {
             let told = order_number.is_some() || !screened.pii.is_empty();
             what_if && !told && !app.answers.defective(text)
         }

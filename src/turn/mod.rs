@@ -33,6 +33,7 @@ mod shown;
 mod stop;
 mod those;
 mod together;
+mod wishes;
 
 use crate::app::{App, Hold};
 use crate::audit::TurnRecord;
@@ -108,23 +109,25 @@ async fn attempted(
         (None, Some(booked)) => Some(taken_for(&screened, booked.understood(), "a time that was offered")),
         (None, None) => at_once::at_once(app, &screened, &session).await,
     };
-    let (screened, understanding) = match known {
-        Some(known) => (screened, known),
-        None => {
-            // No model reads what is not needed to be read: a code was veiled before.
-            let screened = app.understander.marked(screened, &*app.embed).await;
-            let understood = understand(app, &screened, &session).await;
-            (screened, understood)
-        }
+    let parts = match &known {
+        Some(_) => vec![screened.clone()],
+        // No model reads what is not needed to be read: a code was veiled before.
+        None => wishes::parts(app, &screened, &session).await,
     };
-    if !order::take(&mut hold, &session, Some(&understanding)).await? {
+    let turn = respond::Turn {
+        app,
+        screened: &screened,
+        session: &session.clone(),
+        entered: entered.as_ref(),
+        booked,
+        visitor,
+        more_follows: false,
+    };
+    let Some(wishes::Heard { understanding, mut outcome }) =
+        wishes::answered(&turn, (known, &parts), (&mut session, &mut hold), &mut clock).await?
+    else {
         return Ok(None);
-    }
-
-    clock.enter(Stage::Searching);
-    let turn =
-        respond::Turn { app, screened: &screened, session: &session, entered: entered.as_ref(), booked, visitor };
-    let mut outcome = respond::respond(&turn, &understanding, &mut clock).await;
+    };
 
     clock.enter(Stage::Checking);
     let settled = settle::settle(&turn, &mut outcome).await?;
@@ -143,7 +146,7 @@ async fn attempted(
         timings,
     };
     let record = TurnRecord::new(&answer, &message.channel, &screened, &understanding, &outcome, settled.draft);
-    remember(app, &mut session, &answer, &outcome, &screened);
+    remember(app, &mut session, &answer, &screened);
     let aside = person::called(app, &session, &answer, &outcome).await.map_err(TurnError::Failed)?;
     if !write_down(hold, session, (answer.turn_id, record), aside).await {
         return Ok(None);
@@ -265,15 +268,29 @@ async fn write_down(hold: Hold, session: Session, (turn, record): (TurnId, TurnR
     })
 }
 
-fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome, screened: &Screened) {
+/// What the conversation keeps of the turn as a whole.
+fn remember(app: &App, session: &mut Session, answer: &Answer, screened: &Screened) {
     session.turns += 1;
+    // A yes answers the question that was sent, not one that the guard held back.
+    if answer.check.status != CheckStatus::Accepted {
+        session.talk.iter_mut().for_each(|talk| talk.open = false);
+        session.checkout.iter_mut().for_each(|checkout| checkout.open = false);
+        session.consent.iter_mut().for_each(|consent| consent.open = false);
+    }
+    session.handed_over |= answer.handover.is_some();
+    session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
+    let surplus = session.recent.len().saturating_sub(app.config.session.recent);
+    session.recent.drain(..surplus);
+}
+
+/// What the conversation keeps of one wish that was answered.
+fn keep(session: &mut Session, commands: &[Command], outcome: &Outcome) {
     session.pending = outcome.pending.clone();
     session.login.code = outcome.code.clone().or(session.login.code.take());
     session.login.opened = outcome.opened.clone().or(session.login.opened.take());
     session.talk = outcome.talk.clone();
     if let Some(talk) = &mut session.talk {
-        // A yes answers the question that was sent, not one that the guard held back.
-        talk.open = answer.check.status == CheckStatus::Accepted && desk::asks(&outcome.moves);
+        talk.open = desk::asks(&outcome.moves);
     }
     if !outcome.focus.is_empty() {
         session.focus = outcome.focus.clone();
@@ -285,41 +302,35 @@ fn remember(app: &App, session: &mut Session, answer: &Answer, outcome: &Outcome
     session.narrowing = narrow::left(outcome);
     session.narrowed.extend(narrow::asked(outcome));
     let before = session.last.take();
-    session.last = last_question(&answer.commands).map(|last| going_on(last, before.as_ref())).or(before);
+    session.last = last_question(commands).map(|last| going_on(last, before.as_ref())).or(before);
     if !outcome.focus.is_empty() {
-        let bought = answer.commands.iter().rev().find(|command| command.name == CommandName::CartAdd);
+        let bought = commands.iter().rev().find(|command| command.name == CommandName::CartAdd);
         let said = bought.map(|command| command.slots.clone()).unwrap_or_default();
         // What was said of one thing is not said of another that is named now.
-        let goes_on = last_question(&answer.commands).is_some() || said.product.is_none() && said.sku.is_none();
+        let goes_on = last_question(commands).is_some() || said.product.is_none() && said.sku.is_none();
         let told = session.last.as_ref().filter(|_| goes_on).map(|last| last.slots.clone()).unwrap_or_default();
         let (size, colour) = (said.size.or(told.size), said.colour.or(told.colour));
         session.speaks_of(&outcome.focus, size.as_deref(), colour.as_deref());
     }
     let sum_still = std::mem::take(&mut session.summed);
-    let turned_down = answer.commands.iter().any(|command| command.name == CommandName::Deny);
+    let turned_down = commands.iter().any(|command| command.name == CommandName::Deny);
     let spoken_of_still = outcome.focus.is_empty() && !turned_down && !cart::changed_or_shown(&outcome.moves);
     session.summed = if spoken_of_still { sum_still } else { outcome.summed.clone() };
     session.rules = policy::told(outcome).or(session.rules.take());
     session.town = outcome.town.clone().or(session.town.take());
-    session.handed_over |= answer.handover.is_some();
-    session.unsure = outcome.unsure;
     session.consent = outcome.consent.clone();
     let spoken_of_still = session.in_hand.take().filter(|_| outcome.focus.is_empty());
     session.in_hand = outcome.in_hand.clone().or(spoken_of_still);
     session.menu = outcome.menu.clone();
     session.checkout = outcome.checkout.clone();
     if let Some(checkout) = &mut session.checkout {
-        let asked = cart::asks(&outcome.moves) && !desk::asks(&outcome.moves);
-        checkout.open = answer.check.status == CheckStatus::Accepted && asked;
+        checkout.open = cart::asks(&outcome.moves) && !desk::asks(&outcome.moves);
     }
     if let Some(consent) = &mut session.consent {
-        consent.open = answer.check.status == CheckStatus::Accepted && contact::asks(&outcome.moves);
+        consent.open = contact::asks(&outcome.moves);
     }
-    let complains = answer.commands.iter().any(|command| command.name == CommandName::Complaint);
+    let complains = commands.iter().any(|command| command.name == CommandName::Complaint);
     session.complaints = session.complaints.saturating_add(u8::from(complains));
-    session.recent.push(Exchange { message: screened.text.clone(), reply: answer.reply.text() });
-    let surplus = session.recent.len().saturating_sub(app.config.session.recent);
-    session.recent.drain(..surplus);
 }
 
 /// The last product question of a message: what a bare addition such as "and in 41?" goes on with.

@@ -86,7 +86,7 @@ async fn spoken_of(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
     // Where it goes is not where it must lie in a store.
     let slots = Slots { town: None, ..command.slots.clone() };
     let found = sought(turn, &Command { name: CommandName::Stock, slots }, outcome).await;
-    let [meant] = &found.candidates[..found.sure] else { return Vec::new() };
+    let [meant] = found.candidates.get(..found.sure).unwrap_or_default() else { return Vec::new() };
     // What was spoken of before is so still, with the variant that lies in the cart of it.
     outcome.focus.extend(named.then(|| meant.product.id.clone()));
     let offer = |id: &FactId| match &found.facts.iter().find(|fact| fact.id == *id)?.body {
@@ -220,7 +220,7 @@ async fn warranted(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) ->
     let (product, names, sku) = (slots.product.clone(), said.names, slots.sku.clone());
     let slots = Slots { product, names, sku, pick: said.pick, detail: said.detail, ..Slots::default() };
     let found = sought(turn, &Command { name: CommandName::FindProduct, slots }, outcome).await;
-    let meant = &found.candidates[..found.sure.min(turn.app.config.search.offers)];
+    let meant = &found.candidates[..found.sure.min(turn.app.config.search.offers).min(found.candidates.len())];
     if !meant.iter().any(|one| one.product.warranty_months.is_some()) {
         return false;
     }

@@ -126,7 +126,7 @@ async fn product(turn: &Turn<'_>, question: &Command, outcome: &mut Outcome) -> 
     let mut command = Command { name: CommandName::Price, slots: Slots { town: None, ..question.slots.clone() } };
     still_as_told(turn.session, &mut command);
     let found = sought(turn, &command, outcome).await;
-    let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    let candidates = found.likeliest();
     let [candidate] = candidates else { return Ok(None) };
     let sku = match variant(candidate, &found.facts) {
         Chosen::One(sku) => sku,

@@ -49,6 +49,8 @@ pub(super) struct Turn<'a> {
     pub booked: Option<Picked>,
     /// What the door knows of who wrote it.
     pub visitor: &'a Visitor,
+    /// Another wish of the same message follows: a question that stands is not repeated yet.
+    pub more_follows: bool,
 }
 
 /// What the commands came to.
@@ -131,6 +133,26 @@ impl Outcome {
         actions
     }
 
+    /// With what a further wish of the same message came to.
+    pub(super) fn and(mut self, next: Outcome) -> Outcome {
+        let mut all = Outcome { moves: Vec::new(), facts: Vec::new(), ..next };
+        all.hits.splice(0..0, self.hits);
+        all.asked.splice(0..0, self.asked);
+        all.focus.splice(0..0, self.focus);
+        all.generated.splice(0..0, self.generated);
+        self.moves.extend(next.moves);
+        self.moves.into_iter().for_each(|step| all.say(step));
+        all.learn(self.facts);
+        all.learn(next.facts);
+        all.town = all.town.or(self.town);
+        all.in_hand = all.in_hand.or(self.in_hand);
+        all.code = all.code.or(self.code);
+        all.opened = all.opened.or(self.opened);
+        all.unsure = all.unsure.min(self.unsure);
+        all.desk_spoke |= self.desk_spoke;
+        all
+    }
+
     pub(super) fn say(&mut self, step: Move) {
         if !self.moves.contains(&step) {
             self.moves.push(step);
@@ -177,7 +199,9 @@ pub(super) async fn respond(turn: &Turn<'_>, understanding: &Understanding, cloc
         outcome.opened = desk::opened(turn, command, &outcome).or(outcome.opened.take());
     }
     menu::end(&commands, &mut outcome);
-    desk::remind(turn, &mut outcome).await;
+    if !turn.more_follows {
+        desk::remind(turn, &mut outcome).await;
+    }
     if outcome.moves.is_empty() {
         outcome.say(Move::NotFound { why: Absence::NothingFound });
     }

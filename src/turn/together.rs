@@ -326,7 +326,7 @@ async fn one(turn: &Turn<'_>, (slots, sureness): (Slots, Sureness), outcome: &mu
     };
     let told = slots.clone();
     let found = sought(&alone, &Command { name: CommandName::Price, slots }, outcome).await;
-    let candidates = if found.sure > 0 { &found.candidates[..found.sure] } else { &found.candidates[..] };
+    let candidates = found.likeliest();
     // "The sneakers and the socks": those that were spoken of, though the shop has others.
     let spoken = candidates.iter().filter(|one| turn.session.remembered(&one.product.id).is_some());
     let spoken: Vec<&Candidate> = spoken.collect();

@@ -169,7 +169,7 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         let ruled = batch.understander.by_rules(input);
         report.rules_ms.push(started.elapsed().as_secs_f64() * 1e3);
         let started = Instant::now();
-        let whole = batch.understander.understand(input, Some(embed), batch.generate).await;
+        let whole = batch.understander.understand_parted(input, embed, batch.generate).await;
         if ruled.is_none() {
             report.examples_ms.push((reading + started.elapsed()).as_secs_f64() * 1e3);
         }

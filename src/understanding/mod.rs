@@ -5,7 +5,7 @@
 use crate::domain::message::Marks;
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
-use crate::engine::{Embed, Generate, Reading};
+use crate::engine::{Embed, Generate, Reading, Stretch};
 
 mod alarms;
 mod amounts;
@@ -34,6 +34,7 @@ mod slots;
 mod stop_words;
 mod things;
 mod values;
+mod wishes;
 
 pub use alarms::Alarms;
 pub use answers::{Answer, Answers};
@@ -51,6 +52,8 @@ pub use slots::e164;
 use slots::{Passage, relevant};
 pub use stop_words::StopWords;
 pub use things::Things;
+pub use wishes::ABOUT;
+use wishes::{command_of, of_like_kind};
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]
@@ -63,6 +66,8 @@ pub struct UnderstandingSettings {
     pub cue_yields: f32,
     /// From here on it overrules what screening suspects.
     pub suspicion_yields: f32,
+    /// Where the examples are not sure, the words of a message decide from this sureness on.
+    pub wish_sure: f32,
     /// What the model is given beside the message.
     pub hinting: Hinting,
 }
@@ -94,6 +99,7 @@ impl Default for UnderstandingSettings {
             cut_sure: 0.55,
             cue_yields: 0.9,
             suspicion_yields: 0.9,
+            wish_sure: 0.5,
             hinting: Hinting { shots: 4, candidates: 3 },
         }
     }
@@ -162,7 +168,8 @@ impl Understander {
             return self.ruled(input, sure);
         }
         let mut notes = Vec::new();
-        let vote = self.by_examples(input, embed, &mut notes).await;
+        let (vote, told) = self.by_examples(input, embed, &mut notes).await.unzip();
+        let told = told.flatten();
         let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
         let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Pointed | Firm::Suspected));
         if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !one) {
@@ -176,6 +183,12 @@ impl Understander {
         if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
             let commands = vec![self.command(vote.name, input)];
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
+        }
+        let told = told.filter(|told| told.sure >= self.settings.wish_sure);
+        if let Some((told, name)) = told.and_then(|told| Some((told.sure, command_of(&told.wish)?))) {
+            let name = vote.as_ref().map_or(name, |vote| of_like_kind(name, vote.name));
+            let commands = vec![self.command(name, input)];
+            return self.finish(input, commands, Verdict { confidence: told, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
             match model::ask(&self.rules, self.hints(vote.as_ref(), hinting), input, generate).await {
@@ -212,7 +225,7 @@ impl Understander {
         if sure.as_ref().is_some_and(|sure| sure.firm == Firm::Final) {
             return Vec::new();
         }
-        let vote = self.by_examples(input, Some(embed), &mut Vec::new()).await;
+        let vote = self.by_examples(input, Some(embed), &mut Vec::new()).await.map(|(vote, _)| vote);
         let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
         self.cuts(input, &whole(vote.as_ref(), sure.as_ref()), Some(embed)).await
     }
@@ -270,7 +283,13 @@ impl Understander {
         Ok(vote.neighbours.iter().take(8).map(one).collect())
     }
 
-    async fn by_examples(&self, input: Input<'_>, embed: Option<&dyn Embed>, notes: &mut Vec<String>) -> Option<Vote> {
+    /// What the examples think, and what the message wants as a whole by its words.
+    async fn by_examples(
+        &self,
+        input: Input<'_>,
+        embed: Option<&dyn Embed>,
+        notes: &mut Vec<String>,
+    ) -> Option<(Vote, Option<Stretch>)> {
         let examples = self.examples.as_ref()?;
         let text = examples::anonymous(&input.message.text);
         let read = match embed?.read(vec![text.clone()]).await {
@@ -281,6 +300,7 @@ impl Understander {
             }
         };
         let mut vote = examples.vote(&text, &read);
+        let told = read.wishes.first().filter(|_| read.wishes.len() == 1).cloned();
         if vote.name == CommandName::Smalltalk
             && let Some(rest) = self.rules.behind_courtesy(input.message).map(examples::anonymous)
             && let Some(read) =
@@ -291,7 +311,8 @@ impl Understander {
         }
         notes.push(vote.explain());
         notes.push(examples.explain_neighbours(&vote));
-        Some(vote)
+        notes.extend(told.as_ref().map(|told| format!("its words: {}, sure {:.2}", told.wish, told.sure)));
+        Some((vote, told))
     }
 
     /// What the model is told of the vote; without one it chooses among all commands.

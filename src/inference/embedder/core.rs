@@ -9,16 +9,27 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, ensure};
 
 use super::super::weights::Weights;
-use super::encoder::{Encoder, Scratch};
+use super::EmbedderSettings;
+use super::encoder::{Encoder, Layer, Scratch};
 use super::marks::{Marker, Scores, marks};
 use super::tuned::Head;
 use super::unigram::Unigram;
-use super::{EmbedderSettings, plain};
-use crate::engine::{EmbedInput, Mark, Reading};
+use super::wishes::Wishes;
+use crate::engine::{EmbedInput, Reading};
 use crate::pull::VerifiedModel;
 
 /// A pass smaller than this costs more than it saves by running beside another.
 const SMALLEST_PASS: usize = 64;
+
+/// What the passes make of a text before its words are looked up.
+#[derive(Clone, Default)]
+struct Read {
+    reading: Reading,
+    /// What kind of word each token belongs to, with the two marks around them.
+    words: Vec<Scores>,
+    /// What each of them says of wishes.
+    wishes: Vec<Vec<f32>>,
+}
 
 /// What is made of one text.
 trait Made: Clone + Default + Send {}
@@ -35,6 +46,7 @@ pub struct Core {
     settings: EmbedderSettings,
     pub(super) head: Option<Head>,
     pub(super) marker: Option<Marker>,
+    wishes: Option<Wishes>,
     /// Buffers of the threads, kept from call to call.
     scratches: Mutex<Vec<Scratch>>,
 }
@@ -62,7 +74,11 @@ impl Core {
             Marker::load(path, &encoder, &model.id).with_context(|| format!("{} cannot be used", path.display()))
         });
         let marker = marker.transpose()?;
-        let core = Core { encoder, unigram, begin, end, settings, head, marker, scratches: Mutex::default() };
+        let wishes = settings.wishes.as_ref().map(|path| {
+            Wishes::load(path, &encoder, &model.id).with_context(|| format!("{} cannot be used", path.display()))
+        });
+        let wishes = wishes.transpose()?;
+        let core = Core { encoder, unigram, begin, end, settings, head, marker, wishes, scratches: Mutex::default() };
         core.read(&["?".to_string()])?;
         Ok(core)
     }
@@ -87,53 +103,56 @@ impl Core {
         self.each(input, texts, &|sequences, scratch| self.encoder.encode(sequences, scratch))
     }
 
-    /// One vector and opinion per message, and what its words are, in order.
+    /// One vector and opinion per message, what its words are and what its stretches want, in order.
     pub fn read(&self, texts: &[String]) -> anyhow::Result<Vec<Reading>> {
         let read = self.each(EmbedInput::Query, texts, &|sequences, scratch| self.read_pass(sequences, scratch))?;
-        let marked = |((reading, scores), text): ((Reading, Vec<Scores>), &String)| Reading {
-            marks: self.marks(text, &scores).unwrap_or_default(),
-            ..reading
-        };
-        Ok(read.into_iter().zip(texts).map(marked).collect())
+        Ok(read.into_iter().zip(texts).map(|(read, text)| self.of_text(read, text)).collect())
     }
 
-    fn read_pass(&self, sequences: &[&[u32]], scratch: &mut Scratch) -> anyhow::Result<Vec<(Reading, Vec<Scores>)>> {
+    fn read_pass(&self, sequences: &[&[u32]], scratch: &mut Scratch) -> anyhow::Result<Vec<Read>> {
         let mut scores: Vec<Scores> = Vec::new();
         let mut watch = |layers: usize, held: &[f32]| {
             self.marker.iter().for_each(|marker| marker.weigh(layers, held, &mut scores));
         };
-        let readings: Vec<Reading> = match &self.head {
-            Some(head) => {
-                let [vectors, tuned] = self.encoder.encode_twice(sequences, &head.layers, &mut watch, scratch)?;
-                let judged = |(vector, tuned): (Vec<f32>, Vec<f32>)| Reading {
-                    vector,
-                    opinion: head.opinion(&tuned),
-                    ..Reading::default()
-                };
-                vectors.into_iter().zip(tuned).map(judged).collect()
-            }
-            None => self.encoder.encode_watched(sequences, &mut watch, scratch)?.into_iter().map(plain).collect(),
+        let heads = self.head.iter().map(|head| head.layers.as_slice());
+        let towers: Vec<&[Layer]> = heads.chain(self.wishes.iter().map(|wishes| wishes.layers.as_slice())).collect();
+        let (vectors, held) = self.encoder.encode_with(sequences, &towers, &mut watch, scratch)?;
+        let mut held = held.iter();
+        let opinions = self.head.as_ref().and_then(|head| {
+            let vectors = self.encoder.vectors(sequences, held.next()?);
+            Some(vectors.iter().map(|vector| head.opinion(vector)).collect::<Vec<_>>())
+        });
+        let wishes = self.wishes.as_ref().and_then(|wishes| Some(wishes.scores(held.next()?)));
+        let mut opinions = opinions.unwrap_or_default().into_iter();
+        let (mut words, mut wishes) = (scores.into_iter(), wishes.unwrap_or_default().into_iter());
+        let one = |(vector, sequence): (Vec<f32>, &&[u32])| Read {
+            reading: Reading { vector, opinion: opinions.next().unwrap_or_default(), ..Reading::default() },
+            words: words.by_ref().take(sequence.len()).collect(),
+            wishes: wishes.by_ref().take(sequence.len()).collect(),
         };
-        let mut rest = scores.as_slice();
-        let own = |sequence: &&[u32]| {
-            let (own, others) = rest.split_at(sequence.len().min(rest.len()));
-            rest = others;
-            own.to_vec()
-        };
-        let scores: Vec<Vec<Scores>> = sequences.iter().map(own).collect();
-        Ok(readings.into_iter().zip(scores).collect())
+        Ok(vectors.into_iter().zip(sequences).map(one).collect())
     }
 
-    /// What the words of a text are, by the scores of its tokens; none where they cannot be followed back.
-    fn marks(&self, text: &str, scores: &[Scores]) -> Option<Vec<Mark>> {
+    /// A reading with what its tokens say of the words they stand for; without that where they cannot be followed back.
+    fn of_text(&self, read: Read, text: &str) -> Reading {
+        if self.marker.is_none() && self.wishes.is_none() {
+            return read.reading;
+        }
         let limit = self.encoder.max_tokens() - 2;
         let whole = prefixed(EmbedInput::Query, text, self.settings.max_characters);
         let prefix = prefixed(EmbedInput::Query, "", 0).len();
-        let places = self.unigram.places(&whole, limit)?;
-        // Between the marks for beginning and end.
-        let scores = scores.get(1..1 + places.len())?;
+        let Some(places) = self.unigram.places(&whole, limit) else { return read.reading };
         let own = |place: Range<usize>| place.start.saturating_sub(prefix)..place.end.saturating_sub(prefix);
-        Some(marks(scores, places.into_iter().map(own).collect()))
+        let places: Vec<Range<usize>> = places.into_iter().map(own).collect();
+        // Between the marks for beginning and end.
+        let within = 1..1 + places.len();
+        let marked = read.words.get(within.clone()).map(|scores| marks(scores, places.clone()));
+        let parted = self.wishes.as_ref().zip(read.wishes.get(within));
+        Reading {
+            marks: marked.unwrap_or_default(),
+            wishes: parted.map(|(wishes, scores)| wishes.stretches(scores, &places, text)).unwrap_or_default(),
+            ..read.reading
+        }
     }
 
     /// What is made of each text, in order.

@@ -114,29 +114,38 @@ impl Encoder {
     ) -> anyhow::Result<Vec<Vec<f32>>> {
         self.embed(sequences, s)?;
         self.climb(0..self.layers.len(), sequences, watch, s);
-        Ok(self.vectors(sequences, s))
+        Ok(self.vectors(sequences, &s.x))
     }
 
-    /// Two unit-length vectors per sequence: its own, and that of `others` in place of the last layers. What lies below both
-    /// is computed once.
-    pub(super) fn encode_twice(
+    /// The vector of each sequence, and what each tower of other layers, which stands in place of the last ones, holds of all tokens in the
+    /// end. What lies below all of them is computed once.
+    pub(super) fn encode_with(
         &self,
         sequences: &[&[u32]],
-        others: &[Layer],
+        towers: &[&[Layer]],
         watch: Watch<'_>,
         s: &mut Scratch,
-    ) -> anyhow::Result<[Vec<Vec<f32>>; 2]> {
-        let shared = self.layers.len().saturating_sub(others.len());
+    ) -> anyhow::Result<(Vec<Vec<f32>>, Vec<Vec<f32>>)> {
+        let depth = self.layers.len();
+        let tallest = towers.iter().map(|tower| tower.len()).max().unwrap_or(0);
+        ensure!(tallest <= depth, "{tallest} layers in place of {depth}");
         self.embed(sequences, s)?;
-        self.climb(0..shared, sequences, watch, s);
+        self.climb(0..depth - tallest, sequences, watch, s);
         let (x, blocks) = (s.x.clone(), s.blocks.clone());
-        self.climb(shared..self.layers.len(), sequences, watch, s);
-        let first = self.vectors(sequences, s);
-        (s.x, s.blocks) = (x, blocks);
-        for layer in others {
-            self.layer(layer, sequences, s);
+        self.climb(depth - tallest..depth, sequences, watch, s);
+        let own = self.vectors(sequences, &s.x);
+        let mut held = Vec::with_capacity(towers.len());
+        for tower in towers {
+            s.x.copy_from_slice(&x);
+            s.blocks.clone_from(&blocks);
+            // A lower tower stands on layers of the encoder's own.
+            self.climb(depth - tallest..depth - tower.len(), sequences, &mut |_, _| {}, s);
+            for layer in *tower {
+                self.layer(layer, sequences, s);
+            }
+            held.push(s.x.clone());
         }
-        Ok([first, self.vectors(sequences, s)])
+        Ok((own, held))
     }
 
     /// Goes through some of its own layers.
@@ -147,9 +156,9 @@ impl Encoder {
         }
     }
 
-    /// What the layers made of each sequence.
-    fn vectors(&self, sequences: &[&[u32]], s: &Scratch) -> Vec<Vec<f32>> {
-        let mut rest = s.x.as_slice();
+    /// The vector of each sequence, by what is held of all tokens.
+    pub(super) fn vectors(&self, sequences: &[&[u32]], held: &[f32]) -> Vec<Vec<f32>> {
+        let mut rest = held;
         let mut vectors = Vec::with_capacity(sequences.len());
         for sequence in sequences {
             let (rows, tail) = rest.split_at(sequence.len() * self.hidden);

@@ -13,6 +13,7 @@ mod numeric;
 mod tests;
 mod tuned;
 mod unigram;
+mod wishes;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -47,6 +48,8 @@ pub struct EmbedderSettings {
     pub tuned: Option<PathBuf>,
     /// Lines between words that name goods, words that describe them, and others.
     pub marks: Option<PathBuf>,
+    /// Layers tuned for telling where a wish ends and the next begins.
+    pub wishes: Option<PathBuf>,
 }
 
 impl Default for EmbedderSettings {
@@ -59,6 +62,7 @@ impl Default for EmbedderSettings {
             remembered: 4096,
             tuned: None,
             marks: None,
+            wishes: None,
         }
     }
 }

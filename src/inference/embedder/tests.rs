@@ -171,6 +171,36 @@ fn words_that_name_goods_are_told_from_others() {
 }
 
 #[test]
+fn a_message_is_parted_into_its_wishes() {
+    let path = |file: &str| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/rules/examples").join(file));
+    let Ok(model) = crate::pull::locate("embedder") else {
+        return eprintln!("skipped: run `truetill pull embedder`");
+    };
+    // Alone and beside the other tuned layers, which stay as they are.
+    for tuned in [None, path("tuned.gguf")] {
+        let settings = EmbedderSettings { wishes: path("wishes.gguf"), tuned, ..EmbedderSettings::default() };
+        let core = Core::load(&model, settings).unwrap();
+        let check = |text: &str, expected: &[(&str, &str)]| {
+            let read = core.read(&[text.to_string()]).unwrap().remove(0);
+            let told: Vec<(&str, &str)> =
+                read.wishes.iter().map(|stretch| (stretch.wish.as_str(), text[stretch.range.clone()].trim())).collect();
+            assert_eq!(told, expected, "{text}");
+        };
+        check("how much is the kettle", &[("price", "how much is the kettle")]);
+        check(
+            "put the red one in my cart and how long is the warranty?",
+            &[("cart_add", "put the red one in my cart"), ("policy", "and how long is the warranty?")],
+        );
+        check(
+            "она не промокает? и 43 есть в москве?",
+            &[("about", "она не промокает?"), ("stock", "и 43 есть в москве?")],
+        );
+        check("这个能机洗吗 杭州几天到", &[("about", "这个能机洗吗"), ("delivery_info", "杭州几天到")]);
+        check("", &[]);
+    }
+}
+
+#[test]
 fn what_was_made_for_another_embedder_is_refused() {
     let Ok(mut model) = crate::pull::locate("embedder") else { return };
     model.id.sha256 = "0".repeat(64);
@@ -178,6 +208,7 @@ fn what_was_made_for_another_embedder_is_refused() {
     for settings in [
         EmbedderSettings { tuned: path("tuned.gguf"), ..EmbedderSettings::default() },
         EmbedderSettings { marks: path("marks.gguf"), ..EmbedderSettings::default() },
+        EmbedderSettings { wishes: path("wishes.gguf"), ..EmbedderSettings::default() },
     ] {
         let fault = Core::load(&model, settings).map(|_| ()).unwrap_err();
         assert!(format!("{fault:#}").contains("another embedder"), "{fault:#}");

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""Tunes the last layers of the embedder for telling where one wish of a message ends, where the next begins, and what each wants.
+    pip install jax optax gguf tokenizers && python scripts/train_wishes.py multilingual-e5-small-q4_0.gguf
+In: data/rules/wishes.tsv, messages with their wishes marked by hand, some thousands of the labelled examples (one wish each), the embedder,
+and the layers that scripts/tune_embedder.py tuned, which these begin as. Two things are learnt of every token: whether a wish begins with it,
+and which wish it belongs to; src/inference/embedder/wishes.rs finds the likeliest way to part a message by both.
+Out: data/rules/examples/wishes.gguf. A quarter of an hour on two quiet cores. With --half every second marked message is kept away and told
+how well it is parted; nothing is written then."""
+import os, random, re, sys
+import gguf, jax, jax.numpy as jnp, numpy as np, optax
+from gguf.quants import dequantize, quantize
+import tune_embedder as tuning
+
+EXAMPLES, SEED, BATCH, SHARPNESS = 12000, 5, 48, 4.0
+# First with whole numbers, then as they will be stored.
+STAGES = [(5, 3e-4, False), (2, 2.4e-4, True)]
+OF_LABELS, LEAN = 0.35, 0.0  # chosen over the messages that --half keeps away
+LABEL_SHARE = 0.5  # of the loss
+PREFIX = "query: "
+DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
+COURTESY = "smalltalk"
+
+
+def marked(path):
+    """Texts with the place and label of each wish, and their languages."""
+    for line in open(path, encoding="utf-8"):
+        if line.startswith("#") or not line.strip():
+            continue
+        language, message = line.rstrip("\n").split("\t", 1)
+        parts, text, wishes = re.split(r"<(\w+)>", message), "", []
+        for label, body in zip(parts[1::2], parts[2::2]):
+            wishes.append((len(text), [label]))
+            text += body
+        yield text, wishes, language
+
+
+def single(count):
+    """Labelled examples: one wish each. Those that look for something may as well ask about it."""
+    kinds = {"find_product": ["find_product", "about"], "leave_contact": ["leave_contact", "human"]}
+    kinds |= {"spam": ["out_of_scope"], "unsafe": ["out_of_scope"]}
+    rows = [(text, label, language) for text, label, language, _ in tuning.examples()]
+    random.Random(SEED).shuffle(rows)
+    return [(text, [(0, kinds.get(label, [label]))], language) for text, label, language in rows[:count]]
+
+
+class Truth:
+    """What is so of every token: whether it begins a wish, which labels it may have, whether it counts."""
+
+    def __init__(self, model, rows, labels):
+        self.begins, self.labels, self.counts, self.places = [], [], [], []
+        for text, wishes, _ in rows:
+            places = [(a - len(PREFIX), b - len(PREFIX)) for a, b in model.tokenizer.encode(PREFIX + text).offsets[:510]]
+            begins, counts = np.zeros(len(places) + 2, np.float32), np.zeros(len(places) + 2, np.float32)
+            of = np.zeros((len(places) + 2, len(labels)), np.float32)
+            for start, _ in wishes[1:]:
+                at = next((at for at, (a, b) in enumerate(places) if a >= 0 and b > start), None)
+                if at is not None:
+                    begins[at + 1] = 1
+            for at, (_, end) in enumerate(places):
+                if end > 0:
+                    counts[at + 1] = 1
+                    for label in [named for start, named in wishes if start < end][-1]:
+                        of[at + 1, labels.index(label)] = 1
+            if counts.any():
+                counts[counts.argmax()] = 0  # the first begins nothing
+            self.begins.append(begins), self.labels.append(of), self.counts.append(counts), self.places.append(places)
+
+    def rows(self, batch, length):
+        begins, counts = (np.zeros((len(batch), length), np.float32) for _ in range(2))
+        labels = np.zeros((len(batch), length, self.labels[0].shape[1]), np.float32)
+        for row, at in enumerate(batch):
+            count = len(self.begins[at])
+            begins[row, :count], counts[row, :count], labels[row, :count] = self.begins[at], self.counts[at], self.labels[at]
+        return begins, labels, counts
+
+
+def tuned_layers(model):
+    """The layers of tuned.gguf."""
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(f"{tuning.FOLDER}/tuned.gguf").tensors}
+    floats = lambda name: np.asarray(dequantize(tensors[name].data, tensors[name].tensor_type), np.float32)
+    part = lambda at, name: {"w": floats(f"blk.{at}.{name}.weight"), "b": floats(f"blk.{at}.{name}.bias")}
+    return [{name: part(at, name) for name in tuning.PARTS} for at in range(model.depth - tuning.LAYERS, model.depth)]
+
+
+def scores(model, layers, head, x, mask, key=None):
+    """Of every token: that a wish begins with it, and each label."""
+    keys = [None] * tuning.LAYERS if key is None else jax.random.split(key, tuning.LAYERS)
+    for layer, one in zip(layers, keys):
+        x = tuning.block(model, x, mask, layer, one)
+    return SHARPNESS * (x @ head["w"].T) + head["b"]
+
+
+def train(model, data, truth, seen, count):
+    """The layers as they are stored, and the head."""
+    head = {"w": np.zeros((1 + count, data.low[0].shape[1]), np.float32), "b": np.zeros(1 + count, np.float32)}
+    head["b"][0] = -2.5
+    weights = jax.tree.map(jnp.asarray, {"layers": tuned_layers(model), "head": head})
+    chance, key = np.random.default_rng(0), jax.random.PRNGKey(0)
+    for epochs, speed, rounding in STAGES:
+        steps = epochs * -(-len(seen) // BATCH)
+        rate = optax.warmup_cosine_decay_schedule(0, speed, steps // 12, steps, speed * 0.02)
+        rates = {"layers": optax.adamw(rate, weight_decay=0.01), "head": optax.adamw(lambda step: rate(step) * 20, weight_decay=0.01)}
+        optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.multi_transform(rates, {"layers": "layers", "head": "head"}))
+        stored = (lambda layers: [tuning.as_stored(layer) for layer in layers]) if rounding else (lambda layers: layers)
+
+        def loss(weights, x, mask, begins, labels, counts, key):
+            told = scores(model, stored(weights["layers"]), weights["head"], x, mask, key)
+            odds, of = told[..., 0], jax.nn.log_softmax(told[..., 1:])
+            begun = jnp.maximum(odds, 0) - odds * begins + jnp.log1p(jnp.exp(-jnp.abs(odds)))
+            known = labels.sum(-1) > 0
+            named = -jax.nn.logsumexp(of + (labels - 1) * 30, axis=-1)
+            return (begun * counts).sum() / counts.sum() + LABEL_SHARE * (named * known).sum() / known.sum()
+
+        @jax.jit
+        def step(weights, state, x, mask, begins, labels, counts, key):
+            value, slope = jax.value_and_grad(loss)(weights, x, mask, begins, labels, counts, key)
+            moved, state = optimizer.update(slope, state, weights)
+            return optax.apply_updates(weights, moved), state, value
+
+        state = optimizer.init(weights)
+        for epoch in range(epochs):
+            losses = []
+            for batch in data.batches(seen, BATCH, chance):
+                key, one = jax.random.split(key)
+                x, mask = data.rows(batch)
+                weights, state, value = step(weights, state, x, mask, *truth.rows(batch, x.shape[1]), one)
+                losses.append(float(value))
+            print(f"epoch {epoch + 1}{', in 4 bits' if rounding else ''}: loss {np.mean(losses):.3f}", flush=True)
+    return jax.tree.map(np.asarray, [tuning.as_stored(layer) for layer in weights["layers"]]), jax.tree.map(np.asarray, weights["head"])
+
+
+def parted(told, places, text):
+    """As src/inference/embedder/wishes.rs does it: the place and label of each wish."""
+    han = lambda sign: "\u3400" <= sign <= "\u9fff"
+    tokens = []
+    for at, (a, b) in enumerate(places):
+        a, own = max(a, 0), text[max(a, 0) : max(b, 0)]
+        if own:
+            start = a + len(own) - len(own.lstrip())
+            first = text[start : start + 1]
+            tokens.append((at + 1, start, first.isalnum() and (han(first) or start == 0 or not text[start - 1].isalnum())))
+    rows = np.array([told[at] for at, _, _ in tokens])
+    highest = rows[:, 1:].max(1, keepdims=True)
+    labels = OF_LABELS * (rows[:, 1:] - highest - np.log(np.exp(rows[:, 1:] - highest).sum(1, keepdims=True)))
+    odds = rows[:, 0] + LEAN
+    begins, goes_on, best, steps = -np.log1p(np.exp(-odds)), -np.log1p(np.exp(odds)), labels[0], []
+    for at in range(1, len(tokens)):
+        before, stays = best.argmax(), best + goes_on[at]
+        anew = (best[before] + begins[at] > stays) & tokens[at][2]
+        steps.append((anew, before))
+        best = np.where(anew, best[before] + begins[at], stays) + labels[at]
+    label, wishes = best.argmax(), []
+    for at in range(len(tokens) - 1, 0, -1):
+        anew, before = steps[at - 1]
+        if anew[label]:
+            wishes.append((tokens[at][1], label))
+            label = before
+    return [(0, label)] + wishes[::-1]
+
+
+def judge(model, data, truth, rows, labels, layers, head, away):
+    """Prints of how many kept messages the wishes are told, and how many places where one begins are found."""
+    told, right = {}, {}
+    run = jax.jit(lambda x, mask: scores(model, layers, head, x, mask))
+    for batch in data.batches(away, 128):
+        told |= {at: row for at, row in zip(batch, np.asarray(run(*data.rows(batch))))}
+    hit = found = there = 0
+    kinds = lambda names: {"find_product" if name == "about" else name for name in names} - {COURTESY} or {COURTESY}
+    for at in away:
+        text, wishes, language = rows[at]
+        own = parted(told[at], truth.places[at], text)
+        several = "several" if len(wishes) > 1 else "one"
+        right.setdefault((language, several), []).append(kinds(labels[label] for _, label in own) == kinds(names[0] for _, names in wishes))
+        a, b = {start for start, _ in own[1:]}, {start for start, _ in wishes[1:]}
+        hit, found, there = hit + len(a & b), found + len(a), there + len(b)
+    for (language, several), of in sorted(right.items()):
+        print(f"{language}, {several}: all wishes told of {sum(of)} of {len(of)} messages")
+    print(f"where one begins: right {hit} of {found} found, of {there} there are")
+
+
+def main():
+    model, half = tuning.Model(sys.argv[1]), "--half" in sys.argv[2:]
+    several = list(marked(f"{DATA}/rules/wishes.tsv"))
+    rows = several + single(EXAMPLES)
+    labels = sorted({name for _, wishes, _ in rows for _, names in wishes for name in names})
+    data, truth = tuning.Data(model, [text for text, _, _ in rows]), Truth(model, rows, labels)
+    kept = np.arange(1, len(several), 2) if half else np.arange(0)
+    own = np.setdiff1d(np.arange(len(several)), kept)
+    # What is marked counts twice beside the examples.
+    seen = np.concatenate([own, own, np.arange(len(several), len(rows))])
+    layers, head = train(model, data, truth, seen, len(labels))
+    if half:
+        return judge(model, data, truth, rows, labels, layers, head, kept)
+    out = f"{tuning.FOLDER}/wishes.gguf"
+    writer = gguf.GGUFWriter(out, "bert")
+    writer.add_string("truetill.base.sha256", model.sha256)
+    writer.add_uint32("truetill.first_layer", model.depth - tuning.LAYERS)
+    writer.add_array("truetill.labels", labels)
+    writer.add_float32("truetill.of_labels", OF_LABELS)
+    writer.add_float32("truetill.lean", LEAN)
+    for at, layer in enumerate(layers, model.depth - tuning.LAYERS):
+        for part, p in layer.items():
+            if p["w"].ndim == 2:
+                writer.add_tensor(f"blk.{at}.{part}.weight", quantize(p["w"], tuning.Q4), raw_dtype=tuning.Q4)
+            else:
+                writer.add_tensor(f"blk.{at}.{part}.weight", p["w"])
+            writer.add_tensor(f"blk.{at}.{part}.bias", p["b"])
+    writer.add_tensor("head.weight", (SHARPNESS * head["w"]).astype(np.float32))
+    writer.add_tensor("head.bias", head["b"].astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    print(f"{out}: {os.path.getsize(out)} bytes, {len(several)} marked messages")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+//! A message that holds several wishes is answered wish by wish, each on what the one before has left, as if they had been sent one after the
+//! other; what they come to is one reply. In: a screened message and its conversation. Out: what was understood and what is to be said.
+
+use std::ops::Range;
+
+use crate::app::{App, Hold};
+use crate::domain::session::Session;
+use crate::domain::{CommandName, Screened, Understanding};
+use crate::engine::Stretch;
+use crate::understanding::ABOUT;
+
+use super::answer::{Stage, TurnError};
+use super::clock::StageClock;
+use super::respond::{self, Outcome, Turn};
+use super::{at_once, keep, order, understand};
+
+/// All wishes of a message.
+pub(super) struct Heard {
+    pub understanding: Understanding,
+    pub outcome: Outcome,
+}
+
+/// The wishes of a message, their words marked.
+pub(super) async fn parts(app: &App, screened: &Screened, session: &Session) -> Vec<Screened> {
+    let marked = app.understander.marked(screened.clone(), &*app.embed).await;
+    // "Yes. And ..." answers first.
+    let asked = session.talk.is_some() || session.checkout.is_some() || session.consent.is_some();
+    let may_answer = asked || session.pending.is_some();
+    let wishes = joined(app, &marked, app.understander.stretches(&marked, may_answer, &*app.embed).await);
+    let ranges: Vec<Range<usize>> = wishes.into_iter().map(|wish| wish.range).collect();
+    let parts = if ranges.len() > 1 { marked.parts(&ranges) } else { None };
+    parts.unwrap_or_else(|| vec![marked])
+}
+
+/// The stretches with those made one that are answered as one.
+fn joined(app: &App, message: &Screened, wishes: Vec<Stretch>) -> Vec<Stretch> {
+    use CommandName as C;
+    let text = message.text.as_str();
+    let named = |wish: &Stretch, names: &[C]| names.iter().any(|name| name.as_str() == wish.wish);
+    let words = &app.cart_words;
+    // "I'll take the teapot and the tea, what is that with delivery to Prague?": what stands before the sum says what it is of.
+    let sums = (words.sum(text) || words.together(text) || words.with_delivery(text)) && !words.says_cart(text);
+    let of_sum = [C::CartAdd, C::Price, C::DeliveryInfo, C::FindProduct];
+    // "If 43 is too small, can I have 44 instead?" is one question about the rules.
+    let supposes = app.answers.what_if(text);
+    let of_rules = [C::Policy, C::ReturnItem, C::ChangeOrder, C::Complaint, C::Stock];
+    let both = |a: &Stretch, b: &Stretch, names: &[C]| named(a, names) && named(b, names);
+    let of_goods = [C::FindProduct, C::Price, C::Stock, C::DeliveryInfo, C::Compare];
+    let goods = |wish: &Stretch| wish.wish == ABOUT || named(wish, &of_goods);
+    let as_one = |a: &Stretch, b: &Stretch| {
+        // "The green scarf, how much?": a bare name before a question is what the question is about.
+        let asks =
+            !named(b, &[C::FindProduct, C::Policy, C::OrderStatus, C::CancelOrder, C::ChangeOrder, C::ReturnItem]);
+        let bare = named(a, &[C::FindProduct]) && !app.understander.looks_for(&text[a.range.clone()]);
+        let of_goods = b.wish == ABOUT || named(b, &[C::Price, C::Stock, C::DeliveryInfo, C::Compare, C::CartAdd]);
+        let names_only = named(b, &[C::FindProduct]) && !app.understander.looks_for(&text[b.range.clone()]);
+        sums && both(a, b, &of_sum)
+            || supposes && both(a, b, &of_rules)
+            || bare && asks && of_goods
+            // "How much are the mugs and a kettle", "which is better, the stick or the robot".
+            || names_only && named(a, &[C::Price, C::Compare])
+            || goods(a) && goods(b) && !ends_a_sentence(&text[a.range.clone()])
+                && (only_names(message, a) || only_names(message, b) || short(&text[b.range.clone()]))
+            || both(a, b, &[C::Compare]) || both(a, b, &[C::Price])
+    };
+    let mut joined: Vec<Stretch> = Vec::with_capacity(wishes.len());
+    for wish in wishes {
+        match joined.last_mut().filter(|last| as_one(last, &wish)) {
+            Some(last) => *last = Stretch { range: last.range.start..wish.range.end, ..wish },
+            None => joined.push(wish),
+        }
+    }
+    joined
+}
+
+fn ends_a_sentence(text: &str) -> bool {
+    text.trim_end().ends_with(['.', '!', '?', '。', '！', '？', ';', '；'])
+}
+
+/// "To Bratislava?" is the end of a question, not one of its own.
+fn short(text: &str) -> bool {
+    text.split_whitespace().count() <= 2 && text.is_ascii()
+}
+
+/// True where nearly all words name goods or describe them: what is named belongs to the question beside it.
+fn only_names(message: &Screened, wish: &Stretch) -> bool {
+    let said = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 || !word.is_ascii();
+    let words = message.text[wish.range.clone()].split(|c: char| !c.is_alphanumeric()).filter(said);
+    let mut chances = words.map(|word| {
+        let all = message.marks.chances(word);
+        all.iter().sum::<f32>() / all.len().max(1) as f32
+    });
+    chances.all(|chance| chance >= OF_GOODS)
+}
+
+/// From this chance on a word says something of goods.
+const OF_GOODS: f32 = 0.5;
+
+/// Answers each wish and keeps what the next one stands on; nothing where another turn of the conversation was faster.
+///
+/// # Errors
+/// The database cannot be written.
+pub(super) async fn answered(
+    turn: &Turn<'_>,
+    (mut known, parts): (Option<Understanding>, &[Screened]),
+    (session, hold): (&mut Session, &mut Hold),
+    clock: &mut StageClock<'_>,
+) -> Result<Option<Heard>, TurnError> {
+    let mut all: Option<Heard> = None;
+    let unsure = session.unsure;
+    for (at, part) in parts.iter().enumerate() {
+        clock.enter(Stage::Understanding);
+        let understanding = match known.take() {
+            Some(known) => known,
+            None => heard(turn.app, part, session, parts.len() > 1).await,
+        };
+        if !order::take(hold, session, Some(&understanding)).await? {
+            return Ok(None);
+        }
+        clock.enter(Stage::Searching);
+        let before = session.clone();
+        let more_follows = at + 1 < parts.len();
+        let one = Turn { screened: part, session: &before, more_follows, ..*turn };
+        let outcome = respond::respond(&one, &understanding, clock).await;
+        keep(session, &understanding.commands, &outcome);
+        let next = Heard { understanding, outcome };
+        all = Some(match all {
+            Some(all) => all.and(next),
+            None => next,
+        });
+        session.unsure = unsure;
+    }
+    session.unsure = all.as_ref().map_or(unsure, |all| all.outcome.unsure);
+    Ok(all)
+}
+
+async fn heard(app: &App, part: &Screened, session: &Session, one_of_several: bool) -> Understanding {
+    // Of the whole message this was asked before it was parted.
+    if one_of_several && let Some(known) = at_once::at_once(app, part, session).await {
+        return known;
+    }
+    match at_once::of_cart(app, part, session).await {
+        Some(known) => known,
+        None => understand(app, part, session).await,
+    }
+}
+
+impl Heard {
+    fn and(self, next: Heard) -> Heard {
+        let Understanding { lang, mut commands, confidence, tier, mut notes } = self.understanding;
+        commands.extend(next.understanding.commands);
+        notes.extend(next.understanding.notes);
+        let confidence = confidence.min(next.understanding.confidence);
+        // The one that had to think most.
+        let tier = [tier, next.understanding.tier].into_iter().max_by_key(|tier| *tier as u8).unwrap_or(tier);
+        Heard {
+            understanding: Understanding { lang, commands, confidence, tier, notes },
+            outcome: self.outcome.and(next.outcome),
+        }
+    }
+}
