@@ -97,6 +97,9 @@ pub struct Session {
     pub town: Option<String>,
     /// A command that waits for the answer to a clarifying question.
     pub pending: Option<Pending>,
+    /// Commands about other orders that wait for the same answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Command>,
     /// An operation on an order that is being arranged.
     pub talk: Option<Talk>,
     /// A contact that waits for a yes.
@@ -282,6 +285,7 @@ impl Default for Session {
             rules: None,
             town: None,
             pending: None,
+            waiting: Vec::new(),
             talk: None,
             consent: None,
             menu: None,

@@ -111,6 +111,11 @@ pub(super) fn with_proof(commands: &[Command], session: &Session, now: Timestamp
     let (phone, email) = (said(|command| &command.slots.phone), said(|command| &command.slots.email));
     let number = said(|command| &command.slots.order_number);
     let mut all: Vec<Command> = commands.iter().filter(|command| command.name != LeaveContact).cloned().collect();
+    if phone.is_some() || email.is_some() {
+        let other = |one: &&Command| !all.iter().any(|known| known.slots.order_number == one.slots.order_number);
+        let waited: Vec<Command> = session.waiting.iter().filter(other).cloned().collect();
+        all.extend(waited);
+    }
     let waiting = session.pending.as_ref().filter(|pending| of_order(pending.command.name));
     let waiting = waiting.and_then(|pending| pending.command.slots.order_number.clone());
     // Bare digits may have been a code or half a phone: who asks anew is asked anew.

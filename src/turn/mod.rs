@@ -22,6 +22,7 @@ mod menu;
 mod named;
 mod narrow;
 mod offers;
+mod open;
 mod order;
 mod person;
 mod policy;
@@ -42,6 +43,7 @@ use crate::domain::identity::Visitor;
 use crate::domain::plan::Ask;
 use crate::domain::session::{Exchange, Session, TurnId};
 use crate::domain::{Command, CommandName, Draft, Language, Message, Move, Screened, Tier, Understanding};
+use crate::engine::Stretch;
 use crate::outreach;
 use crate::plan;
 use crate::understanding::Input;
@@ -104,15 +106,21 @@ async fn attempted(
         Some(_) => None,
         None => booking::picked(app, &mut session, &screened).await,
     };
+    let parted = match (&entered, &booked) {
+        (None, None) => open::parted(app, &screened, &session).await,
+        _ => None,
+    };
     let known = match (entered.as_ref().map(code::Entered::understood), booked) {
         (Some(commands), _) => Some(taken_for(&screened, commands, "answers the question for the code")),
         (None, Some(booked)) => Some(taken_for(&screened, booked.understood(), "a time that was offered")),
+        (None, None) if parted.is_some() => None,
         (None, None) => at_once::at_once(app, &screened, &session).await,
     };
-    let parts = match &known {
-        Some(_) => vec![screened.clone()],
+    let parts = match (known, parted) {
+        (Some(known), _) => vec![wishes::Part { screened: screened.clone(), known: Some(known), told: None }],
+        (None, Some(parts)) => parts,
         // No model reads what is not needed to be read: a code was veiled before.
-        None => wishes::parts(app, &screened, &session).await,
+        (None, None) => wishes::parts(app, &screened, &session).await,
     };
     let turn = respond::Turn {
         app,
@@ -124,7 +132,7 @@ async fn attempted(
         more_follows: false,
     };
     let Some(wishes::Heard { understanding, mut outcome }) =
-        wishes::answered(&turn, (known, &parts), (&mut session, &mut hold), &mut clock).await?
+        wishes::answered(&turn, parts, (&mut session, &mut hold), &mut clock).await?
     else {
         return Ok(None);
     };
@@ -241,9 +249,13 @@ async fn open(app: &App, message: &Message, visitor: &Visitor) -> Result<(Sessio
     Ok((session, hold))
 }
 
-async fn understand(app: &App, screened: &Screened, session: &Session) -> Understanding {
+async fn understand(app: &App, screened: &Screened, session: &Session, told: Option<&Stretch>) -> Understanding {
     let input = Input { message: screened, session };
-    let understood = app.understander.understand(input, Some(&*app.embed), app.generate_for_understanding()).await;
+    let (embed, generate) = (Some(&*app.embed), app.generate_for_understanding());
+    let understood = match told {
+        Some(told) => app.understander.understand_as((input, told), embed, generate).await,
+        None => app.understander.understand(input, embed, generate).await,
+    };
     let understood = named::or_named(app, session, screened, understood).await;
     let understood = detail::or_asked(app, session, screened, understood);
     let understood = context::in_context(app, session, screened, understood).await;

@@ -4,15 +4,24 @@
 use std::ops::Range;
 
 use crate::app::{App, Hold};
-use crate::domain::session::Session;
-use crate::domain::{CommandName, Screened, Understanding};
+use crate::domain::session::{Pending, Session};
+use crate::domain::{Command, CommandName, Move, Screened, Understanding};
 use crate::engine::Stretch;
 use crate::understanding::ABOUT;
 
 use super::answer::{Stage, TurnError};
 use super::clock::StageClock;
 use super::respond::{self, Outcome, Turn};
-use super::{at_once, keep, order, understand};
+use super::{at_once, keep, order, stop, understand};
+
+/// A part of a message that holds one wish.
+pub(super) struct Part {
+    pub screened: Screened,
+    /// What code alone has understood of it.
+    pub known: Option<Understanding>,
+    /// What the words of the whole message say it wants.
+    pub told: Option<Stretch>,
+}
 
 /// All wishes of a message.
 pub(super) struct Heard {
@@ -21,15 +30,16 @@ pub(super) struct Heard {
 }
 
 /// The wishes of a message, their words marked.
-pub(super) async fn parts(app: &App, screened: &Screened, session: &Session) -> Vec<Screened> {
+pub(super) async fn parts(app: &App, screened: &Screened, session: &Session) -> Vec<Part> {
     let marked = app.understander.marked(screened.clone(), &*app.embed).await;
     // "Yes. And ..." answers first.
     let asked = session.talk.is_some() || session.checkout.is_some() || session.consent.is_some();
     let may_answer = asked || session.pending.is_some();
     let wishes = joined(app, &marked, app.understander.stretches(&marked, may_answer, &*app.embed).await);
-    let ranges: Vec<Range<usize>> = wishes.into_iter().map(|wish| wish.range).collect();
+    let ranges: Vec<Range<usize>> = wishes.iter().map(|wish| wish.range.clone()).collect();
     let parts = if ranges.len() > 1 { marked.parts(&ranges) } else { None };
-    parts.unwrap_or_else(|| vec![marked])
+    let Some(parts) = parts else { return vec![Part { screened: marked, known: None, told: None }] };
+    parts.into_iter().zip(wishes).map(|(screened, told)| Part { screened, known: None, told: Some(told) }).collect()
 }
 
 /// The stretches with those made one that are answered as one.
@@ -102,27 +112,37 @@ const OF_GOODS: f32 = 0.5;
 /// The database cannot be written.
 pub(super) async fn answered(
     turn: &Turn<'_>,
-    (mut known, parts): (Option<Understanding>, &[Screened]),
+    parts: Vec<Part>,
     (session, hold): (&mut Session, &mut Hold),
     clock: &mut StageClock<'_>,
 ) -> Result<Option<Heard>, TurnError> {
     let mut all: Option<Heard> = None;
-    let unsure = session.unsure;
-    for (at, part) in parts.iter().enumerate() {
+    let (unsure, count) = (session.unsure, parts.len());
+    let waited = std::mem::take(&mut session.waiting);
+    let mut asked: Option<Pending> = None;
+    for (at, Part { screened: part, known, told }) in parts.into_iter().enumerate() {
         clock.enter(Stage::Understanding);
-        let understanding = match known.take() {
+        let mut understanding = match known {
             Some(known) => known,
-            None => heard(turn.app, part, session, parts.len() > 1).await,
+            None => heard(turn.app, &part, session, (count > 1, told.as_ref())).await,
         };
+        if count > 1 {
+            with_contact(turn.screened, &mut understanding.commands);
+        }
+        if at == 0 {
+            session.waiting.clone_from(&waited);
+        }
         if !order::take(hold, session, Some(&understanding)).await? {
             return Ok(None);
         }
         clock.enter(Stage::Searching);
         let before = session.clone();
-        let more_follows = at + 1 < parts.len();
-        let one = Turn { screened: part, session: &before, more_follows, ..*turn };
-        let outcome = respond::respond(&one, &understanding, clock).await;
+        let more_follows = at + 1 < count;
+        let one = Turn { screened: &part, session: &before, more_follows, ..*turn };
+        let mut outcome = respond::respond(&one, &understanding, clock).await;
         keep(session, &understanding.commands, &outcome);
+        session.waiting.clear();
+        asked = still_asked(asked, &understanding.commands, (&mut outcome, session));
         let next = Heard { understanding, outcome };
         all = Some(match all {
             Some(all) => all.and(next),
@@ -131,17 +151,78 @@ pub(super) async fn answered(
         session.unsure = unsure;
     }
     session.unsure = all.as_ref().map_or(unsure, |all| all.outcome.unsure);
+    if let (Some(all), Some(asked)) = (&mut all, &asked) {
+        // The question that stands is asked last.
+        let question = Move::Ask { what: asked.asked };
+        if all.outcome.moves.contains(&question) {
+            all.outcome.moves.retain(|step| *step != question);
+            all.outcome.moves.push(question);
+        }
+    }
     Ok(all)
 }
 
-async fn heard(app: &App, part: &Screened, session: &Session, one_of_several: bool) -> Understanding {
+/// The question that stands after a further wish: one asked before it in the same message stands until it is answered. Of two, the one about
+/// an order or a purchase does; a second order waits for the same answer.
+fn still_asked(
+    before: Option<Pending>,
+    commands: &[Command],
+    (outcome, session): (&mut Outcome, &mut Session),
+) -> Option<Pending> {
+    let Some(before) = before else { return outcome.pending.clone() };
+    let answered = commands.iter().any(|command| {
+        command.name == before.command.name && command.slots.order_number == before.command.slots.order_number
+    });
+    let stands = match &outcome.pending {
+        None => !answered,
+        Some(next) if next.asked == before.asked && of_an_order(&next.command) && of_an_order(&before.command) => {
+            if next.command != before.command {
+                session.waiting.push(before.command);
+            }
+            return outcome.pending.clone();
+        }
+        Some(next) => buys_or_orders(&before.command) && !buys_or_orders(&next.command),
+    };
+    if stands {
+        outcome.pending = Some(before);
+        session.pending.clone_from(&outcome.pending);
+    }
+    outcome.pending.clone()
+}
+
+fn of_an_order(command: &Command) -> bool {
+    use CommandName as C;
+    matches!(command.name, C::OrderStatus | C::CancelOrder | C::ChangeOrder | C::ReturnItem)
+}
+
+fn buys_or_orders(command: &Command) -> bool {
+    of_an_order(command) || matches!(command.name, CommandName::Checkout | CommandName::CartAdd)
+}
+
+/// A contact anywhere in a message proves who asks for an order in another part of it.
+fn with_contact(whole: &Screened, commands: &mut [Command]) {
+    let contact = stop::named(whole);
+    for command in commands.iter_mut().filter(|command| of_an_order(command) || command.name == CommandName::Checkout) {
+        let slots = &mut command.slots;
+        if slots.phone.is_none() && slots.email.is_none() {
+            (slots.phone, slots.email) = (contact.phone.clone(), contact.email.clone());
+        }
+    }
+}
+
+async fn heard(
+    app: &App,
+    part: &Screened,
+    session: &Session,
+    (one_of_several, told): (bool, Option<&Stretch>),
+) -> Understanding {
     // Of the whole message this was asked before it was parted.
     if one_of_several && let Some(known) = at_once::at_once(app, part, session).await {
         return known;
     }
     match at_once::of_cart(app, part, session).await {
         Some(known) => known,
-        None => understand(app, part, session).await,
+        None => understand(app, part, session, told).await,
     }
 }
 

@@ -125,7 +125,7 @@ pub async fn beside(
         let started = Instant::now();
         let (message, session) = (batch.message(&row.text).await, session(row));
         let input = Input { message: &message, session: &session };
-        let whole = batch.understander.decide(input, batch.embed, (Some(generate), hinting)).await;
+        let whole = batch.understander.decide((input, None), batch.embed, (Some(generate), hinting)).await;
         let right = same(&whole.commands, &row.expected);
         if whole.tier == Tier::Model {
             way.asked.add(right);

@@ -53,7 +53,7 @@ use slots::{Passage, relevant};
 pub use stop_words::StopWords;
 pub use things::Things;
 pub use wishes::ABOUT;
-use wishes::{command_of, of_like_kind};
+use wishes::Told;
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]
@@ -66,6 +66,8 @@ pub struct UnderstandingSettings {
     pub cue_yields: f32,
     /// From here on it overrules what screening suspects.
     pub suspicion_yields: f32,
+    /// From this sureness on the words of a whole message overrule a cue and a bare name.
+    pub word_yields: f32,
     /// Where the examples are not sure, the words of a message decide from this sureness on.
     pub wish_sure: f32,
     /// What the model is given beside the message.
@@ -99,11 +101,16 @@ impl Default for UnderstandingSettings {
             cut_sure: 0.55,
             cue_yields: 0.9,
             suspicion_yields: 0.9,
+            word_yields: 0.8,
             wish_sure: 0.5,
             hinting: Hinting { shots: 4, candidates: 3 },
         }
     }
 }
+
+/// So much surer the examples have to be than the words of a message to be heard instead of them. Chosen over messages of several
+/// wishes that the layers had not seen.
+const WORDS_AHEAD: f32 = 0.3;
 
 /// One message and what is known about it.
 #[derive(Clone, Copy)]
@@ -154,12 +161,12 @@ impl Understander {
         embed: Option<&dyn Embed>,
         generate: Option<&dyn Generate>,
     ) -> Understanding {
-        self.decide(input, embed, (generate, self.settings.hinting)).await
+        self.decide((input, None), embed, (generate, self.settings.hinting)).await
     }
 
     async fn decide(
         &self,
-        input: Input<'_>,
+        (input, stretch): (Input<'_>, Option<&Stretch>),
         embed: Option<&dyn Embed>,
         (generate, hinting): (Option<&dyn Generate>, Hinting),
     ) -> Understanding {
@@ -169,8 +176,8 @@ impl Understander {
         }
         let mut notes = Vec::new();
         let (vote, told) = self.by_examples(input, embed, &mut notes).await.unzip();
-        let told = told.flatten();
-        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
+        let told = stretch.cloned().or(told.flatten()).and_then(|told| Told::of(&told, vote.as_ref()));
+        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure) && !self.overruled(told, sure));
         let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Pointed | Firm::Suspected));
         if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !one) {
             notes.push(format!("cut in two, chance {:.2}", cut.chance));
@@ -180,15 +187,14 @@ impl Understander {
             sure.notes.append(&mut notes);
             return self.ruled(input, &sure);
         }
-        if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure) {
+        let surer = |vote: &Vote| told.is_none_or(|told| told.sure + WORDS_AHEAD < vote.confidence);
+        if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure && surer(vote)) {
             let commands = vec![self.command(vote.name, input)];
             return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
         }
-        let told = told.filter(|told| told.sure >= self.settings.wish_sure);
-        if let Some((told, name)) = told.and_then(|told| Some((told.sure, command_of(&told.wish)?))) {
-            let name = vote.as_ref().map_or(name, |vote| of_like_kind(name, vote.name));
-            let commands = vec![self.command(name, input)];
-            return self.finish(input, commands, Verdict { confidence: told, tier: Tier::Examples, notes });
+        if let Some(told) = told.filter(|told| told.sure >= self.settings.wish_sure) {
+            let commands = vec![self.command(told.name, input)];
+            return self.finish(input, commands, Verdict { confidence: told.sure, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
             match model::ask(&self.rules, self.hints(vote.as_ref(), hinting), input, generate).await {

@@ -3,7 +3,10 @@
 
 use std::ops::Range;
 
-use super::{Input, Understander, examples, rules};
+use super::examples::Vote;
+use super::rules::Firm;
+use super::{Input, Understander, clauses, examples, names_products, rules, same_question};
+use crate::domain::session::Session;
 use crate::domain::{CommandName, Screened, Understanding};
 use crate::engine::{Embed, Generate, Stretch};
 
@@ -25,6 +28,36 @@ impl Understander {
         wishes
     }
 
+    /// The clauses of a message, where it may be cut into wishes.
+    pub fn pieces(&self, message: &Screened) -> Vec<Range<usize>> {
+        clauses::split(&message.text, message.language)
+    }
+
+    /// True when a message names what was asked for.
+    pub fn answers(&self, message: &Screened, session: &Session) -> bool {
+        self.rules.answer(Input { message, session }).is_some()
+    }
+
+    /// The words of a whole message know better than a few of them, or than a name among them.
+    pub(super) fn overruled(&self, told: Option<Told>, sure: &rules::Sure) -> bool {
+        let other = told.filter(|told| sure.commands.iter().all(|command| !same_question(command, told.name)));
+        other.is_some_and(|told| match sure.firm {
+            Firm::Cued => told.sure >= self.settings.word_yields,
+            Firm::Named => told.sure >= self.settings.word_yields && !names_products(told.name),
+            Firm::Final | Firm::Pointed | Firm::Suspected => false,
+        })
+    }
+
+    /// The same of one wish of a message, where the words of the whole message say what it is.
+    pub async fn understand_as(
+        &self,
+        (input, stretch): (Input<'_>, &Stretch),
+        embed: Option<&dyn Embed>,
+        generate: Option<&dyn Generate>,
+    ) -> Understanding {
+        self.decide((input, Some(stretch)), embed, (generate, self.settings.hinting)).await
+    }
+
     /// True when words say that something is looked for.
     pub fn looks_for(&self, text: &str) -> bool {
         self.rules.wishes(text)
@@ -38,11 +71,12 @@ impl Understander {
         generate: Option<&dyn Generate>,
     ) -> Understanding {
         let wishes = self.stretches(input.message, false, embed).await;
-        let ranges: Vec<Range<usize>> = wishes.into_iter().map(|stretch| stretch.range).collect();
+        let ranges: Vec<Range<usize>> = wishes.iter().map(|stretch| stretch.range.clone()).collect();
         let parts = input.message.parts(&ranges).unwrap_or_default();
         let mut understood: Option<Understanding> = None;
-        for message in &parts {
-            let next = self.understand(Input { message, session: input.session }, Some(embed), generate).await;
+        for (message, stretch) in parts.iter().zip(&wishes) {
+            let part = Input { message, session: input.session };
+            let next = self.understand_as((part, stretch), Some(embed), generate).await;
             understood = Some(match understood {
                 None => next,
                 Some(mut all) => {
@@ -59,14 +93,30 @@ impl Understander {
     }
 }
 
+/// What the words of a message that holds one wish say it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    pub(super) name: CommandName,
+    /// How sure they are of it, 0 to 1.
+    pub(super) sure: f32,
+}
+
+impl Told {
+    /// Of the one stretch of a message; where the examples vote for much the same, that kind is meant.
+    pub(super) fn of(stretch: &Stretch, vote: Option<&Vote>) -> Option<Told> {
+        let name = command_of(&stretch.wish)?;
+        Some(Told { name: vote.map_or(name, |vote| of_like_kind(name, vote.name)), sure: stretch.sure })
+    }
+}
+
 /// The command behind a label; a question about what something is like is one about a product.
-pub(super) fn command_of(wish: &str) -> Option<CommandName> {
+fn command_of(wish: &str) -> Option<CommandName> {
     if wish == ABOUT { Some(CommandName::FindProduct) } else { wish.parse().ok() }
 }
 
 /// Of what is said in much the same words the examples know more kinds: asking for a call is leaving a contact, spam is out of
 /// scope, "do you sell tyres" looks for some.
-pub(super) fn of_like_kind(told: CommandName, voted: CommandName) -> CommandName {
+fn of_like_kind(told: CommandName, voted: CommandName) -> CommandName {
     use CommandName as C;
     let same = matches!(
         (told, voted),

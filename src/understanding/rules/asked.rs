@@ -12,7 +12,7 @@ use crate::understanding::slots::Passage;
 
 impl CommandRules {
     /// An answer to the question asked last fills the slot of the command that waits.
-    pub(super) fn answer(&self, input: Input<'_>) -> Option<Sure> {
+    pub(in crate::understanding) fn answer(&self, input: Input<'_>) -> Option<Sure> {
         let Pending { command, asked, .. } = input.session.pending.as_ref()?;
         let text = &input.message.text;
         if self.phrases.contains_key(&fold(text)) || self.cued(text) && *asked != Ask::Topic {
@@ -36,6 +36,9 @@ impl CommandRules {
         let text = &input.message.text;
         let found = self.fill(Passage { message: input.message, text, about: None });
         let (said, short) = (found.slots, found.rest <= 3);
+        if matches!(asked, Ask::Size | Ask::Colour | Ask::Variant) && short {
+            slots.quantity = said.quantity.or(slots.quantity);
+        }
         let target = match asked {
             Ask::Size => return set(&mut slots.size, self.bare_size(text).or(said.size).filter(|_| short)),
             Ask::Colour => (&mut slots.colour, said.colour.filter(|_| short)),
