@@ -161,10 +161,21 @@ impl Outcome {
 
     pub(super) fn learn(&mut self, facts: Vec<Fact>) {
         for fact in facts {
-            if !self.facts.iter().any(|known| known.id == fact.id) {
-                self.facts.push(fact);
+            match self.facts.iter_mut().find(|known| known.id == fact.id) {
+                Some(known) => tell_more(known, fact),
+                None => self.facts.push(fact),
             }
         }
+    }
+}
+
+/// One wish asks what another did not: an offer keeps what was looked up of it for each.
+fn tell_more(known: &mut Fact, fact: Fact) {
+    let (FactBody::Offer(known), FactBody::Offer(more)) = (&mut known.body, fact.body) else { return };
+    let new: Vec<_> = more.details.into_iter().filter(|detail| !known.details.contains(detail)).collect();
+    known.details.extend(new);
+    if known.places.is_empty() {
+        known.places = more.places;
     }
 }
 

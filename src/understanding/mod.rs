@@ -1,7 +1,6 @@
 //! Understanding: a screened message in, commands of the closed set with their slots out, and which tier was sure.
 //! Rules first, then the nearest labelled examples, then the language model under a grammar. It decides nothing else:
 //! it looks up no product and writes no reply.
-
 use crate::domain::message::Marks;
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
