@@ -141,7 +141,10 @@ pub(super) async fn answered(
         let one = Turn { screened: &part, session: &before, more_follows, ..*turn };
         let mut outcome = respond::respond(&one, &understanding, clock).await;
         keep(session, &understanding.commands, &outcome);
-        session.waiting.clear();
+        if at == 0 {
+            // They were heard with the first; what the others of this message add waits for the next.
+            session.waiting.clear();
+        }
         asked = still_asked(asked, &understanding.commands, (&mut outcome, session));
         let next = Heard { understanding, outcome };
         all = Some(match all {
