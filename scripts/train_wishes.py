@@ -170,8 +170,8 @@ def train(model, data, truth, seen, count):
             return BEGINS * (begun * counts).sum() / len(x) + OF_TOKENS * each + OF_WISHES * whole + SMOOTH * smooth
 
         @jax.jit
-        def step(weights, state, x, mask, begins, labels, counts, key):
-            value, slope = jax.value_and_grad(loss)(weights, x, mask, begins, labels, counts, key)
+        def step(weights, state, x, mask, begins, labels, counts, means, key):
+            value, slope = jax.value_and_grad(loss)(weights, x, mask, begins, labels, counts, means, key)
             moved, state = optimizer.update(slope, state, weights)
             return optax.apply_updates(weights, moved), state, value
 
