@@ -2,12 +2,12 @@
 """Tunes the last layers of the embedder for telling where one wish of a message ends, where the next begins, and what each wants.
     pip install jax optax gguf tokenizers && python scripts/train_wishes.py multilingual-e5-small-q4_0.gguf
 In: data/rules/wishes.tsv, messages with their wishes marked by hand, the labelled examples (one wish each) but for those that
-scripts/tune_embedder.py keeps away, the embedder, and the layers that script tuned, which the upper four of six begin as. Two things are learnt
-of every token: whether a wish begins with it, and which wish it belongs to, alone and as the mean of its wish;
+scripts/tune_embedder.py keeps away, pairs of both said in one breath, the embedder, and the layers that script tuned, which the upper four of six
+begin as. Two things are learnt of every token: whether a wish begins with it, and which wish it belongs to, alone and as the mean of its wish;
 src/inference/embedder/wishes.rs finds the likeliest way to part a message by both.
 Out: data/rules/examples/wishes.gguf, and how well the messages of data/eval/understanding/wishes.tsv are parted, which nothing was tuned on.
 A quarter of an hour on two quiet cores."""
-import os, re, sys
+import os, random, re, sys
 import gguf, jax, jax.numpy as jnp, numpy as np, optax
 from gguf.quants import dequantize, quantize
 import tune_embedder as tuning
@@ -21,6 +21,18 @@ BEGINS, OF_TOKENS, OF_WISHES, SMOOTH = 0.5, 0.3, 0.7, 0.05
 PREFIX = "query: "
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
 COURTESY = "smalltalk"
+# Wishes said in one breath: so many, none longer than this, of these kinds, and what stands between them.
+PAIRS, PAIR_CHARS = 6000, 110
+PAIRED = "price stock delivery_info policy order_status cancel_order change_order return_item cart_add checkout find_product restock_notice human".split()
+# What may be one wish with the one behind it: a bare name before a question, a purchase before its sum, background before what is asked for.
+AS_ONE = {"find_product": {"price", "stock", "delivery_info", "cart_add", "restock_notice"}, "cart_add": {"price", "delivery_info"}}
+AS_ONE |= {"price": {"delivery_info", "find_product"}, "stock": {"delivery_info", "find_product", "restock_notice"}, "return_item": {"policy"}}
+JOINTS = {
+    "en": ["and", "and also", "also", "plus", "oh and", "and then", "btw"],
+    "ru": ["и", "и ещё", "а ещё", "ещё", "а", "также", "кстати"],
+    "sk": ["a", "a ešte", "ešte", "a tiež", "a potom", "inak", "plus"],
+    "zh": ["还有", "另外", "再", "顺便", "对了", "然后", "以及"],
+}
 
 
 def marked(path):
@@ -43,6 +55,35 @@ def single():
     rows = tuning.examples()
     away = {text for text, _, _, kept in rows if kept}
     return [(text, [(0, kinds.get(label, [label]))], language) for text, label, language, _ in rows if text not in away]
+
+
+def pairs(rows):
+    """Messages of one wish, two by two as one: shoppers do not always say "and", nor end a sentence."""
+    chance, of = random.Random(0), {}
+    for text, wishes, language in rows:
+        if len(wishes) == 1 and wishes[0][1][0] in PAIRED and len(text) < PAIR_CHARS // 2:
+            of.setdefault((language, wishes[0][1][0]), []).append((text, wishes[0][1]))
+    for number in range(PAIRS):
+        language = ("en", "ru", "sk", "zh")[number % 4]
+        one, other = chance.sample(PAIRED, 2)
+        if other in AS_ONE.get(one, ()):
+            continue
+        (first, labels), (second, others) = chance.choice(of[language, one]), chance.choice(of[language, other])
+        yield joined(first, second, language, chance) + ([labels, others], language)
+
+
+def joined(first, second, language, chance):
+    """Both in one text, and where the second begins."""
+    own = first[len(first.rstrip(".!?。！？")) :]
+    body, space = first.rstrip(".!?。！？ "), "" if language == "zh" else " "
+    stops, commas = [own or "。", "，", "？" if own else " "], ["，", "", " "]
+    if language != "zh":
+        stops, commas = [own or ".", own or ",", "\n"], [",", "", own]
+    word = chance.choice(JOINTS[language]) + space if chance.random() < 0.5 else ""
+    sign = chance.choice(commas if word else stops) if chance.random() < 0.9 else ""
+    body += sign + ("" if sign[-1:].isspace() or not space else " ")
+    lower = (word or sign not in (own, ".", "\n")) and second[1:2].islower()
+    return body + word + (second[0].lower() + second[1:] if lower else second), len(body)
 
 
 class Truth:
@@ -199,7 +240,9 @@ def main():
     model = tuning.Model(sys.argv[1])
     tuning.LAYERS = LAYERS
     several, kept = list(marked(f"{DATA}/rules/wishes.tsv")), list(marked(f"{DATA}/eval/understanding/wishes.tsv"))
-    rows = several + single() + kept
+    alone = single()
+    both = [(text, [(0, one), (at, other)], language) for text, at, (one, other), language in pairs(several + alone)]
+    rows = several + alone + both + kept
     labels = sorted({name for _, wishes, _ in rows for _, names in wishes for name in names})
     data, truth = tuning.Data(model, [text for text, _, _ in rows]), Truth(model, rows, labels)
     own, away = np.arange(len(several)), np.arange(len(rows) - len(kept), len(rows))

@@ -14,7 +14,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 LAYERS, BATCH, SEED = 4, 48, 0
 # First with whole numbers, then as they will be stored: without the second the rounding to 4 bits costs 8 points.
 STAGES = [(5, 1e-4, False), (2, 8e-5, True)]
-FIFTH = 3  # of each command and language the 3rd, 8th, 13th .. example is kept away, as in scripts/fit_cuts.py
+FIFTH = 3  # of each command and language the 3rd, 8th, 13th .. example is kept away
 SMOOTHING, DROPOUT, SHARPNESS = 0.1, 0.1, 8.0
 Q4 = gguf.GGMLQuantizationType.Q4_0
 PARTS = "attn_q attn_k attn_v attn_output attn_output_norm ffn_up ffn_down layer_output_norm".split()

@@ -366,6 +366,7 @@ fn command_rules(config: &Config) -> anyhow::Result<CommandRules> {
         details: &read("details.toml")?,
         search: &read("search.toml")?,
         shown: &read("shown.toml")?,
+        weighing: &read("weighing.toml")?,
     })?)
 }
 

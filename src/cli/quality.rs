@@ -181,6 +181,11 @@ async fn eval_understanding(config: &Config, args: &EvalArgs, json: bool) -> any
             one.slots.f1()
         );
     }
+    let (one, several) = (&report.all.kinds_of_one, &report.all.kinds_of_several);
+    println!(
+        "kinds of wishes, each once: {} of {} messages with one, {} of {} with several",
+        one.right, one.all, several.right, several.all
+    );
     for (tier, times) in [("rules", &mut report.rules_ms), ("examples", &mut report.examples_ms)] {
         let (middle, high) = (percentile(times, 0.5), percentile(times, 0.95));
         println!("{tier}: p50 {middle:.3} ms, p95 {high:.3} ms, {} messages", times.len());

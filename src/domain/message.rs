@@ -122,8 +122,24 @@ pub struct Stretch {
     pub range: Range<usize>,
     /// What is wanted: the name of a command, or `about` for a question about what something is like.
     pub wish: String,
-    /// How sure that is, 0 to 1: what its tokens say on average.
+    /// How sure that is, 0 to 1.
     pub sure: f32,
+    /// How likely each label is for it, 0 to 1; they add up to 1.
+    pub chances: Vec<(String, f32)>,
+}
+
+impl Stretch {
+    /// Both as one wish: what both say it is.
+    pub fn and(self, next: Stretch) -> Stretch {
+        let both = self.chances.iter().zip(&next.chances);
+        let both: Vec<(String, f32)> =
+            both.map(|((label, one), (_, other))| (label.clone(), (one * other).sqrt())).collect();
+        let all: f32 = both.iter().map(|(_, chance)| chance).sum();
+        let chances: Vec<(String, f32)> = both.into_iter().map(|(label, chance)| (label, chance / all)).collect();
+        let best = chances.iter().max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let (wish, sure) = best.cloned().unwrap_or((next.wish, next.sure));
+        Stretch { range: self.range.start..next.range.end, wish, sure, chances }
+    }
 }
 
 /// What the words of a message are, as the embedder read them. Words are looked up by how they are typed, so that parts of the message

@@ -6,7 +6,7 @@ use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Screened, Slots, Tier, Understanding};
 use crate::understanding::Answer as Said;
 
-use super::{cart, lacking, menu, narrow, offers, stop};
+use super::{cart, lacking, menu, narrow, offers, stop, swap};
 
 /// A score from which a message is treated as an attack without asking further.
 const SURE_ATTACK: f32 = 0.9;
@@ -69,7 +69,9 @@ pub(super) async fn at_once(app: &App, screened: &Screened, session: &Session) -
 
 /// What words of the cart mean; nothing where there are none.
 pub(super) async fn of_cart(app: &App, screened: &Screened, session: &Session) -> Option<Understanding> {
-    let of_cart = app.cart_words.read(&screened.text).is_some() || cart::corrected(app, session, screened).is_some();
+    let of_cart = app.cart_words.read(&screened.text).is_some()
+        || cart::corrected(app, session, screened).is_some()
+        || swap::wanted(app, session, screened).is_some();
     if of_cart || cart::takes_out(app, session, screened).await {
         let command = Command { name: CommandName::CartAdd, slots: Slots::default() };
         return Some(Understanding {

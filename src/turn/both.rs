@@ -32,6 +32,28 @@ pub(super) async fn each_named(turn: &Turn<'_>, command: &Command, outcome: &mut
     Ok(true)
 }
 
+/// Puts one thing in several variants into the cart, "one red and two white"; false where the message says no such thing, and where one of
+/// them is not there.
+pub(super) async fn each_variant(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<bool> {
+    let mut things = turn.app.understander.variants(turn.screened);
+    let of_one = |things: &[Slots]| things.iter().all(|thing| thing.product.is_some() || thing.sku.is_some());
+    if !of_one(&things) {
+        let spoken = turn.session.focus.as_slice();
+        let only = if let [only] = spoken { Some(only.0.clone()) } else { None };
+        let sku = command.slots.sku.clone().or(only);
+        things.iter_mut().for_each(|thing| thing.sku.clone_from(&sku));
+    }
+    if things.is_empty() || !of_one(&things) {
+        return Ok(false);
+    }
+    let lines = together::of_things(turn, (&things, together::Sureness::OneVariant), outcome).await;
+    if lines.len() < things.len() {
+        return Ok(false);
+    }
+    put_all(turn, lines, outcome).await?;
+    Ok(true)
+}
+
 /// What the last sum was of, or the first so many of it, where a message says no more than that it is wanted.
 pub(super) fn of_the_sum(turn: &Turn<'_>, command: &Command) -> Option<Vec<Held>> {
     let said = turn.app.understander.slots(turn.screened);

@@ -17,6 +17,7 @@ use super::both;
 use super::desk;
 use super::known;
 use super::respond::{Outcome, Turn, points_nowhere, sought};
+use super::swap;
 
 /// Answers a command, if it is about the cart or its order.
 pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> bool {
@@ -29,6 +30,9 @@ pub(super) async fn cart(turn: &Turn<'_>, command: &Command, outcome: &mut Outco
                 Some(ask) => changed(turn, ask, outcome).await,
                 None if takes_out(turn.app, turn.session, turn.screened).await => {
                     changed(turn, CartAsk::Remove, outcome).await
+                }
+                None if let Some(like) = swap::wanted(turn.app, turn.session, turn.screened) => {
+                    swap::swap(turn, like, outcome).await
                 }
                 None => added(turn, command, outcome).await,
             }
@@ -126,8 +130,12 @@ async fn answer_to_proposal(turn: &Turn<'_>, answer: Answer, outcome: &mut Outco
         Answer::Yes => till.confirm(&task, &token).await?,
         Answer::No => till.withdraw(&task, &token).await?,
         Answer::Unclear => {
-            outcome.checkout.clone_from(&turn.session.checkout);
             let Some(open) = till.book.checkout(&task).await? else { return Ok(()) };
+            if till.show(visit(turn, &owner(turn))).await?.cart.version != open.cart_version {
+                // What was shown is no longer what would be ordered.
+                return renewed(turn, open, (CartSay::Renewed, outcome)).await;
+            }
+            outcome.checkout.clone_from(&turn.session.checkout);
             tell(outcome, fact(open.shown, open.cart_version, outcome.now), CartSay::Unclear);
             return Ok(());
         }
@@ -270,6 +278,9 @@ pub(super) async fn added(turn: &Turn<'_>, command: &Command, outcome: &mut Outc
     if let Some(lines) = both::of_the_sum(turn, command) {
         return both::put_all(turn, lines, outcome).await;
     }
+    if both::each_variant(turn, command, outcome).await? {
+        return Ok(());
+    }
     if command.slots.names.len() > 1 && both::each_named(turn, command, outcome).await? {
         return Ok(());
     }
@@ -328,7 +339,7 @@ fn as_told(session: &Session, command: &Command) -> Command {
 }
 
 /// Nothing is as it was asked for; of one product the question is which of those that are there it should be.
-fn not_so(command: &Command, (found, why): (&Found, Absence), outcome: &mut Outcome) {
+pub(super) fn not_so(command: &Command, (found, why): (&Found, Absence), outcome: &mut Outcome) {
     let asked = match (&command.slots.colour, &command.slots.size) {
         (Some(_), _) => Some(Ask::Colour),
         (None, size) => size.as_ref().map(|_| Ask::Size),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::cart::{Buyer, CartNo, Edit};
+use crate::domain::cart::{Buyer, CartFact, CartNo, Edit};
 use crate::domain::desk::Address;
 use crate::domain::identity::Contact;
 use crate::domain::order::Order;
@@ -15,6 +15,7 @@ use crate::tasks;
 
 use super::both;
 use super::cart::{added, operation, owner, pay, propose, refused, till, visit};
+use super::context::{known_word, names_a_thing};
 use super::respond::{Outcome, Turn};
 
 /// Answers in a row that lead nowhere, after which a person takes over.
@@ -24,7 +25,17 @@ const MOST_FAILED: u8 = 3;
 pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut Outcome) -> anyhow::Result<()> {
     let (owner, till) = (owner(turn), till(turn, outcome));
     let visit = visit(turn, &owner);
-    let cart = till.show(visit).await?.cart.value;
+    let mut cart = till.show(visit).await?.cart.value;
+    if command.slots.order_number.is_none() && names_more(turn, command, &till.show(visit).await?.fact).await {
+        // "Order the red toaster to Prague": it goes into the cart first.
+        let Slots { product, names, sku, size, colour, quantity, pick, .. } = command.slots.clone();
+        let slots = Slots { product, names, sku, size, colour, quantity, pick, ..Slots::default() };
+        added(turn, &Command { name: CommandName::CartAdd, slots }, outcome).await?;
+        if outcome.in_hand.is_none() {
+            return Ok(());
+        }
+        cart = till.show(visit).await?.cart.value;
+    }
     if command.slots.order_number.is_some() || (cart.lines.is_empty() && owner.customer.is_some()) {
         return pay(turn, command, outcome).await;
     }
@@ -62,6 +73,21 @@ pub(super) async fn checkout(turn: &Turn<'_>, command: &Command, outcome: &mut O
     }
     propose(till.propose(visit, buyer).await?, CartSay::Proposal, outcome);
     Ok(())
+}
+
+/// True where goods are named that do not lie in the cart yet.
+async fn names_more(turn: &Turn<'_>, command: &Command, cart: &CartFact) -> bool {
+    let lines: Vec<_> = cart.lines.iter().map(|line| (line.sku.clone(), line.name.clone())).collect();
+    let lies = |words: &str| !tasks::named_in(words, &lines).is_empty();
+    match (&command.slots.sku, &command.slots.product) {
+        (Some(sku), _) => !cart.lines.iter().any(|line| line.sku.0 == *sku || line.offer.product.0 == *sku),
+        (None, Some(words)) => {
+            !lies(words)
+                && known_word(turn.app, turn.screened, words).await
+                && names_a_thing(turn.app, turn.screened, words).await
+        }
+        (None, None) => false,
+    }
 }
 
 /// An empty cart: who has products before them and says that they order means one of those.

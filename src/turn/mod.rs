@@ -32,6 +32,8 @@ mod ruled;
 mod settle;
 mod shown;
 mod stop;
+mod swap;
+mod taken_back;
 mod those;
 mod together;
 mod wishes;

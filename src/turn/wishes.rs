@@ -1,18 +1,19 @@
 //! A message that holds several wishes is answered wish by wish, each on what the one before has left, as if they had been sent one after the
 //! other; what they come to is one reply. In: a screened message and its conversation. Out: what was understood and what is to be said.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::app::{App, Hold};
 use crate::domain::session::{Pending, Session};
-use crate::domain::{Command, CommandName, Move, Screened, Understanding};
+use crate::domain::{Command, CommandName, Move, Screened, Slots, Understanding};
 use crate::engine::Stretch;
 use crate::understanding::ABOUT;
 
 use super::answer::{Stage, TurnError};
 use super::clock::StageClock;
 use super::respond::{self, Outcome, Turn};
-use super::{at_once, keep, order, stop, understand};
+use super::{at_once, keep, order, stop, taken_back, taken_for, understand};
 
 /// A part of a message that holds one wish.
 pub(super) struct Part {
@@ -35,11 +36,23 @@ pub(super) async fn parts(app: &App, screened: &Screened, session: &Session) -> 
     // "Yes. And ..." answers first.
     let asked = session.talk.is_some() || session.checkout.is_some() || session.consent.is_some();
     let may_answer = asked || session.pending.is_some();
-    let wishes = joined(app, &marked, app.understander.stretches(&marked, may_answer, &*app.embed).await);
+    let wishes = app.understander.stretches(&marked, may_answer, &*app.embed).await;
+    let (wishes, taken_back) = taken_back::left(app, &marked, wishes);
+    let wishes = joined(app, &marked, wishes);
     let ranges: Vec<Range<usize>> = wishes.iter().map(|wish| wish.range.clone()).collect();
-    let parts = if ranges.len() > 1 { marked.parts(&ranges) } else { None };
-    let Some(parts) = parts else { return vec![Part { screened: marked, known: None, told: None }] };
-    parts.into_iter().zip(wishes).map(|(screened, told)| Part { screened, known: None, told: Some(told) }).collect()
+    let cut = if ranges.len() > 1 { marked.parts(&ranges) } else { None };
+    let mut parts: Vec<Part> = match cut {
+        None => vec![Part { screened: marked, known: None, told: wishes.into_iter().next() }],
+        Some(parts) => {
+            let told = parts.into_iter().zip(wishes);
+            told.map(|(screened, told)| Part { screened, known: None, told: Some(told) }).collect()
+        }
+    };
+    if let Some(last) = parts.last_mut().filter(|_| taken_back) {
+        let no = Command { name: CommandName::Deny, slots: Slots::default() };
+        last.known = Some(taken_for(&last.screened, vec![no], "asks for something and takes it back"));
+    }
+    parts
 }
 
 /// The stretches with those made one that are answered as one.
@@ -75,8 +88,8 @@ fn joined(app: &App, message: &Screened, wishes: Vec<Stretch>) -> Vec<Stretch> {
     };
     let mut joined: Vec<Stretch> = Vec::with_capacity(wishes.len());
     for wish in wishes {
-        match joined.last_mut().filter(|last| as_one(last, &wish)) {
-            Some(last) => *last = Stretch { range: last.range.start..wish.range.end, ..wish },
+        match joined.pop_if(|last| as_one(last, &wish)) {
+            Some(last) => joined.push(last.and(wish)),
             None => joined.push(wish),
         }
     }
@@ -120,16 +133,22 @@ pub(super) async fn answered(
     let (unsure, count) = (session.unsure, parts.len());
     let waited = std::mem::take(&mut session.waiting);
     let mut asked: Option<Pending> = None;
-    for (at, Part { screened: part, known, told }) in parts.into_iter().enumerate() {
+    let mut parts = VecDeque::from(parts);
+    let mut first = true;
+    while let Some(Part { screened: part, known, told }) = parts.pop_front() {
         clock.enter(Stage::Understanding);
         let mut understanding = match known {
             Some(known) => known,
             None => heard(turn.app, &part, session, (count > 1, told.as_ref())).await,
         };
+        for command in of_further_orders(turn.app, &part, &mut understanding.commands).into_iter().rev() {
+            let known = Some(taken_for(&part, vec![command], "the same of a further order"));
+            parts.push_front(Part { screened: part.clone(), known, told: None });
+        }
         if count > 1 {
             with_contact(turn.screened, &mut understanding.commands);
         }
-        if at == 0 {
+        if first {
             session.waiting.clone_from(&waited);
         }
         if !order::take(hold, session, Some(&understanding)).await? {
@@ -137,11 +156,11 @@ pub(super) async fn answered(
         }
         clock.enter(Stage::Searching);
         let before = session.clone();
-        let more_follows = at + 1 < count;
+        let more_follows = !parts.is_empty();
         let one = Turn { screened: &part, session: &before, more_follows, ..*turn };
         let mut outcome = respond::respond(&one, &understanding, clock).await;
         keep(session, &understanding.commands, &outcome);
-        if at == 0 {
+        if std::mem::take(&mut first) {
             // They were heard with the first; what the others of this message add waits for the next.
             session.waiting.clear();
         }
@@ -200,6 +219,18 @@ fn of_an_order(command: &Command) -> bool {
 
 fn buys_or_orders(command: &Command) -> bool {
     of_an_order(command) || matches!(command.name, CommandName::Checkout | CommandName::CartAdd)
+}
+
+/// "Where are TT-10411 and TT-10448?" asks the same of each; the first stays with its command.
+fn of_further_orders(app: &App, part: &Screened, commands: &mut [Command]) -> Vec<Command> {
+    let [command] = commands else { return Vec::new() };
+    let numbers = app.understander.order_numbers(part);
+    let [first, further @ ..] = numbers.as_slice() else { return Vec::new() };
+    if !of_an_order(command) || further.is_empty() || command.slots.order_number.as_ref() != Some(first) {
+        return Vec::new();
+    }
+    let of = |number: &String| Slots { order_number: Some(number.clone()), ..command.slots.clone() };
+    further.iter().map(|number| Command { name: command.name, slots: of(number) }).collect()
 }
 
 /// A contact anywhere in a message proves who asks for an order in another part of it.

@@ -28,6 +28,7 @@ struct Raw {
     no: Words,
     filler: Words,
     wait: Words,
+    taken_back: Words,
     call: Words,
     order: Words,
     act: BTreeMap<Wish, Words>,
@@ -48,6 +49,7 @@ enum Part {
     No,
     Filler,
     Wait,
+    TakenBack,
     Call,
     Order,
     Act(Wish),
@@ -99,6 +101,7 @@ impl Answers {
         add(raw.no, Part::No);
         add(raw.filler, Part::Filler);
         add(raw.wait, Part::Wait);
+        add(raw.taken_back, Part::TakenBack);
         add(raw.call, Part::Call);
         add(raw.order, Part::Order);
         raw.act.into_iter().for_each(|(wish, words)| add(words, Part::Act(wish)));
@@ -145,6 +148,7 @@ impl Answers {
             Part::Act(_) | Part::Unclear(_) => wish.is_some(),
             Part::Call => asked == Asked::Contact,
             Part::Order => asked == Asked::Order,
+            Part::TakenBack => false,
             _ => true,
         });
         let own =
@@ -185,6 +189,18 @@ impl Answers {
             (false, true) | (true, true) => Some(Answer::Unclear),
             (false, false) => None,
         }
+    }
+
+    /// True where nothing is said but that what was asked for just now shall be left: "no wait, don't". "I don't want it any more" is none: it may
+    /// be why something is called off.
+    pub fn takes_back(&self, text: &str) -> bool {
+        let folded = fold(text);
+        let mut hits = self.parts.find(&folded);
+        hits.retain(|hit| matches!(hit.value, Part::TakenBack | Part::Filler | Part::Wait | Part::No));
+        let taken_back = hits.iter().any(|hit| *hit.value == Part::TakenBack);
+        hits.dedup_by(|later, earlier| later.range == earlier.range);
+        let covered: usize = hits.iter().map(|hit| letters(&folded[hit.range.clone()])).sum();
+        taken_back && covered == letters(&folded) && !text.contains(['?', '？'])
     }
 
     /// True for every piece.
@@ -250,6 +266,30 @@ mod tests {
     fn check(wish: Wish, text: &str, expected: Option<Answer>) {
         let answers = Answers::parse(include_str!("../../data/rules/desk.toml")).unwrap();
         assert_eq!(answers.read(text, wish), expected, "{text} to {wish:?}");
+    }
+
+    #[test]
+    fn what_was_asked_for_is_taken_back() {
+        let answers = Answers::parse(include_str!("../../data/rules/desk.toml")).unwrap();
+        let check = |text: &str, expected: bool| assert_eq!(answers.takes_back(text), expected, "{text}");
+        for text in [
+            "no wait, don't",
+            "actually no, leave it",
+            "never mind",
+            "Нет, подождите, не отменяйте",
+            "хотя нет, не надо",
+        ] {
+            check(text, true);
+        }
+        for text in ["vlastne nie, nerušte ju", "nie, počkajte, nechajte to tak", "算了，不取消了", "等等，先别"]
+        {
+            check(text, true);
+        }
+        // Why something is called off, another wish, a question.
+        for text in ["I don't want it", "передумал", "už ju nechcem", "不要了", "no, the red one", "don't you?"]
+        {
+            check(text, false);
+        }
     }
 
     #[test]

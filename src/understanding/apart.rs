@@ -28,6 +28,29 @@ impl CommandRules {
         things
     }
 
+    /// One thing in several variants, each as often as is said: "one red and two white", "the mug: two red, one blue". Its name stands before the
+    /// first, if anywhere; nothing where it is another way, or no number is said.
+    pub(super) fn variants(&self, message: &Screened) -> Vec<Slots> {
+        let mut things: Vec<Slots> = Vec::new();
+        for part in self.parts(&message.text) {
+            let said = self.fill(Passage { message, text: part, about: Some(CommandName::CartAdd) }).slots;
+            let Slots { product, sku, size, colour, quantity, .. } = said;
+            let product = product.filter(|words| names_goods(message, words));
+            let (named, varies) = (product.is_some() || sku.is_some(), size.is_some() || colour.is_some());
+            if !varies || named && !things.is_empty() {
+                return Vec::new();
+            }
+            let first = things.first().cloned().unwrap_or_default();
+            let (product, sku) = (product.or(first.product), sku.or(first.sku));
+            things.push(Slots { product, sku, size, colour, quantity, ..Slots::default() });
+        }
+        let alike =
+            |at: usize| things[..at].iter().any(|one| one.size == things[at].size && one.colour == things[at].colour);
+        let counted = things.iter().any(|thing| thing.quantity.is_some());
+        let several = things.len() > 1 && counted && !(0..things.len()).any(alike);
+        if several { things } else { Vec::new() }
+    }
+
     /// A message cut where something stands that parts names.
     fn parts<'a>(&self, text: &'a str) -> Vec<&'a str> {
         let mut cuts: Vec<(usize, usize)> = self
@@ -107,6 +130,35 @@ mod tests {
             &[("taniere", Some(2), None, None), ("misky", Some(3), None, None)],
         );
         check(Zh, "两个盘子和三个碗多少钱", &[("盘子", Some(2), None, None), ("碗", Some(3), None, None)]);
+    }
+
+    #[test]
+    fn one_thing_in_several_variants() {
+        let check = |language: Language, text: &str, expected: &[(u32, &str)]| {
+            let (text, private) = (text.to_string(), text.to_string());
+            let message = Screened {
+                text,
+                private,
+                language,
+                pii: Vec::new(),
+                injection: 0.0,
+                spam: 0.0,
+                marks: Marks::default(),
+            };
+            let things = rules().variants(&message);
+            let told: Vec<_> = things
+                .iter()
+                .map(|one| (one.quantity.unwrap_or(1), one.colour.as_deref().unwrap_or_default()))
+                .collect();
+            assert_eq!(told, expected, "{}", message.text);
+        };
+        check(Language::En, "one red and two white", &[(1, "red"), (2, "white")]);
+        check(Language::Ru, "две красные и одну белую", &[(2, "red"), (1, "white")]);
+        check(Language::Sk, "jeden červený a dva biele", &[(1, "red"), (2, "white")]);
+        check(Language::Zh, "一个红的和两个白的", &[(1, "red"), (2, "white")]);
+        // Another thing, one thing in two colours.
+        check(Language::En, "two red mugs and a white plate", &[]);
+        check(Language::En, "the red and white one", &[]);
     }
 
     #[test]

@@ -217,6 +217,13 @@ impl CartWords {
         }
     }
 
+    /// True for a short word about what was said just now: "make it ...", "no, rather ...".
+    pub fn puts_right(&self, text: &str) -> bool {
+        let folded = fold(text);
+        let puts_right = |part: &Part| matches!(part, Part::Set | Part::Correct);
+        is_short(&folded) && self.parts.find(&folded).iter().any(|hit| puts_right(hit.value))
+    }
+
     /// The word of Latin letters or digits after a word for a code: written in capitals or with a digit in it.
     fn named_code(&self, text: &str) -> Option<String> {
         let folded = Folded::new(text);

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::folded::{Lexicon, fold};
 use super::slot_rules::{HanEdges, SlotRules, SlotTable};
+use super::weighing::Weighing;
 use crate::domain::command::Pick;
 use crate::domain::{CommandName, Language, Wish};
 
@@ -33,6 +34,8 @@ pub struct RuleTexts<'a> {
     pub search: &'a str,
     /// `data/rules/shown.toml`.
     pub shown: &'a str,
+    /// `data/rules/weighing.toml`.
+    pub weighing: &'a str,
 }
 
 /// Why the rules cannot be used.
@@ -137,8 +140,6 @@ pub struct CommandRules {
     pub(super) places_in_list: Lexicon<Pick>,
     /// Words that say that something is looked for.
     pub(super) wish: Lexicon<()>,
-    /// What says that something was bought before.
-    pub(super) bought: Lexicon<()>,
     pub(super) places: Lexicon<String>,
     pub(super) colours: Lexicon<String>,
     /// Kinds of things with a colour in their name: green tea.
@@ -152,6 +153,8 @@ pub struct CommandRules {
     pub(super) examples_hash: String,
     /// Messages right after products were shown; true for those that ask about these.
     pub(super) shown: Vec<(String, bool)>,
+    /// How what speaks for a command is weighed.
+    pub(super) weighing: Weighing,
 }
 
 #[derive(Deserialize)]
@@ -169,7 +172,6 @@ struct RawPhrases {
     cues: BTreeMap<CommandName, Wordings>,
     stop: BTreeMap<Language, Vec<String>>,
     wish: BTreeMap<Language, Vec<String>>,
-    bought: BTreeMap<Language, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -209,6 +211,7 @@ impl CommandRules {
         Ok(CommandRules {
             examples_hash: hash(&specs),
             shown: shown(texts.shown)?,
+            weighing: parse("weighing.toml", texts.weighing)?,
             specs,
             phrases: whole.iter().map(|(text, meaning)| (fold(text), meaning.clone())).collect(),
             phrase_parts: Lexicon::new(whole),
@@ -217,7 +220,6 @@ impl CommandRules {
             edges: slots.edge_words().iter().map(|word| fold(word)).collect(),
             han_edges: slots.han_edges(),
             wish: Lexicon::new(phrases.wish.into_values().flatten().map(|word| (word, ()))),
-            bought: Lexicon::new(phrases.bought.into_values().flatten().map(|word| (word, ()))),
             slovak_pointers: slots.slovak_pointers().into_iter().collect(),
             pointers: Lexicon::new(pointers.into_iter().map(|word| (word, ()))),
             places_in_list: Lexicon::new(places_in_list),
@@ -354,6 +356,7 @@ pub(crate) mod tests {
             details: include_str!("../../data/rules/details.toml"),
             search: include_str!("../../data/rules/search.toml"),
             shown: include_str!("../../data/rules/shown.toml"),
+            weighing: include_str!("../../data/rules/weighing.toml"),
         }
     }
 

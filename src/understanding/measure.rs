@@ -1,7 +1,7 @@
 //! Measures understanding over labelled messages: rules alone, examples alone, both; per language; slots and times.
 //! A table goes in (`lang`, `expected`, `slots`, `text`), a report comes out. Neither screening nor the turn is judged here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -9,9 +9,12 @@ use serde::Serialize;
 
 use super::cases::Batch;
 use super::folded::fold;
-use super::{Input, Vote, examples};
+use super::{ABOUT, Input, Signs, Vote, examples};
 use crate::domain::session::Session;
 use crate::domain::{Command, CommandName, Language};
+
+/// From this confidence on the examples alone are called sure of a message.
+pub const SURE: f32 = 0.75;
 
 /// First line of a table of labelled messages.
 pub const HEADER: &str = "lang\texpected\tslots\ttext";
@@ -84,6 +87,10 @@ pub struct Figures {
     pub both: Share,
     /// Both, over messages with several wishes.
     pub several: Share,
+    /// Both: all kinds of wishes are told, however often, spam counted as out of scope; over messages with one wish.
+    pub kinds_of_one: Share,
+    /// The same over messages with several.
+    pub kinds_of_several: Share,
     /// Slots of the messages whose slots are labelled.
     pub slots: SlotCount,
 }
@@ -103,8 +110,8 @@ pub struct Report {
     pub sure: Vec<(f32, bool)>,
     /// Messages with one wish: what was wanted, what was told, how often.
     pub taken: Vec<(CommandName, CommandName, usize)>,
-    /// Each cut into two wishes that was weighed: whether it was right, and its signs (`several.rs`).
-    pub cuts: Vec<(bool, Vec<f32>)>,
+    /// What spoke for each command in each wish, and what was wanted; of messages in which as many wishes were told apart as there are.
+    pub signs: Vec<(CommandName, Signs)>,
     /// What went wrong, one line a message.
     pub faults: Vec<String>,
 }
@@ -120,12 +127,18 @@ impl Report {
     }
 }
 
-/// Reads a table.
+/// Reads a table, or messages whose wishes are marked (`data/rules/wishes.tsv`).
 ///
 /// # Errors
 /// A row that is no labelled message, by number.
 pub fn read(text: &str) -> anyhow::Result<Vec<Labelled>> {
     let mut rows = Vec::new();
+    if text.starts_with('#') {
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+            rows.push(marked(line).with_context(|| format!("row {}", at + 1))?);
+        }
+        return Ok(rows);
+    }
     for (at, line) in text.lines().enumerate() {
         if at == 0 && line != HEADER {
             bail!("row 1: expected the header `{}`", HEADER.replace('\t', "<TAB>"));
@@ -150,6 +163,20 @@ fn row(line: &str) -> anyhow::Result<Labelled> {
         bail!("the slots are those of another number of commands");
     }
     Ok(Labelled { language: language.parse()?, expected, slots, text: text.to_string() })
+}
+
+/// A message with a `<command>` before each wish; nobody labelled its slots.
+fn marked(line: &str) -> anyhow::Result<Labelled> {
+    let (language, message) = line.split_once('\t').context("expected `LANGUAGE<TAB><wish>message`")?;
+    let (mut expected, mut text) = (Vec::new(), String::new());
+    let mut parts = message.split('<');
+    anyhow::ensure!(parts.next() == Some(""), "the message has to begin with a wish, `<find_product>...`");
+    for part in parts {
+        let (wish, words) = part.split_once('>').context("a `<` without its `>`")?;
+        expected.push(if wish == ABOUT { CommandName::FindProduct } else { wish.parse()? });
+        text.push_str(words);
+    }
+    Ok(Labelled { language: language.parse()?, expected, slots: None, text })
 }
 
 /// Measures every message, each in a conversation of its own.
@@ -177,9 +204,13 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
         let readings = embed.read(vec![examples::anonymous(&message.text)]).await?;
         let vote = readings.first().and_then(|read| batch.understander.vote(&message, read));
         let right = same(&whole.commands, &row.expected);
-        for cut in batch.understander.weighed_cuts(input, embed).await {
-            report.cuts.push((same(&cut.commands, &row.expected), cut.signs.to_vec()));
+        let signs = batch.understander.signs(input, embed).await;
+        let each = wanted(&row.expected);
+        if signs.len() == each.len() {
+            report.signs.extend(each.into_iter().zip(signs).filter_map(|(name, signs)| Some((name, signs?))));
         }
+        let told_kinds = kinds(&whole.commands.iter().map(|command| command.name).collect::<Vec<_>>());
+        let kinds_right = told_kinds == kinds(&row.expected);
         report.count_single(row, &whole.commands, vote.as_ref());
         let mut count = SlotCount::default();
         if let Some(slots) = &row.slots {
@@ -194,13 +225,18 @@ pub async fn run(batch: &Batch<'_>, rows: &[Labelled]) -> anyhow::Result<Report>
             if let Some(vote) = &vote {
                 let right = row.expected == [vote.name];
                 figures.examples.add(right);
-                if vote.confidence >= batch.understander.settings.examples_sure {
+                if vote.confidence >= SURE {
                     figures.examples_sure.add(right);
                 }
             }
             figures.both.add(right);
             if row.expected.len() > 1 {
                 figures.several.add(right);
+            }
+            if kinds(&row.expected).len() > 1 {
+                figures.kinds_of_several.add(kinds_right);
+            } else {
+                figures.kinds_of_one.add(kinds_right);
             }
             figures.slots.hit += count.hit;
             figures.slots.found += count.found;
@@ -221,12 +257,23 @@ fn wanted(expected: &[CommandName]) -> Vec<CommandName> {
     if expected.iter().any(|name| !courtesy(name)) {
         wanted.retain(|name| !courtesy(name));
     }
-    wanted.sort();
     wanted
 }
 
+/// What is wanted, however often: two things looked for may be told as one search. Spam and insults are out of scope, too.
+fn kinds(expected: &[CommandName]) -> BTreeSet<CommandName> {
+    use CommandName::{OutOfScope, Spam, Unsafe};
+    let kind = |name: CommandName| if matches!(name, Spam | Unsafe) { OutOfScope } else { name };
+    wanted(expected).into_iter().map(kind).collect()
+}
+
 pub(super) fn same(commands: &[Command], expected: &[CommandName]) -> bool {
-    wanted(&commands.iter().map(|command| command.name).collect::<Vec<_>>()) == wanted(expected)
+    let sorted = |names: &[CommandName]| {
+        let mut names = wanted(names);
+        names.sort();
+        names
+    };
+    sorted(&commands.iter().map(|command| command.name).collect::<Vec<_>>()) == sorted(expected)
 }
 
 /// Slots of commands of the same name are compared in their order.

@@ -26,13 +26,14 @@ pub mod measure;
 mod menus;
 mod model;
 mod of_goods;
+mod orders;
 mod rules;
-mod several;
 mod slot_rules;
 mod slots;
 mod stop_words;
 mod things;
 mod values;
+mod weighing;
 mod wishes;
 
 pub use alarms::Alarms;
@@ -51,24 +52,19 @@ pub use slots::e164;
 use slots::{Passage, relevant};
 pub use stop_words::StopWords;
 pub use things::Things;
+use weighing::Evidence;
+pub use weighing::{Signs, Weighing};
 pub use wishes::ABOUT;
-use wishes::Told;
 
 /// When a tier is sure enough.
 #[derive(Clone, Debug)]
 pub struct UnderstandingSettings {
-    /// Examples decide from this confidence on; below it the model is asked.
+    /// The likeliest command is taken from this chance on; below it the model is asked.
     pub examples_sure: f32,
-    /// A message is cut into two wishes from this chance on.
-    pub cut_sure: f32,
-    /// From here on the examples' word about the whole message overrules a cue.
-    pub cue_yields: f32,
-    /// From here on it overrules what screening suspects.
+    /// From this chance of another command on, words without a cue are no product's name.
+    pub name_yields: f32,
+    /// From this one on a place in a list, or what screening suspects, is overruled.
     pub suspicion_yields: f32,
-    /// From this sureness on the words of a whole message overrule a cue and a bare name.
-    pub word_yields: f32,
-    /// Where the examples are not sure, the words of a message decide from this sureness on.
-    pub wish_sure: f32,
     /// What the model is given beside the message.
     pub hinting: Hinting,
 }
@@ -96,20 +92,13 @@ impl std::str::FromStr for Hinting {
 impl Default for UnderstandingSettings {
     fn default() -> Self {
         UnderstandingSettings {
-            examples_sure: 0.75,
-            cut_sure: 0.55,
-            cue_yields: 0.9,
+            examples_sure: 0.5,
+            name_yields: 0.75,
             suspicion_yields: 0.9,
-            word_yields: 0.8,
-            wish_sure: 0.5,
             hinting: Hinting { shots: 4, candidates: 3 },
         }
     }
 }
-
-/// So much surer the examples have to be than the words of a message to be heard instead of them. Chosen over messages of several
-/// wishes that the layers had not seen.
-const WORDS_AHEAD: f32 = 0.3;
 
 /// One message and what is known about it.
 #[derive(Clone, Copy)]
@@ -175,25 +164,19 @@ impl Understander {
         }
         let mut notes = Vec::new();
         let (vote, told) = self.by_examples(input, embed, &mut notes).await.unzip();
-        let told = stretch.cloned().or(told.flatten()).and_then(|told| Told::of(&told, vote.as_ref()));
-        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure) && !self.overruled(told, sure));
-        let one = sure.as_ref().is_some_and(|sure| matches!(sure.firm, Firm::Named | Firm::Pointed | Firm::Suspected));
-        if let Some(cut) = self.cut(input, &whole(vote.as_ref(), sure.as_ref()), embed).await.filter(|_| !one) {
-            notes.push(format!("cut in two, chance {:.2}", cut.chance));
-            return self.finish(input, cut.commands, Verdict { confidence: cut.chance, tier: cut.tier, notes });
-        }
-        if let Some(mut sure) = sure {
+        let told = told.flatten();
+        let weighed = vote.as_ref().map(|vote| {
+            let signs = Evidence { vote, words: stretch.or(told.as_ref()), cue: sure.as_ref() }.signs();
+            self.rules.weighing.likeliest(&signs)
+        });
+        notes.extend(weighed.map(|(name, chance)| format!("weighed: {name}, chance {chance:.2}")));
+        if let Some(mut sure) = sure.filter(|sure| weighed.is_none_or(|weighed| self.stands(sure, weighed))) {
             sure.notes.append(&mut notes);
             return self.ruled(input, &sure);
         }
-        let surer = |vote: &Vote| told.is_none_or(|told| told.sure + WORDS_AHEAD < vote.confidence);
-        if let Some(vote) = vote.as_ref().filter(|vote| vote.confidence >= self.settings.examples_sure && surer(vote)) {
-            let commands = vec![self.command(vote.name, input)];
-            return self.finish(input, commands, Verdict { confidence: vote.confidence, tier: Tier::Examples, notes });
-        }
-        if let Some(told) = told.filter(|told| told.sure >= self.settings.wish_sure) {
-            let commands = vec![self.command(told.name, input)];
-            return self.finish(input, commands, Verdict { confidence: told.sure, tier: Tier::Examples, notes });
+        if let Some((name, confidence)) = weighed.filter(|(_, chance)| *chance >= self.settings.examples_sure) {
+            let commands = vec![self.command(name, input)];
+            return self.finish(input, commands, Verdict { confidence, tier: Tier::Examples, notes });
         }
         if let Some(generate) = generate {
             match model::ask(&self.rules, self.hints(vote.as_ref(), hinting), input, generate).await {
@@ -208,31 +191,39 @@ impl Understander {
                 Err(problem) => notes.push(format!("model: {problem}")),
             }
         }
-        self.best_guess(input, vote, notes)
+        self.best_guess(input, (vote, weighed), notes)
     }
 
-    /// A cue is a few words, and a suspicion a sum of them; examples that are sure of the whole message know better.
-    fn outvoted(&self, vote: Option<&Vote>, sure: &rules::Sure) -> bool {
-        let other = vote.filter(|vote| sure.commands.iter().all(|command| !same_question(command, vote.name)));
-        other.is_some_and(|vote| match sure.firm {
-            Firm::Final => false,
-            Firm::Cued => vote.confidence >= self.settings.cue_yields,
-            Firm::Named => vote.confidence >= self.settings.examples_sure && !names_products(vote.name),
-            // "I'll take the first one" goes on with nothing that was asked before.
-            Firm::Pointed => vote.name == CommandName::CartAdd && vote.confidence >= self.settings.cue_yields,
-            Firm::Suspected => vote.confidence >= self.settings.suspicion_yields && harmless(sure, vote.name),
-        })
-    }
-
-    /// Every cut of a message that was weighed, for measuring.
-    async fn weighed_cuts(&self, input: Input<'_>, embed: &dyn Embed) -> Vec<several::Cut> {
-        let sure = self.rules.decide(input);
-        if sure.as_ref().is_some_and(|sure| sure.firm == Firm::Final) {
-            return Vec::new();
+    /// A cue was weighed with everything else. What else a rule says stands unless something other is likely enough.
+    fn stands(&self, sure: &rules::Sure, (name, chance): (CommandName, f32)) -> bool {
+        if sure.commands.iter().any(|command| same_question(command, name)) {
+            return true;
         }
-        let vote = self.by_examples(input, Some(embed), &mut Vec::new()).await.map(|(vote, _)| vote);
-        let sure = sure.filter(|sure| !self.outvoted(vote.as_ref(), sure));
-        self.cuts(input, &whole(vote.as_ref(), sure.as_ref()), Some(embed)).await
+        let UnderstandingSettings { name_yields, suspicion_yields, .. } = self.settings;
+        match sure.firm {
+            Firm::Final => true,
+            Firm::Cued => false,
+            Firm::Named => chance < name_yields || names_products(name),
+            // "I'll take the first one" goes on with nothing that was asked before.
+            Firm::Pointed => chance < suspicion_yields || name != CommandName::CartAdd,
+            Firm::Suspected => chance < suspicion_yields || !harmless(sure, name),
+        }
+    }
+
+    /// What speaks for each command in each part of a message, for fitting; none of what a rule decided alone.
+    async fn signs(&self, input: Input<'_>, embed: &dyn Embed) -> Vec<Option<Signs>> {
+        let wishes = self.stretches(input.message, false, embed).await;
+        let ranges: Vec<_> = wishes.iter().map(|stretch| stretch.range.clone()).collect();
+        let mut all = Vec::new();
+        for (message, stretch) in input.message.parts(&ranges).unwrap_or_default().iter().zip(&wishes) {
+            let part = Input { message, session: input.session };
+            let sure = self.rules.decide(part);
+            let weighed = sure.as_ref().is_none_or(|sure| sure.firm == Firm::Cued);
+            let vote = self.by_examples(part, Some(embed), &mut Vec::new()).await.map(|(vote, _)| vote);
+            let signs = vote.as_ref().map(|vote| Evidence { vote, words: Some(stretch), cue: sure.as_ref() }.signs());
+            all.push(signs.filter(|_| weighed));
+        }
+        all
     }
 
     /// The first tier alone.
@@ -243,6 +234,16 @@ impl Understander {
     /// What a message speaks of, whichever command it is for.
     pub fn slots(&self, message: &Screened) -> Slots {
         self.rules.fill(Passage { message, text: &message.text, about: None }).slots
+    }
+
+    /// The numbers of orders that a message names in full, each once.
+    pub fn order_numbers(&self, message: &Screened) -> Vec<String> {
+        self.rules.order_numbers(message)
+    }
+
+    /// One thing in several variants: of each its size, its colour, and how many.
+    pub fn variants(&self, message: &Screened) -> Vec<Slots> {
+        self.rules.variants(message)
     }
 
     /// The things a message names, each with what is said of it alone.
@@ -333,14 +334,18 @@ impl Understander {
     }
 
     /// No tier is sure: the nearest example's command, or a search for the message's words.
-    fn best_guess(&self, input: Input<'_>, vote: Option<Vote>, notes: Vec<String>) -> Understanding {
-        let (name, confidence) = match vote {
+    fn best_guess(
+        &self,
+        input: Input<'_>,
+        (vote, weighed): (Option<Vote>, Option<(CommandName, f32)>),
+        notes: Vec<String>,
+    ) -> Understanding {
+        let near = vote.is_some_and(|vote| vote.near);
+        let (name, confidence) = match weighed.filter(|_| near) {
             // Chat that is no courtesy known here is about something else.
-            Some(vote) if vote.near && vote.name == CommandName::Smalltalk && !self.courteous(input) => {
-                (CommandName::OutOfScope, vote.confidence)
-            }
-            Some(vote) if vote.near => (vote.name, vote.confidence),
-            _ => (CommandName::FindProduct, 0.2),
+            Some((CommandName::Smalltalk, chance)) if !self.courteous(input) => (CommandName::OutOfScope, chance),
+            Some(weighed) => weighed,
+            None => (CommandName::FindProduct, 0.2),
         };
         self.finish(input, vec![self.command(name, input)], Verdict { confidence, tier: Tier::Examples, notes })
     }
@@ -362,11 +367,6 @@ impl Understander {
         let Verdict { confidence, tier, notes } = verdict;
         Understanding { lang: input.message.language, commands, confidence, tier, notes }
     }
-}
-
-fn whole<'a>(vote: Option<&'a Vote>, sure: Option<&rules::Sure>) -> several::Whole<'a> {
-    let cued = sure.map(|sure| sure.commands.iter().map(|command| command.name).collect());
-    several::Whole { vote, cued: cued.unwrap_or_default() }
 }
 
 /// A question about delivery that the rules answer is still one about delivery.

@@ -288,11 +288,6 @@ impl SlotTable {
         slots.quantity = several.into_iter().find_map(|pattern| pattern.captures_iter(text).find_map(&mut quantity));
     }
 
-    fn order_range(&self, text: &str) -> Option<Range<usize>> {
-        let near = |pattern: &Regex| pattern.captures(text)?.name("v").map(|value| value.range());
-        self.order.find(text).map(|found| found.range()).or_else(|| self.order_near.iter().find_map(near))
-    }
-
     fn budget(&self, found: Captures<'_>, taken: &mut Taken<'_>) -> Option<Budget> {
         let whole = found.get(0)?;
         let number = found.name("n")?;

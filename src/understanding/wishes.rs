@@ -3,9 +3,7 @@
 
 use std::ops::Range;
 
-use super::examples::Vote;
-use super::rules::Firm;
-use super::{Input, Understander, clauses, examples, names_products, rules, same_question};
+use super::{Input, Understander, clauses, examples, rules};
 use crate::domain::session::Session;
 use crate::domain::{CommandName, Screened, Understanding};
 use crate::engine::{Embed, Generate, Stretch};
@@ -36,16 +34,6 @@ impl Understander {
     /// True when a message names what was asked for.
     pub fn answers(&self, message: &Screened, session: &Session) -> bool {
         self.rules.answer(Input { message, session }).is_some()
-    }
-
-    /// The words of a whole message know better than a few of them, or than a name among them.
-    pub(super) fn overruled(&self, told: Option<Told>, sure: &rules::Sure) -> bool {
-        let other = told.filter(|told| sure.commands.iter().all(|command| !same_question(command, told.name)));
-        other.is_some_and(|told| match sure.firm {
-            Firm::Cued => told.sure >= self.settings.word_yields,
-            Firm::Named => told.sure >= self.settings.word_yields && !names_products(told.name),
-            Firm::Final | Firm::Pointed | Firm::Suspected => false,
-        })
     }
 
     /// The same of one wish of a message, where the words of the whole message say what it is.
@@ -91,36 +79,4 @@ impl Understander {
             None => self.understand(input, Some(embed), generate).await,
         }
     }
-}
-
-/// What the words of a message that holds one wish say it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
-    pub(super) name: CommandName,
-    /// How sure they are of it, 0 to 1.
-    pub(super) sure: f32,
-}
-
-impl Told {
-    /// Of the one stretch of a message; where the examples vote for much the same, that kind is meant.
-    pub(super) fn of(stretch: &Stretch, vote: Option<&Vote>) -> Option<Told> {
-        let name = command_of(&stretch.wish)?;
-        Some(Told { name: vote.map_or(name, |vote| of_like_kind(name, vote.name)), sure: stretch.sure })
-    }
-}
-
-/// The command behind a label; a question about what something is like is one about a product.
-fn command_of(wish: &str) -> Option<CommandName> {
-    if wish == ABOUT { Some(CommandName::FindProduct) } else { wish.parse().ok() }
-}
-
-/// Of what is said in much the same words the examples know more kinds: asking for a call is leaving a contact, spam is out of
-/// scope, "do you sell tyres" looks for some.
-fn of_like_kind(told: CommandName, voted: CommandName) -> CommandName {
-    use CommandName as C;
-    let same = matches!(
-        (told, voted),
-        (C::Human, C::LeaveContact) | (C::OutOfScope, C::Spam | C::Unsafe) | (C::Stock, C::FindProduct)
-    );
-    if same { voted } else { told }
 }

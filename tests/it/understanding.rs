@@ -30,6 +30,7 @@ fn rules() -> CommandRules {
         details: include_str!("../../data/rules/details.toml"),
         search: include_str!("../../data/rules/search.toml"),
         shown: include_str!("../../data/rules/shown.toml"),
+        weighing: include_str!("../../data/rules/weighing.toml"),
     })
     .unwrap()
 }
@@ -37,7 +38,8 @@ fn rules() -> CommandRules {
 fn embedder() -> Option<Embedder> {
     let model = truetill::pull::locate("embedder").map_err(|error| eprintln!("skipped: {error:#}")).ok()?;
     let tuned = Some(Path::new("data/rules/examples/tuned.gguf").to_path_buf()).filter(|path| path.exists());
-    Some(Embedder::load(&model, EmbedderSettings { tuned, ..EmbedderSettings::default() }).unwrap())
+    let wishes = Some(Path::new("data/rules/examples/wishes.gguf").to_path_buf()).filter(|path| path.exists());
+    Some(Embedder::load(&model, EmbedderSettings { tuned, wishes, ..EmbedderSettings::default() }).unwrap())
 }
 
 fn screening() -> Screening {
@@ -110,7 +112,7 @@ async fn labelled_examples_judged_by_the_others() {
             eprintln!("EXAMPLES {label}: {text} -> {}", vote.explain());
         }
         all.add("together", by_rules.unwrap_or(by_examples));
-        let sure = by_rules.is_some() || vote.confidence >= UnderstandingSettings::default().examples_sure;
+        let sure = by_rules.is_some() || vote.confidence >= measure::SURE;
         all.add(format!("together, sure {sure}"), by_rules.unwrap_or(by_examples));
     }
     all.print();

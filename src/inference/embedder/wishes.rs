@@ -71,11 +71,21 @@ impl Wishes {
         let stretch = |((at, label), end): (&(usize, usize), usize)| {
             let start = if *at == 0 { 0 } else { tokens[*at].start };
             let own = tokens[*at..].iter().take_while(|token| token.start < end);
-            let chances: Vec<f32> = own.map(|token| (token.labels[*label] / self.of_labels).exp()).collect();
-            let sure = chances.iter().sum::<f32>() / chances.len().max(1) as f32;
-            Stretch { range: start..end, wish: self.labels[*label].clone(), sure }
+            let chances = self.chances(&own.collect::<Vec<_>>());
+            let named = self.labels.iter().cloned().zip(chances.iter().copied()).collect();
+            Stretch { range: start..end, wish: self.labels[*label].clone(), sure: chances[*label], chances: named }
         };
         likeliest.iter().zip(ends).map(stretch).collect()
+    }
+
+    /// How likely each label is for these tokens together: by the mean of their scores, as `scripts/train_wishes.py` tunes them.
+    fn chances(&self, tokens: &[&Token]) -> Vec<f32> {
+        let mean = |label: usize| {
+            let sum: f32 = tokens.iter().map(|token| token.labels[label]).sum();
+            sum / tokens.len().max(1) as f32 / self.of_labels
+        };
+        let means: Vec<f32> = (0..self.labels.len()).map(mean).collect();
+        softmax(&means)
     }
 
     fn token(&self, row: &[f32], place: &Range<usize>, text: &str) -> Option<Token> {
@@ -116,6 +126,13 @@ fn opens_a_word(text: &str, at: usize) -> bool {
 
 fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}')
+}
+
+fn softmax(scores: &[f32]) -> Vec<f32> {
+    let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = scores.iter().map(|score| (score - highest).exp()).collect();
+    let all: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / all).collect()
 }
 
 /// The likeliest way to part the tokens: where each wish begins, and its label (Viterbi's way).

@@ -99,11 +99,6 @@ impl Vote {
         at.and_then(|at| self.scores.get(at)).copied().unwrap_or(f32::NEG_INFINITY)
     }
 
-    /// How far a command is behind the first; 0 for the first itself.
-    pub(super) fn behind(&self, name: CommandName) -> f32 {
-        self.score(self.name) - self.score(name)
-    }
-
     fn nearness(&self) -> f32 {
         self.neighbours.first().map_or(0.0, |(_, cosine)| *cosine)
     }

@@ -221,7 +221,8 @@ impl CommandRules {
             commands: vec![command],
             confidence: 0.9,
             notes: vec!["a number says it".into()],
-            firm: Firm::Final,
+            // "Cancel TT-10443": the other word may say what is wanted.
+            firm: if words == 1 && han == 0 { Firm::Final } else { Firm::Cued },
         })
     }
 
@@ -255,11 +256,6 @@ impl CommandRules {
     /// True when a text says that something is looked for.
     pub(super) fn wishes(&self, text: &str) -> bool {
         !self.wish.find(&fold(text)).is_empty()
-    }
-
-    /// True when a text tells of something bought before.
-    pub(super) fn tells_of_buying(&self, text: &str) -> bool {
-        !self.bought.find(&fold(text)).is_empty()
     }
 
     fn cued(&self, text: &str) -> bool {

@@ -115,6 +115,7 @@ fn numbers_speak() {
         ("где мой заказ 10452", "order_status(order_number=10452)"),
         ("cancel my order TT-10401", "cancel_order(order_number=TT-10401)"),
         ("订单号10452", "order_status(order_number=10452)"),
+        ("TT-10455到哪了", "order_status(order_number=TT-10455)"),
         ("4006381333931", "find_product(sku=4006381333931)"),
     ]);
 }
