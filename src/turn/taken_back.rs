@@ -10,7 +10,7 @@ use crate::understanding::Answer;
 /// What is left of the wishes, and whether the last of them was taken back: it stays, with nothing to be done for it.
 pub(super) fn left(app: &App, message: &Screened, mut wishes: Vec<Stretch>) -> (Vec<Stretch>, bool) {
     let Some(tail) = tail(app, message, &wishes) else { return (wishes, false) };
-    wishes.retain(|wish| wish.range.start < tail);
+    wishes.retain(|wish| begins(message, wish) < tail);
     if let Some(last) = wishes.last_mut() {
         last.range.end = tail;
     }
@@ -23,12 +23,18 @@ fn tail(app: &App, message: &Screened, wishes: &[Stretch]) -> Option<usize> {
     let pieces: Vec<Range<usize>> = app.understander.pieces(message);
     let starts = pieces.iter().skip(1).map(|piece| piece.start);
     let mut tails = starts.filter(|start| {
-        let deed = wishes.iter().rev().find(|wish| wish.range.start < *start);
+        let deed = wishes.iter().rev().find(|wish| begins(message, wish) < *start);
         let (tail, Some(deed)) = (&text[*start..], deed) else { return false };
         let of_cart = bought(deed) && !app.cart_words.removes(&text[deed.range.start..*start]);
         does(deed) && (app.answers.takes_back(tail) || of_cart && app.answers.order(tail) == Some(Answer::No))
     });
     tails.next()
+}
+
+/// Where its first word begins.
+fn begins(message: &Screened, wish: &Stretch) -> usize {
+    let words = &message.text[wish.range.clone()];
+    wish.range.end - words.trim_start().len()
 }
 
 fn bought(wish: &Stretch) -> bool {

@@ -8,7 +8,7 @@ use crate::app::{App, Hold};
 use crate::domain::session::{Pending, Session};
 use crate::domain::{Command, CommandName, Move, Screened, Slots, Understanding};
 use crate::engine::Stretch;
-use crate::understanding::ABOUT;
+use crate::understanding::{ABOUT, is_han};
 
 use super::answer::{Stage, TurnError};
 use super::clock::StageClock;
@@ -107,7 +107,8 @@ fn short(text: &str) -> bool {
 
 /// True where nearly all words name goods or describe them: what is named belongs to the question beside it.
 fn only_names(message: &Screened, wish: &Stretch) -> bool {
-    let said = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 || !word.is_ascii();
+    // A single letter is a unit, a single sign of Chinese a word.
+    let said = |word: &&str| word.chars().filter(|c| c.is_alphabetic()).count() > 1 || word.chars().any(is_han);
     let words = message.text[wish.range.clone()].split(|c: char| !c.is_alphanumeric()).filter(said);
     let mut chances = words.map(|word| {
         let all = message.marks.chances(word);

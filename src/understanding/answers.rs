@@ -49,7 +49,6 @@ enum Part {
     No,
     Filler,
     Wait,
-    TakenBack,
     Call,
     Order,
     Act(Wish),
@@ -67,6 +66,8 @@ enum Asked {
 /// The compiled words.
 pub struct Answers {
     parts: Lexicon<Part>,
+    /// True for words that take back; false for those that may stand beside them.
+    taken_back: Lexicon<bool>,
     all: Lexicon<()>,
     exchange: Lexicon<()>,
     swap: Lexicon<()>,
@@ -96,12 +97,14 @@ impl Answers {
     pub fn parse(text: &str) -> Result<Answers, toml::de::Error> {
         let raw: Raw = toml::from_str(text)?;
         let mut parts: Vec<(String, Part)> = Vec::new();
+        let beside = [&raw.no, &raw.wait, &raw.filler].into_iter().flat_map(|words| flat(words.clone()));
+        let taken_back =
+            Lexicon::new(flat(raw.taken_back).map(|word| (word, true)).chain(beside.map(|word| (word, false))));
         let mut add = |words: Words, part: Part| parts.extend(flat(words).map(|word| (word, part)));
         add(raw.yes, Part::Yes);
         add(raw.no, Part::No);
         add(raw.filler, Part::Filler);
         add(raw.wait, Part::Wait);
-        add(raw.taken_back, Part::TakenBack);
         add(raw.call, Part::Call);
         add(raw.order, Part::Order);
         raw.act.into_iter().for_each(|(wish, words)| add(words, Part::Act(wish)));
@@ -109,6 +112,7 @@ impl Answers {
         let lexicon = |words: Words| Lexicon::new(flat(words).map(|word| (word, ())));
         Ok(Answers {
             parts: Lexicon::new(parts),
+            taken_back,
             all: lexicon(raw.all),
             exchange: lexicon(raw.exchange),
             swap: lexicon(raw.swap),
@@ -148,7 +152,6 @@ impl Answers {
             Part::Act(_) | Part::Unclear(_) => wish.is_some(),
             Part::Call => asked == Asked::Contact,
             Part::Order => asked == Asked::Order,
-            Part::TakenBack => false,
             _ => true,
         });
         let own =
@@ -195,9 +198,8 @@ impl Answers {
     /// be why something is called off.
     pub fn takes_back(&self, text: &str) -> bool {
         let folded = fold(text);
-        let mut hits = self.parts.find(&folded);
-        hits.retain(|hit| matches!(hit.value, Part::TakenBack | Part::Filler | Part::Wait | Part::No));
-        let taken_back = hits.iter().any(|hit| *hit.value == Part::TakenBack);
+        let mut hits = self.taken_back.find(&folded);
+        let taken_back = hits.iter().any(|hit| *hit.value);
         hits.dedup_by(|later, earlier| later.range == earlier.range);
         let covered: usize = hits.iter().map(|hit| letters(&folded[hit.range.clone()])).sum();
         taken_back && covered == letters(&folded) && !text.contains(['?', '？'])

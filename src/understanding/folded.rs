@@ -86,7 +86,7 @@ pub(super) fn fold(text: &str) -> String {
 }
 
 /// True for Chinese characters, which are written without spaces between words.
-pub(super) fn is_han(c: char) -> bool {
+pub fn is_han(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 

@@ -45,6 +45,7 @@ pub use days::DayWords;
 pub use definitions::{CommandRules, CommandSpec, RuleTexts, RulesError};
 pub use examples::intents::{HEADER as INTENTS_HEADER, IntentReport, measure_intents};
 pub use examples::{ExampleIndex, Judged, Shelves, Vote};
+pub use folded::is_han;
 pub use gist::{gist, rambles};
 pub use menus::MenuWords;
 use rules::Firm;
