@@ -34,7 +34,7 @@ fn tail(app: &App, message: &Screened, wishes: &[Stretch]) -> Option<usize> {
 /// Where its first word begins.
 fn begins(message: &Screened, wish: &Stretch) -> usize {
     let words = &message.text[wish.range.clone()];
-    wish.range.end - words.trim_start().len()
+    wish.range.end - words.trim_start_matches(|c: char| !c.is_alphanumeric()).len()
 }
 
 fn bought(wish: &Stretch) -> bool {

@@ -45,7 +45,7 @@ pub(super) struct Evidence<'a> {
 pub struct Signs {
     /// How the examples score it.
     pub examples: Vec<f32>,
-    /// How much nearer its nearest example is than the farthest of those that are near at all, as a cosine; 0 where it has none there.
+    /// How much nearer its nearest example is than messages of one shop mostly are, as a cosine; 0 where none is.
     pub nearest: Vec<f32>,
     /// How likely the words make it, as a logarithm; absent where they could not be read.
     pub words: Option<Vec<f32>>,
