@@ -175,7 +175,10 @@ impl Understander {
             sure.notes.append(&mut notes);
             return self.ruled(input, &sure);
         }
-        if let Some((name, confidence)) = weighed.filter(|(_, chance)| *chance >= self.settings.examples_sure) {
+        // Far from every example only the words count.
+        let heard = stretch.is_some() || told.is_some() || vote.as_ref().is_some_and(|vote| vote.near);
+        let sure_enough = |chance: f32| heard && chance >= self.settings.examples_sure;
+        if let Some((name, confidence)) = weighed.filter(|(_, chance)| sure_enough(*chance)) {
             let commands = vec![self.command(name, input)];
             return self.finish(input, commands, Verdict { confidence, tier: Tier::Examples, notes });
         }

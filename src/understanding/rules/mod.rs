@@ -131,12 +131,10 @@ impl CommandRules {
         )];
         let commands =
             tidy(groups.into_iter().flat_map(|(range, meanings)| self.commands(input, range, &meanings)).collect());
-        Some(Sure {
-            firm: if commands.len() == 1 { Firm::Cued } else { Firm::Final },
-            commands,
-            confidence: 0.9,
-            notes,
-        })
+        // "The link to pay for TT-1": nothing else in the message says more.
+        let pays = |command: &Command| command.name == CommandName::Checkout && command.slots.order_number.is_some();
+        let final_word = commands.len() != 1 || commands.iter().any(pays);
+        Some(Sure { firm: if final_word { Firm::Final } else { Firm::Cued }, commands, confidence: 0.9, notes })
     }
 
     fn commands(&self, input: Input<'_>, range: Range<usize>, meanings: &[Meaning]) -> Vec<Command> {
