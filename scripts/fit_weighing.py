@@ -62,17 +62,16 @@ def main():
     columns = lambda key: np.array([signs[key] for _, signs in told], np.float64)
     votes, words, cues = columns("examples"), columns("words"), columns("cue")
     leaning = np.broadcast_to(np.eye(count), (len(told), count, count))
-    nearest = columns("nearest")
-    rows = np.concatenate([np.stack([votes, nearest, words, cues], 1), leaning], 1)
-    held_back = np.array([HOLDS_BACK] * 4 + [LEANING_HOLDS_BACK] * count)
+    rows = np.concatenate([np.stack([votes, words, cues], 1), leaning], 1)
+    held_back = np.array([HOLDS_BACK] * 3 + [LEANING_HOLDS_BACK] * count)
     print(f"{len(told)} wishes; right by the votes alone {hit(votes, wanted).mean():.3f}, by the words alone {hit(words, wanted).mean():.3f}, "
           f"weighed {judged(rows, wanted, held_back):.3f}")
     weights = fitted(rows, wanted, held_back)
-    alone = fitted(np.concatenate([np.stack([votes, nearest, cues], 1), leaning], 1), wanted, held_back[1:])
+    alone = fitted(np.concatenate([np.stack([votes, cues], 1), leaning], 1), wanted, held_back[1:])
     lines = ["# What speaks for each command when a message is understood, and how much it counts; scripts/fit_weighing.py writes this file."]
-    lines += [f"{name} = {weight:.2f}" for name, weight in zip(["examples", "nearest", "words", "cue"], weights)] + [f"examples_alone = {alone[0]:.2f}"]
+    lines += [f"{name} = {weight:.2f}" for name, weight in zip(["examples", "words", "cue"], weights)] + [f"examples_alone = {alone[0]:.2f}"]
     lines += ["", "# What shoppers want more or less often than the labelled examples have it.", "[leaning]"]
-    lines += [f"{name} = {weight:.2f}" for name, weight in zip(names, weights[4:])]
+    lines += [f"{name} = {weight:.2f}" for name, weight in zip(names, weights[3:])]
     open(f"{ROOT}/data/rules/weighing.toml", "w").write("\n".join(lines) + "\n")
 
 

@@ -175,8 +175,10 @@ impl Understander {
             sure.notes.append(&mut notes);
             return self.ruled(input, &sure);
         }
-        // Far from every example only the words count.
-        let heard = stretch.is_some() || told.is_some() || vote.as_ref().is_some_and(|vote| vote.near);
+        // Far from every example only the words count; where they cannot be read the examples have to be sure by themselves.
+        let read = stretch.is_some() || told.is_some();
+        let heard =
+            read || vote.as_ref().is_some_and(|vote| vote.near && vote.confidence >= self.settings.examples_sure);
         let sure_enough = |chance: f32| heard && chance >= self.settings.examples_sure;
         if let Some((name, confidence)) = weighed.filter(|(_, chance)| sure_enough(*chance)) {
             let commands = vec![self.command(name, input)];

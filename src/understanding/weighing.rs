@@ -22,8 +22,6 @@ pub struct Weighing {
     examples: f32,
     /// The same where nothing is known of the words.
     examples_alone: f32,
-    /// How near its nearest example is.
-    nearest: f32,
     /// The logarithm of the chance that the words give.
     words: f32,
     /// A cue.
@@ -45,8 +43,6 @@ pub(super) struct Evidence<'a> {
 pub struct Signs {
     /// How the examples score it.
     pub examples: Vec<f32>,
-    /// How much nearer its nearest example is than messages of one shop mostly are, as a cosine; 0 where none is.
-    pub nearest: Vec<f32>,
     /// How likely the words make it, as a logarithm; absent where they could not be read.
     pub words: Option<Vec<f32>>,
     /// Whether a cue names it.
@@ -60,7 +56,6 @@ impl Evidence<'_> {
         let all = || CommandName::ALL.iter().copied();
         Signs {
             examples: all().map(|name| self.vote.score(name)).collect(),
-            nearest: all().map(|name| self.vote.nearest(name)).collect(),
             words: self.words.map(|words| all().map(|name| said(words, name)).collect()),
             cue: all().map(cued).collect(),
         }
@@ -77,13 +72,13 @@ impl Weighing {
     }
 
     fn score(&self, signs: &Signs, at: usize) -> f32 {
-        let (vote, nearest) = (signs.examples[at], self.nearest * signs.nearest[at]);
+        let vote = signs.examples[at];
         let heard = match &signs.words {
             Some(words) => self.examples * vote + self.words * words[at],
             None => self.examples_alone * vote,
         };
         let cue = if signs.cue[at] { self.cue } else { 0.0 };
-        heard + nearest + cue + self.leaning.get(&CommandName::ALL[at]).copied().unwrap_or_default()
+        heard + cue + self.leaning.get(&CommandName::ALL[at]).copied().unwrap_or_default()
     }
 }
 
@@ -108,8 +103,7 @@ fn means(label: &str, name: CommandName) -> bool {
 mod tests {
     use super::*;
 
-    const WEIGHTS: &str =
-        "examples = 1.0\nexamples_alone = 2.0\nnearest = 10.0\nwords = 1.0\ncue = 1.0\n[leaning]\nmenu = -9.0";
+    const WEIGHTS: &str = "examples = 1.0\nexamples_alone = 2.0\nwords = 1.0\ncue = 1.0\n[leaning]\nmenu = -9.0";
 
     fn check(
         votes: &[(CommandName, f32)],
@@ -127,7 +121,6 @@ mod tests {
         let of = |name: &CommandName| votes.iter().find(|(other, _)| other == name).map_or(-1.0, |(_, score)| *score);
         let signs = Signs {
             examples: CommandName::ALL.iter().map(of).collect(),
-            nearest: vec![0.0; CommandName::ALL.len()],
             words: words.map(|words| CommandName::ALL.iter().map(|name| said(&words, *name)).collect()),
             cue: CommandName::ALL.iter().map(|name| Some(*name) == cue).collect(),
         };

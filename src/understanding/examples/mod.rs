@@ -30,9 +30,7 @@ use stored::{Fitted, Key};
 use vectors::{Known, Owner, Steps, digest};
 
 /// Neighbours named in explanations and shown to the model.
-const NEIGHBOURS: usize = 24;
-/// Up to this cosine messages are no more like each other than any two about the same shop.
-const ALIKE: f32 = 0.9;
+const NEIGHBOURS: usize = 12;
 /// Parts of which each is judged by a fit over the others.
 const PARTS: usize = 5;
 
@@ -88,8 +86,6 @@ pub struct Vote {
     pub order: Vec<CommandName>,
     /// The scores in the order of [`CommandName::ALL`].
     scores: Vec<f32>,
-    /// The same order: how much of a cosine lies beyond [`ALIKE`] for the nearest example.
-    nearest: Vec<f32>,
 }
 
 impl Vote {
@@ -101,12 +97,6 @@ impl Vote {
     pub(super) fn score(&self, name: CommandName) -> f32 {
         let at = CommandName::ALL.iter().position(|other| *other == name);
         at.and_then(|at| self.scores.get(at)).copied().unwrap_or(f32::NEG_INFINITY)
-    }
-
-    /// How much of a cosine lies beyond [`ALIKE`] for the nearest example of a command.
-    pub(super) fn nearest(&self, name: CommandName) -> f32 {
-        let at = CommandName::ALL.iter().position(|other| *other == name);
-        at.and_then(|at| self.nearest.get(at)).copied().unwrap_or_default()
     }
 
     fn nearness(&self) -> f32 {
@@ -295,13 +285,7 @@ impl ExampleIndex {
     fn outcome(&self, scores: &[f32], neighbours: Vec<(usize, f32)>) -> Vote {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-        let mut nearest = vec![0.0f32; scores.len()];
-        for (at, cosine) in &neighbours {
-            let best = &mut nearest[self.classes[*at]];
-            *best = best.max(cosine - ALIKE);
-        }
         let mut vote = Vote {
-            nearest,
             name: CommandName::ALL[order[0]],
             confidence: 0.0,
             near: false,
