@@ -38,6 +38,10 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_truetill"))
             .args(arguments)
             .current_dir(self.folder.path())
+            // Settings of whoever runs the tests are not those of this place.
+            .env_remove("TRUETILL__PATHS__INDEX")
+            .env_remove("TRUETILL__PATHS__STATE")
+            .env_remove("TRUETILL__PATHS__MODELS")
             .env("TRUETILL__PATHS__DATA", Path::new(env!("CARGO_MANIFEST_DIR")).join("data"))
             .envs(self.models.as_ref().map(|models| ("TRUETILL_MODELS", models)))
             .output()
